@@ -1,0 +1,1 @@
+"""The factory: scans to relics with provenance, to renders, to TFDS shards."""

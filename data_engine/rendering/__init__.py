@@ -1,0 +1,1 @@
+"""Poses, framing, the job queue and the Blender worker."""

@@ -1,0 +1,1 @@
+"""Where relics come from: one page of code per source."""

@@ -1,0 +1,1 @@
+"""One photograph of a relic to a 3D mesh, in JAX."""

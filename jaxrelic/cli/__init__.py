@@ -1,0 +1,1 @@
+"""The `jaxrelic` command: parse, call, report."""

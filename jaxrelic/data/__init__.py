@@ -1,0 +1,1 @@
+"""The record contract, transforms and loaders."""

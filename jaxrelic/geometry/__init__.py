@@ -1,0 +1,1 @@
+"""Cameras, rigid transforms, meshes, sampling and alignment: pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""From a trained export and a photograph to views and meshes."""

@@ -1,0 +1,1 @@
+"""Per-example loss terms, summed by name in one place."""

@@ -1,0 +1,1 @@
+"""One package per model; models never import one another."""

@@ -1,0 +1,1 @@
+"""Soft rasterization, ray marching, compositing and shading: pure functions."""

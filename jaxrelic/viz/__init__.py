@@ -1,0 +1,1 @@
+"""Grids, turntables, curves and the HTML report."""
