@@ -12,7 +12,7 @@ _REPEAT, _LINEAR, _MIPMAP = 10497, 9729, 9987
 
 
 def gltf_from_world(vectors: np.ndarray) -> np.ndarray:
-    """Turns world vectors [*b, 3] (z up, front towards -y) to glTF's frame (y up, front towards +z)."""
+    """World vectors [*b, 3] (z up, front towards -y) in glTF's frame (y up, front towards +z)."""
     x, y, z = np.moveaxis(vectors, -1, 0)
     return np.stack([x, z, -y], axis=-1)
 

@@ -1,4 +1,4 @@
-"""What a painter knows about each texel: where it lies on the relic, which way it faces, how deep."""
+"""What a painter knows about each texel: where on the relic it lies, how it faces, how deep."""
 
 import dataclasses
 
@@ -84,7 +84,7 @@ def canvas_of(surface: Surface, rng: np.random.Generator) -> Canvas:
     columns = np.concatenate([points, normals, hollow[:, None]], axis=-1).astype(np.float32)
     maps = _from_grid(surface, columns) if surface.grid else _from_scatter(surface, columns)
     unit = maps[..., 3:6] / np.maximum(np.linalg.norm(maps[..., 3:6], axis=-1)[..., None], 1e-6)
-    spread = np.percentile(np.abs(maps[..., 6]), 97) + 1e-6
+    spread = np.percentile(np.abs(maps[..., 6]), 97) + 0.03
     return Canvas(
         points=np.ascontiguousarray(maps[..., :3]),
         normals=unit,
@@ -139,7 +139,7 @@ def _resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _exact(maps: np.ndarray, surface: Surface, columns: np.ndarray) -> np.ndarray:
-    """Replaces the coordinates that the unwrapping fixes, so that painted lines come out straight."""
+    """Replaces the coordinates that the unwrapping fixes, so that painted lines are straight."""
     if surface.projection is None:
         return maps
     u = (np.arange(TEXTURE_SIZE) + 0.5) / TEXTURE_SIZE

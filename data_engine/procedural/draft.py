@@ -1,10 +1,11 @@
 """What a family's recipe hands over: a shape, what it is made of and how it is adorned."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from data_engine.procedural.canvas import Canvas
 from data_engine.procedural.surfaces import Surface, signed_volume
 
 
@@ -23,7 +24,9 @@ class Draft:
     """Painted ornament: a key of `motifs.PATTERNS`, or "plain"."""
     band: tuple[float, float] = (0.4, 0.6)
     """Heights between which the ornament lies, as fractions of the relic's."""
-    groove: np.ndarray | None = None
+    lower: tuple[str, float] | None = None
+    """Another material below this fraction of the height: a hilt, a shaft."""
+    groove: Callable[[Canvas], np.ndarray] | None = None
     """Carving too fine for the mesh: darkness over the texture, [h, w] in [0, 1]."""
     profile_volume: float | None = None
     """Volume in the units of the surface where the formula gives it, else None."""

@@ -1,9 +1,11 @@
 """Signed distance fields, negative inside: the clay that composite relics are modelled from.
 
 Coordinates arrive as a triple of arrays that broadcast against one another, so a term in one
-coordinate costs one axis and not the whole grid. Distances are exact or close lower bounds; only the
-zero surface is used.
+coordinate costs one axis and not the whole grid. Distances are exact or close to it near the zero
+surface, which is all that is used.
 """
+
+import itertools
 
 import numpy as np
 
@@ -17,7 +19,7 @@ def sphere(p: Coordinates, centre, radius: float) -> np.ndarray:
 
 
 def ellipsoid(p: Coordinates, centre, radii) -> np.ndarray:
-    """A ball stretched along the axes, to first order: k (k - 1) / |grad k| with k = |p / radii|."""
+    """A ball stretched along the axes: k (k - 1) / |grad k|, k = |p / radii|, to first order."""
     unit = [(q - c) / r for q, c, r in zip(p, centre, radii, strict=True)]
     k = np.sqrt(sum(q * q for q in unit))
     gradient = np.sqrt(sum((q / r) ** 2 for q, r in zip(unit, radii, strict=True)))
@@ -76,7 +78,7 @@ def _polygon_distance(r: np.ndarray, z: np.ndarray, polygon: np.ndarray) -> np.n
     nearest = np.full(r.shape, np.inf, dtype=np.float32)
     inside = np.zeros(r.shape, dtype=bool)
     closed = np.concatenate([polygon, polygon[:1]]).astype(np.float32)
-    for (r0, z0), (r1, z1) in zip(closed[:-1], closed[1:], strict=True):
+    for (r0, z0), (r1, z1) in itertools.pairwise(closed):
         dr, dz = r1 - r0, z1 - z0
         # An edge on the axis bounds the polygon but not the solid.
         if r0 > 0 or r1 > 0:

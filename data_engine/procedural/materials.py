@@ -1,4 +1,4 @@
-"""Clay, glaze, metal and stone: colours over a relic's surface, with the marks time leaves on them."""
+"""Clay, glaze, metal and stone: colours over a relic's surface, and the marks time leaves."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -122,7 +122,7 @@ def sancai(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
 
 
 def polychrome(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
-    """A painted figure: robe, sash and hem over clay, skin on the head, dark hair behind and above."""
+    """A painted figure: robe, sash and hem, skin on the head, dark hair behind and above."""
     robes = [(0.62, 0.16, 0.13), (0.15, 0.30, 0.48), (0.25, 0.42, 0.25), (0.83, 0.62, 0.22)]
     robe, sash = (robes[i] for i in rng.permutation(len(robes))[:2])
     z = canvas.height
@@ -130,7 +130,7 @@ def polychrome(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     colours = over(colours, sash, (np.abs(z - 0.45) < 0.035) | (z < 0.09))
     skin = ramp(canvas.noise(6.0, seed=2), (0.85, 0.66, 0.50), (0.78, 0.58, 0.43))
     colours = over(colours, skin, step(z, 0.70, 0.01))
-    behind = canvas.points[..., 1] > 0.0
+    behind = canvas.normals[..., 1] > 0.1
     hair = (z > 0.91) | ((z > 0.74) & behind)
     colours = over(colours, (0.13, 0.10, 0.09), hair.astype(np.float32))
     flaked = canvas.noise(9.0, octaves=4, seed=3) + 0.1 * rng.uniform(-1, 1)

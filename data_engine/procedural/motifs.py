@@ -1,4 +1,4 @@
-"""Painted and carved ornament: patterns on a strip, drawn as masks over (turns, height in the strip)."""
+"""Painted ornament: patterns on a strip, drawn as masks over (turns, height in the strip)."""
 
 from collections.abc import Callable, Mapping
 
@@ -81,16 +81,10 @@ PATTERNS: Mapping[str, Pattern] = {
 """Ornaments by name; "plain" is their absence."""
 
 
-def strip(
-    canvas: Canvas, motif: str, *, low: float, high: float, tiles: int, along=None
-) -> np.ndarray:
-    """The motif between two heights (fractions of the relic's), framed by two lines, [h, w] in 0..1.
-
-    Args:
-        along: What the tiles count, in turns; the angle about z unless given.
-    """
+def strip(canvas: Canvas, motif: str, *, low: float, high: float, tiles: int) -> np.ndarray:
+    """The motif between two heights (fractions of the whole), framed by two lines, [h, w]."""
     t = (canvas.height - low) / (high - low)
-    s = (canvas.turn if along is None else along) * tiles
+    s = canvas.turn * tiles
     inside = (t > 0.12) & (t < 0.88)
     drawn = inside & PATTERNS[motif](s, np.clip((t - 0.12) / 0.76, 0, 1))
     frame = (np.abs(t - 0.03) < 0.03) | (np.abs(t - 0.97) < 0.03)
@@ -106,7 +100,7 @@ def decorate(
     *,
     band: tuple[float, float],
 ) -> np.ndarray:
-    """Paints a vessel: the motif in its band, lines near mouth and foot, all of it worn in patches."""
+    """Paints a vessel: the motif in its band, lines and dipped ends, all of it worn in patches."""
     low, high = band
     tiles = int(np.clip(round(rng.uniform(0.8, 1.4) * 2.2 / (high - low)), 6, 28))
     drawn = strip(canvas, motif, low=low, high=high, tiles=tiles)

@@ -1,6 +1,6 @@
 """Closed surfaces with texture coordinates: lathes and lofts, plates, and level sets of a field.
 
-World frame: z up, the front faces -y. Vertices on a texture seam are doubled; `twin` says which ones
+World frame: z up, the front faces -y. Vertices on a texture seam are doubled; `twin` says which
 share a position, so normals and curvature run across the seam as if it were not there.
 """
 
@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import scipy.interpolate
+import scipy.ndimage
 import skimage.measure
 
 Field = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -17,6 +18,9 @@ Field = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 NODE_CLEARANCE = 1e-3
 """Smallest |field| at a grid node, in cells: keeps marching-cubes vertices apart."""
+
+POLE = 1e-9
+"""An end ring narrower than this share of the whole is a single point."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,8 +59,8 @@ def smooth_curve(points, count: int) -> np.ndarray:
 def volume_of_revolution(profile: np.ndarray) -> float:
     """Volume swept about z by a polyline [k, 2] of (radius, z) that starts and ends on the axis.
 
-    The sum of its conical frusta, V = pi/3 sum (z1 - z0)(r0^2 + r0 r1 + r1^2); a closed loop off the
-    axis gives Pappus' value by the same sum.
+    The sum of its conical frusta, V = pi/3 sum (z1 - z0)(r0^2 + r0 r1 + r1^2); for a closed loop
+    off the axis the same sum is Pappus' value.
     """
     (r0, z0), (r1, z1) = profile[:-1].T, profile[1:].T
     return float(np.pi / 3 * abs(np.sum((z1 - z0) * (r0 * r0 + r0 * r1 + r1 * r1))))
@@ -65,11 +69,10 @@ def volume_of_revolution(profile: np.ndarray) -> float:
 def lathe(profile: np.ndarray, *, columns: int, lobes: int = 0, lobe_depth: float = 0.0) -> Surface:
     """Turns a profile [k, 2] of (radius, z), anticlockwise in the (r, z) half-plane, about z.
 
-    Lobes scale the radius by 1 + depth cos(lobes * angle), which scales the volume by 1 + depth^2/2.
+    Lobes scale the radius by 1 + depth cos(lobes * angle) and so the volume by 1 + depth^2 / 2.
     """
     angle = 2 * np.pi * np.arange(columns) / columns
-    on_axis = profile[:, :1] < 1e-9
-    radius = np.where(on_axis, 0, profile[:, :1] * (1 + lobe_depth * np.cos(lobes * angle)))
+    radius = profile[:, :1] * (1 + lobe_depth * np.cos(lobes * angle))
     z = np.broadcast_to(profile[:, 1:], radius.shape)
     # Columns run from the back (+y), where the seam hides, by way of -x to the front.
     return tube(np.stack([-radius * np.sin(angle), radius * np.cos(angle), z], axis=-1))
@@ -82,15 +85,17 @@ def tube(rings: np.ndarray) -> Surface:
     seen from above when they climb.
     """
     rows, columns = rings.shape[:2]
+    rings = rings.copy()
+    poles = [row for row in (0, -1) if np.ptp(rings[row], axis=0).max() < POLE * np.ptp(rings)]
+    rings[poles] = rings[poles].mean(axis=1, keepdims=True)
     vertices = np.concatenate([rings, rings[:, :1]], axis=1).reshape(-1, 3)
     corner = np.arange(rows * (columns + 1)).reshape(rows, columns + 1)
     a, b = corner[:-1, :-1], corner[:-1, 1:]
     d, c = corner[1:, :-1], corner[1:, 1:]
     faces = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], axis=2).reshape(-1, 3)
     twin = np.arange(rows)[:, None] * (columns + 1) + np.arange(columns + 1) % columns
-    for row in (0, rows - 1):
-        if np.ptp(rings[row], axis=0).max() == 0:
-            twin[row] = corner[row, 0]
+    for row in poles:
+        twin[row] = corner[row, 0]
     if np.array_equal(rings[0], rings[-1]):
         twin[-1] = twin[0]
     twin = twin.reshape(-1)
@@ -120,7 +125,13 @@ def plate(front: np.ndarray, back: np.ndarray) -> Surface:
     corner = np.arange(rows * columns).reshape(rows, columns)
     a, b = corner[:-1, :-1], corner[:-1, 1:]
     d, c = corner[1:, :-1], corner[1:, 1:]
-    ahead = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)]).reshape(-1, 3)
+    # A corner cell is cut so that no triangle has all corners on the border: it would meet its twin
+    # from the other side and enclose nothing.
+    turned = np.zeros(a.shape, dtype=bool)
+    turned[0, -1] = turned[-1, 0] = True
+    lower = np.stack([a, b, np.where(turned, d, c)], -1)
+    upper = np.stack([np.where(turned, b, a), c, d], -1)
+    ahead = np.stack([lower, upper]).reshape(-1, 3)
     rim = np.ones((rows, columns), dtype=bool)
     rim[1:-1, 1:-1] = False
     behind = np.where(rim, corner, corner + rows * columns)
@@ -146,10 +157,18 @@ def level_set(field: Field, low, high, *, cells: int) -> tuple[np.ndarray, np.nd
     values = field(x, y, z)
     clearance = np.float32(NODE_CLEARANCE * step)
     values = np.where(np.abs(values) < clearance, clearance, values)
+    inside = _without_pockets(values < 0)
+    values = np.where(inside, np.minimum(values, -clearance), np.maximum(values, clearance))
     vertices, faces, _, _ = skimage.measure.marching_cubes(
         values, 0.0, spacing=(step, step, step), gradient_direction="descent"
     )
     return vertices + low, faces.astype(np.int64)
+
+
+def _without_pockets(inside: np.ndarray) -> np.ndarray:
+    """Fills hollows that no path reaches from outside, so that the surface is one piece."""
+    hollows, _ = scipy.ndimage.label(~inside)
+    return hollows != hollows[0, 0, 0]
 
 
 def unwrap_around(vertices: np.ndarray, faces: np.ndarray) -> Surface:
@@ -207,7 +226,7 @@ def smooth_normals(surface: Surface) -> np.ndarray:
     return total / np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-30)
 
 
-def concavity(surface: Surface, normals: np.ndarray, *, rounds: int = 2) -> np.ndarray:
+def concavity(surface: Surface, normals: np.ndarray, *, rounds: int = 4) -> np.ndarray:
     """How far each vertex lies below its neighbours' mean, in edge lengths, smoothed, [v]."""
     start = surface.faces.T.reshape(-1)
     end = surface.faces[:, [1, 2, 0]].T.reshape(-1)

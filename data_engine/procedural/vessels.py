@@ -37,7 +37,7 @@ def _band(rng: np.random.Generator, middle: float) -> tuple[float, float]:
 
 
 def _hollow(outer: np.ndarray, *, wall: float, floor: float) -> np.ndarray:
-    """Closes an outer profile [k, 2] by its inner wall, a horizontal step inside, down to the floor."""
+    """Closes an outer profile [k, 2] by its inner wall, a level step inside, down to the floor."""
     inner = outer[::-1] - [wall, 0]
     inner = inner[(inner[:, 1] > floor) & (inner[:, 0] > 0)]
     return np.concatenate([[[0, 0]], outer, inner, [[0, floor]]])
@@ -151,10 +151,12 @@ def lidded_jar(rng: np.random.Generator) -> Draft:
     )
 
 
-def _modelled(field, low, high, rng, *, noun, material, middle, longest_cm, parameters) -> Draft:
+def _modelled(
+    field, low, high, rng, *, noun, material, middle, longest_cm, parameters, cells=CELLS
+) -> Draft:
     """A draft of a vessel given as a field."""
     return Draft(
-        surface=unwrap_around(*level_set(field, low, high, cells=CELLS)),
+        surface=unwrap_around(*level_set(field, low, high, cells=cells)),
         noun=noun,
         material=material,
         longest_cm=longest_cm,
@@ -222,12 +224,10 @@ def ewer(rng: np.random.Generator) -> Draft:
         body = fields.blend(
             0.04,
             fields.revolve(p, profile),
-            fields.path(p, spout, np.linspace(0.065, 0.034, len(spout))),
+            fields.path(p, spout, np.linspace(0.065, 0.04, len(spout))),
             fields.path(p, handle, np.full(len(handle), 0.028)),
         )
-        return fields.carve(
-            0.01, body, fields.limb(p, spout[-1] + [0, 0, 0.05], spout[-2], 0.022, 0.01)
-        )
+        return fields.carve(0.01, body, fields.sphere(p, spout[-1] + [0, 0, 0.035], 0.026))
 
     deep = belly + 0.04
     right = handle[:, 0].max() + 0.06
@@ -294,6 +294,7 @@ def ding(rng: np.random.Generator) -> Draft:
         middle=(floor + 0.45 * q["depth"]) / high,
         longest_cm=q["longest_cm"],
         parameters=q | {"bosses": bosses},
+        cells=36_000,
     )
 
 
@@ -337,4 +338,5 @@ def bell(rng: np.random.Generator) -> Draft:
         middle=0.12,
         longest_cm=q["longest_cm"],
         parameters=q | {"boss_rows": rows, "bosses": around},
+        cells=30_000,
     )
