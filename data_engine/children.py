@@ -7,6 +7,7 @@ send words back and nothing else.
 
 import contextlib
 import dataclasses
+import errno
 import importlib
 import json
 import os
@@ -25,6 +26,8 @@ from data_engine.errors import Refusal
 Task = dict[str, Any]
 Answer = dict[str, Any]
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""What a full or locked disk answers to a write."""
 _MAX_ANSWER_BYTES = 1 << 20
 _SETTINGS = "DATA_ENGINE_CHILD"
 
@@ -69,30 +72,38 @@ class ChildPool:
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer | Refusal]]:
         """Yields each task with its answer, or with the refusal that stands for it.
 
-        Tasks are drawn one by one as children fall free; answers come in order of completion.
+        Tasks are drawn one by one as children fall free; answers come in the order of tasks.
         """
-        waiting, exhausted = iter(tasks), False
+        waiting, drawn, due, exhausted = iter(tasks), 0, 0, False
+        done: dict[int, tuple[Task, Answer | Refusal]] = {}
         while True:
             while not exhausted and len(self._busy) < self._workers:
                 if (task := next(waiting, None)) is None:
                     exhausted = True
                 else:
-                    self._start(task)
+                    self._start(task, drawn)
+                    drawn += 1
             if not self._busy:
                 return
             for child in self._ready():
-                task, outcome = child.task, child.outcome()
-                self._selector.unregister(child.output)
-                del self._busy[child.output]
-                if child.alive:
-                    self._idle.append(child)
-                yield task, outcome
+                done[child.number] = (child.task, self._collect(child))
+            while due in done:
+                yield done.pop(due)
+                due += 1
 
-    def _start(self, task: Task) -> None:
+    def _collect(self, child: "_Child") -> Answer | Refusal:
+        self._selector.unregister(child.output)
+        del self._busy[child.output]
+        outcome = child.outcome()
+        if child.alive:
+            self._idle.append(child)
+        return outcome
+
+    def _start(self, task: Task, number: int) -> None:
         child = self._idle.pop() if self._idle else _Child(self._function, self._limits)
         self._selector.register(child.output, selectors.EVENT_READ)
         self._busy[child.output] = child
-        child.begin(task)
+        child.begin(task, number)
 
     def _ready(self) -> list["_Child"]:
         """Waits until a child has answered, died or run out of time."""
@@ -122,11 +133,12 @@ class _Child:
         )
         self.output = self._process.stdout.fileno()
         self.task: Task = {}
+        self.number = 0
         self.deadline = 0.0
         self._line, self._ended = b"", False
 
-    def begin(self, task: Task) -> None:
-        self.task, self._line = task, b""
+    def begin(self, task: Task, number: int) -> None:
+        self.task, self.number, self._line = task, number, b""
         self.deadline = time.monotonic() + self._limits.seconds
         with contextlib.suppress(BrokenPipeError):  # Then `read` sees the end of its output.
             self._process.stdin.write(json.dumps(task).encode() + b"\n")
@@ -179,6 +191,8 @@ def _decoded(line: bytes) -> Answer | Refusal:
     answer = json.loads(line)
     if "refusal" in answer:
         return Refusal(*answer["refusal"])
+    if "disk" in answer:
+        raise OSError(*answer["disk"])
     return answer["answer"]
 
 
@@ -208,6 +222,8 @@ def _answer(function: Callable[[Task], Answer], task: Task) -> dict[str, Any]:
     except MemoryError:
         return {"refusal": ["bomb", "it needs more memory than --limits.memory-gib allows"]}
     except OSError as error:
+        if error.errno in DISK_ERRORS:  # Not the fault of the file: this ends the run.
+            return {"disk": [error.errno, error.strerror, error.filename or task.get("target")]}
         return {"refusal": ["gone", f"it cannot be read: {error.strerror or error}"]}
     except Exception as error:
         words = " ".join(str(error).split())[:300]
@@ -215,11 +231,17 @@ def _answer(function: Callable[[Task], Answer], task: Task) -> dict[str, Any]:
 
 
 def _limit(limits: ChildLimits) -> None:
-    memory, file = (int(gib * (1 << 30)) for gib in (limits.memory_gib, limits.file_gib))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file, file))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_AS, limits.memory_gib)
+    _lower(resource.RLIMIT_FSIZE, limits.file_gib)
+    _lower(resource.RLIMIT_CORE, 0)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # Writing too much is then an OSError.
+
+
+def _lower(which: int, gib: float) -> None:
+    """Sets a limit for good, or leaves the stricter one the child was born with."""
+    wanted, present = int(gib * (1 << 30)), resource.getrlimit(which)[1]
+    value = wanted if present == resource.RLIM_INFINITY else min(wanted, present)
+    resource.setrlimit(which, (value, value))
 
 
 def _allow_cpu(seconds: float) -> None:

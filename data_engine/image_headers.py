@@ -17,6 +17,13 @@ def image_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def image_type(data: bytes) -> str | None:
+    """Media type of a picture of the three formats; None for anything else."""
+    kinds = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+    kind = "image/jpeg" if data[:3] == b"\xff\xd8\xff" else kinds.get(bytes(data[:4]))
+    return kind if image_size(data) else None
+
+
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Walks the segments to the frame header (ITU-T T.81, B.2.2)."""
     position = 2
