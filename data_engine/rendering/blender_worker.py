@@ -49,7 +49,9 @@ def import_blender():
                 "install it (pip install 'jaxrelic[engine]', Python 3.11 or 3.13) or name an "
                 "interpreter that has it with --blender-python"
             )
-        raise SystemExit(f"Blender cannot be imported by {sys.executable} ({error}): {remedy}")
+        raise SystemExit(
+            f"Blender cannot be imported by {sys.executable} ({error}): {remedy}"
+        ) from error
     return bpy
 
 

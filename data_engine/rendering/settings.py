@@ -42,10 +42,10 @@ class RenderSettings:
     samples: int = 32
     """Light paths per pixel."""
     framing: Literal["fit", "box", "sphere"] = "fit"
-    """fit: longest side 0.8, reduced until every view keeps a margin; box: longest side 0.8 whatever
-    is cut off; sphere: bounding sphere of radius 0.495."""
+    """fit: longest side 0.8, reduced until every view keeps a margin; box: longest side 0.8
+    whatever is cut off; sphere: bounding sphere of radius 0.495."""
     lighting: Literal["studio", "builder"] = "studio"
-    """studio: soft surroundings with a key and a fill light; builder: as in the published builder."""
+    """studio: soft surroundings, a key and a fill light; builder: as in the published builder."""
     seed: int = 0
     """Seed of the light paths."""
 
