@@ -122,6 +122,15 @@ class Catalog:
             for at, stage, what, text in rows
         ]
 
+    def same_geometry(self, uid: str, geometry_sha256: str) -> str | None:
+        """Another relic with this geometry that is itself neither rejected nor a duplicate."""
+        row = self._db.execute(
+            "SELECT uid FROM relic WHERE geometry_sha256 = ? AND uid != ?"
+            " AND state NOT IN ('rejected', 'duplicate') ORDER BY uid LIMIT 1",
+            [geometry_sha256, uid],
+        ).fetchone()
+        return None if row is None else row["uid"]
+
     # Writing
 
     def add(self, record: Mapping[str, Any]) -> str:
@@ -236,11 +245,16 @@ class Catalog:
                 self._free(row)
 
     def retry_failed(self, stage: str) -> int:
-        """Puts the relics that failed in a stage back before it, attempts at zero; how many."""
+        """Puts the relics that failed in a stage back before it, attempts at zero; how many.
+
+        So it does with those refused for want of time or memory, since limits can be raised.
+        """
         with self._transaction():
             rows = self._db.execute(
-                "SELECT uid, key, from_state FROM stage WHERE stage = ? AND state = 'failed'",
-                [stage],
+                "SELECT stage.uid, key, from_state FROM stage JOIN relic USING (uid)"
+                " WHERE stage = :stage AND reason_stage = :stage AND relic.state IN"
+                " ('failed', 'rejected') AND reason IN ('failed', 'timeout', 'bomb', 'crash')",
+                {"stage": stage},
             ).fetchall()
             for uid, key, from_state in rows:
                 self._db.execute(
