@@ -162,10 +162,11 @@ def check_projection(bpy, camera, pixel_from_cam: np.ndarray, size: int) -> None
 
 def import_relic(bpy, glb: str, world_from_import: np.ndarray) -> list:
     """Opens a GLB, places it in the world frame and returns its mesh objects."""
+    ours = set(bpy.data.objects)
     bpy.ops.import_scene.gltf(filepath=glb)
     bpy.context.scene.frame_set(0)
     placement = _matrix(world_from_import)
-    for item in bpy.data.objects:
+    for item in set(bpy.data.objects) - ours:
         if item.parent is None:  # One common transform: per-part scaling would move the parts
             item.matrix_world = placement @ item.matrix_world
         if item.type in {"LIGHT", "CAMERA"}:
@@ -205,18 +206,23 @@ def _plain_material(bpy, color_attributes):
 
 
 def world_bounds(bpy, meshes: list) -> list:
-    """Corners of the box around all evaluated vertices, as [[x, y, z], [x, y, z]]."""
+    """Corners of the box around all vertices that belong to a face, as [[x, y, z], [x, y, z]]."""
     depsgraph = bpy.context.evaluated_depsgraph_get()
     lows, highs = [], []
     for item in meshes:
         evaluated = item.evaluated_get(depsgraph)
         vertices = np.empty(3 * len(evaluated.data.vertices), np.float32)
         evaluated.data.vertices.foreach_get("co", vertices)
+        corners = np.empty(len(evaluated.data.loops), np.int32)
+        evaluated.data.loops.foreach_get("vertex_index", corners)
+        if not len(corners):
+            continue
         pose = np.array(evaluated.matrix_world)
-        points = vertices.reshape(-1, 3) @ pose[:3, :3].T + pose[:3, 3]
-        if len(points):
-            lows.append(points.min(axis=0))
-            highs.append(points.max(axis=0))
+        points = vertices.reshape(-1, 3)[np.unique(corners)] @ pose[:3, :3].T + pose[:3, 3]
+        lows.append(points.min(axis=0))
+        highs.append(points.max(axis=0))
+    if not lows:
+        raise RuntimeError("the meshes of the file have no faces")
     return [np.min(lows, axis=0).tolist(), np.max(highs, axis=0).tolist()]
 
 

@@ -58,32 +58,41 @@ class BlenderChild:
         self._limits = limits
         self._home = tempfile.TemporaryDirectory(prefix="data-engine-blender-")
         python = limits.blender_python or sys.executable
-        try:
-            self._process = subprocess.Popen(
-                [*_without_network(), python, "-I", str(WORKER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # Each relic's log takes over; start-up is only noise
-                env=_clean_environment(self._home.name),
-                cwd=self._home.name,
-                start_new_session=True,  # Ctrl-C is the parent's business: it finishes what runs
-            )
-        except OSError as error:
-            self._home.cleanup()
-            raise UserError(
-                f"cannot start {python}: {error.strerror}; see --blender-python"
-            ) from error
+        self._start_log = pathlib.Path(self._home.name) / "start.log"
+        self._process = self._start(python)
         self.served = 0
         try:
             with self._deadline(START_TIMEOUT_S):
                 self._send(_setup(settings, poses, limits))
                 answer = self._receive()
         except RelicFailedError as error:
+            last_words = self._start_log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
             self.kill()
-            raise UserError(f"Blender did not start under {python}: {error}") from error
+            raise UserError(
+                f"Blender did not start under {python}: {last_words or error}; name an interpreter "
+                "that has numpy and bpy with --blender-python"
+            ) from error
         if answer["event"] == "fatal":
             self.kill()
             raise UserError(answer["error"])
+
+    def _start(self, python: str) -> subprocess.Popen:
+        with self._start_log.open("wb") as log:  # Later each relic's own log takes over
+            try:
+                return subprocess.Popen(
+                    [*_without_network(), python, "-I", str(WORKER)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=_clean_environment(self._home.name),
+                    cwd=self._home.name,
+                    start_new_session=True,  # Ctrl-C is the parent's business
+                )
+            except OSError as error:
+                self._home.cleanup()
+                raise UserError(
+                    f"cannot start {python}: {error.strerror}; see --blender-python"
+                ) from error
 
     @property
     def pid(self) -> int:

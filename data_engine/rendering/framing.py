@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from data_engine.errors import Refusal, UserError
 from data_engine.rendering.poses import PoseSet
 
 LONGEST_SIDE = 0.8
@@ -54,7 +55,7 @@ def frame_relic(vertices: np.ndarray, *, up_axis: str, poses: PoseSet, mode: str
     """Chooses scale and centre.
 
     Args:
-        vertices: [n, 3] in the axes of the GLB, node transforms applied.
+        vertices: [n, 3] in the axes of the GLB, node transforms applied; all belong to a face.
         up_axis: Axis of the GLB that points up, Y or Z.
         poses: The views, for `fit`.
         mode: `box`, `sphere` or `fit` (RenderSettings.framing).
@@ -64,7 +65,7 @@ def frame_relic(vertices: np.ndarray, *, up_axis: str, poses: PoseSet, mode: str
     center = (low + high) / 2
     extent = (high - low).max()
     if not np.isfinite(extent) or extent <= 0:
-        raise ValueError(f"the largest side of the mesh is {extent}; it cannot be framed")
+        raise Refusal("degenerate", f"its longest side is {extent}; it cannot be framed")
     centred = upright - center
     if mode == "sphere":
         scale = SPHERE_RADIUS / np.linalg.norm(centred, axis=-1).max()
@@ -99,7 +100,9 @@ def largest_fitting_factor(points: np.ndarray, poses: PoseSet) -> float:
         offsets = planes @ translation + [0, 0, 0, 0, poses.near_far[0]]
         slopes = (points @ (planes @ rotation).T).max(axis=0)
         if (offsets >= 0).any():
-            raise ValueError("a camera of this pose set does not see the world origin")
+            raise UserError(
+                "a camera of this pose set does not see the world origin; use --framing box"
+            )
         growing = slopes > 0
         factor = min(factor, (-offsets[growing] / slopes[growing]).min(initial=1.0))
     return float(factor)

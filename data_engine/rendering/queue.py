@@ -13,7 +13,7 @@ import threading
 import numpy as np
 
 from data_engine.catalog import Catalog, Relic
-from data_engine.errors import UserError
+from data_engine.errors import Refusal, UserError
 from data_engine.glb_reader import load_geometry
 from data_engine.progress import progress
 from data_engine.rendering import poses as pose_files
@@ -161,8 +161,8 @@ class RenderQueue:
         """Renders one relic and records what became of it."""
         try:
             self._render(relic, child)
-        except views.BadRenderError as error:
-            catalog.reject(relic.uid, STAGE, "empty_render", str(error))
+        except Refusal as error:
+            catalog.reject(relic.uid, STAGE, error.reason, error.sentence)
             return Outcome(uid=relic.uid, what="rejected", detail=str(error))
         except RelicFailedError as error:
             self._check_disk()
@@ -211,14 +211,12 @@ class RenderQueue:
 
     def _frame(self, relic: Relic) -> tuple[Framing, np.ndarray]:
         """The framing and the bounding box [2, 3] that follows from it."""
-        vertices = load_geometry(self._workspace.blob_path(relic.glb_sha256)).vertices
-        try:
-            framing = frame_relic(
-                vertices, up_axis=relic.up_axis, poses=self._poses, mode=self._settings.framing
-            )
-        except ValueError as error:
-            raise views.BadRenderError(str(error)) from error
-        world = framing.to_world(vertices)
+        mesh = load_geometry(self._workspace.blob_path(relic.glb_sha256))
+        shown = mesh.vertices[np.unique(mesh.faces)]
+        framing = frame_relic(
+            shown, up_axis=relic.up_axis, poses=self._poses, mode=self._settings.framing
+        )
+        world = framing.to_world(shown)
         return framing, np.stack([world.min(axis=0), world.max(axis=0)])
 
     def _job(self, relic: Relic, framing: Framing, raw: pathlib.Path) -> dict:
@@ -254,7 +252,8 @@ def check_bounds(seen: np.ndarray, expected: np.ndarray) -> None:
     """
     difference = np.abs(seen - expected).max()
     if difference > BOUNDS_TOLERANCE:
-        raise views.BadRenderError(
+        raise Refusal(
+            "bad_mesh",
             f"Blender's bounding box differs by {difference:.3f} world units from the file's own "
-            "geometry (a skin or an animation?)"
+            "geometry (a skin or an animation?)",
         )

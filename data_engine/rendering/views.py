@@ -7,6 +7,7 @@ import pathlib
 import cv2
 import numpy as np
 
+from data_engine.errors import Refusal
 from data_engine.rendering import exr
 from data_engine.rendering.poses import PoseSet
 
@@ -18,10 +19,6 @@ DARKEST = 8
 """A relic is visible when some pixel reaches this 8-bit level."""
 DONE = "DONE"
 """Empty file, written last: the folder that holds it is complete."""
-
-
-class BadRenderError(Exception):
-    """The views exist but cannot be used; the message says what is wrong with them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,17 +67,18 @@ def describe(name: str, rgba: np.ndarray) -> ViewFacts:
 
 
 def check_views(facts: list[ViewFacts]) -> None:
-    """Raises `BadRenderError` unless enough views show the relic."""
+    """Raises `Refusal` unless enough views show the relic."""
     low, high = COVERAGE_RANGE
     useful = [fact for fact in facts if low < fact.coverage < high]
     if len(useful) < USEFUL_VIEWS * len(facts):
         coverages = [fact.coverage for fact in facts]
-        raise BadRenderError(
+        raise Refusal(
+            "empty_render",
             f"only {len(useful)} of {len(facts)} views show between {low:.1%} and {high:.0%} of "
-            f"the relic (coverage {min(coverages):.2%} to {max(coverages):.2%})"
+            f"the relic (coverage {min(coverages):.2%} to {max(coverages):.2%})",
         )
     if max(fact.brightest for fact in facts) < DARKEST:
-        raise BadRenderError("every view is black: the material reflects nothing")
+        raise Refusal("empty_render", "every view is black: the material reflects nothing")
 
 
 def write_meta(folder: pathlib.Path, poses: PoseSet, facts: list[ViewFacts], **more) -> None:
