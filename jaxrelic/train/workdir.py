@@ -6,8 +6,8 @@ import pathlib
 
 import jax
 
-from jaxrelic.errors import UserError
 from jaxrelic import config_json
+from jaxrelic.errors import UserError
 from jaxrelic.train.experiment import Experiment
 
 CONFIG_FILE = "config.json"
