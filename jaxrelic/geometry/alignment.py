@@ -25,6 +25,9 @@ GRADIENT_LEARNING_RATE = 0.01
 GRADIENT_CHECK_EVERY = 10
 """Settings of Unicorn's gradient ICP (specification F.2)."""
 
+GRADIENT_CLOUDS_AT_ONCE = 8
+"""Pairs of clouds that `gradient_icp` keeps in memory together."""
+
 MIN_SCALE = 1e-3
 """Axis scales stay above this, so that gradient descent cannot mirror a shape."""
 
@@ -148,11 +151,14 @@ def gradient_icp(
         target: Points to move onto.
         iterations: Steps of Adam.
     """
-    return jax.vmap(functools.partial(_descend, iterations=iterations))(source, target)
+    # A few clouds at a time: their dense distances are what fills the memory.
+    descend = functools.partial(_descend, iterations=iterations)
+    return jax.lax.map(descend, (source, target), batch_size=GRADIENT_CLOUDS_AT_ONCE)
 
 
-def _descend(source: jax.Array, target: jax.Array, *, iterations: int) -> jax.Array:
+def _descend(clouds: tuple[jax.Array, jax.Array], *, iterations: int) -> jax.Array:
     """`gradient_icp` of one object."""
+    source, target = clouds
     optimizer = optax.adam(GRADIENT_LEARNING_RATE)
     start = _Affine(
         rotation_6d=jnp.asarray([1.0, 0, 0, 0, 1, 0]), translation=jnp.zeros(3), scale=jnp.ones(3)
