@@ -1,0 +1,204 @@
+"""M-SRN's core: one photograph to a textured mesh and camera candidates.
+
+The network of specification A.1-A.7 without its memory: encoders, codes that open progressively, a
+deformed template, a UV texture, and poses. Axes are ours (world z up): the paper's objects are y-up
+and lie along x, hence its ellipsoid 0.4 * (1, 0.7, 0.7); a relic stands, so the default is tall.
+"""
+
+import dataclasses
+from typing import Literal, Self
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxrelic.geometry import cameras
+from jaxrelic.models.msrn.pose import PoseConfig, PoseHead
+from jaxrelic.models.msrn.progress import Milestones, mask_code
+from jaxrelic.models.msrn.shape import AxisScale, DeformationField
+from jaxrelic.models.msrn.template import Template, ellipsoid
+from jaxrelic.models.msrn.texture import TextureDecoder
+from jaxrelic.nn.mlp import Mlp
+from jaxrelic.nn.resnet import ResNet
+from jaxrelic.typing import Array, Float, Int, typechecked
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MsrnConfig:
+    """Sizes of the network; the defaults are the full size of the paper."""
+
+    shared_encoder: bool = False
+    """One trunk for shape, texture and pose in place of three."""
+    encoder_widths: tuple[int, ...] = (64, 128, 256, 512)
+    """Channels of the encoder's stages."""
+    encoder_blocks: int = 2
+    """Basic blocks per stage."""
+    code_head: Literal["mlp", "linear"] = "mlp"
+    """From features to codes: Unicorn's perceptron, or the linear layer of the paper's figure."""
+    shape_code: int = 64
+    """Entries of the shape code."""
+    texture_code: int = 512
+    """Entries of the texture code, which are also the texture decoder's first channels."""
+    shape_milestones: Milestones = ((0, 1), (10_000, 64))
+    """(training step, open entries of the shape code)."""
+    texture_milestones: Milestones = ((0, 2), (10_000, 512))
+    """(training step, open entries of the texture code)."""
+    icosphere_level: int = 3
+    """Subdivisions of the template; 2 has 162 vertices, 3 has 642, 4 has 2562."""
+    semi_axes: tuple[float, float, float] = (0.28, 0.28, 0.4)
+    """Of the template ellipsoid along world x, y and z, in world units."""
+    seam_fix: bool = True
+    """Unwrap texture coordinates at the seam; off for parity with Unicorn."""
+    field_units: int = 512
+    """Hidden width of the deformation field."""
+    scale_range: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """How far the factor of each axis may leave 1."""
+    texture_size: int = 64
+    """Side of the texture, in texels; a power of two."""
+    texture_min_channels: int = 64
+    """Fewest channels of the texture decoder."""
+    pose: PoseConfig = dataclasses.field(default_factory=PoseConfig)
+    """What the pose head can express."""
+
+    def __post_init__(self) -> None:
+        if self.texture_size < 2 or self.texture_size & (self.texture_size - 1):
+            raise ValueError(
+                f"texture_size {self.texture_size} is not a power of two; use 32 or 64"
+            )
+        for name in ("shape", "texture"):
+            last, size = getattr(self, f"{name}_milestones")[-1][1], getattr(self, f"{name}_code")
+            if last != size:
+                raise ValueError(
+                    f"{name}_milestones end at {last} open entries of {size}; "
+                    f"end them at {name}_code"
+                )
+
+    @classmethod
+    def compact(cls) -> Self:
+        """A network that learns in minutes on two cores: one narrow encoder, small codes."""
+        return cls(
+            shared_encoder=True,
+            encoder_widths=(16, 32, 64, 128),
+            encoder_blocks=1,
+            shape_code=32,
+            texture_code=64,
+            shape_milestones=((0, 32),),
+            texture_milestones=((0, 64),),
+            field_units=128,
+            texture_size=32,
+            texture_min_channels=16,
+        )
+
+    @classmethod
+    def shapenet(cls) -> Self:
+        """Full size with the paper's ellipsoid and cameras, for parity."""
+        return cls(semi_axes=(0.4, 0.28, 0.28), seam_fix=False, pose=PoseConfig.shapenet())
+
+
+def template(config: MsrnConfig) -> Template:
+    """The mesh that `Msrn` deforms."""
+    return ellipsoid(config.icosphere_level, config.semi_axes, config.seam_fix)
+
+
+@flax.struct.dataclass
+class MsrnOutput:
+    """What one photograph gives."""
+
+    vertices: jax.Array
+    """Deformed and scaled template, world frame, [b, v, 3]."""
+    texture: jax.Array
+    """RGB in [0, 1], [b, t, t, 3]."""
+    cam_from_world: jax.Array
+    """Camera candidates, [b, k, 4, 4]."""
+    pose_logits: jax.Array
+    """Unnormalised log probabilities of the candidates, [b, k]."""
+    sector_azimuth: jax.Array
+    """Middle of each candidate's range of azimuth, in radians, [k]."""
+    pixel_from_cam: jax.Array
+    """Intrinsics assumed for the photograph, in its pixels, [b, 3, 3]."""
+    scale: jax.Array
+    """Factor per world axis, already in `vertices`, [b, 3]."""
+    shape_code: jax.Array
+    """Masked shape code, [b, q]; what a memory bank stores."""
+    texture_code: jax.Array
+    """Masked texture code, [b, q]."""
+
+
+class Msrn(nn.Module):
+    """Encoders, codes and decoders of single-view reconstruction."""
+
+    config: MsrnConfig
+
+    @nn.compact
+    @typechecked
+    def __call__(
+        self,
+        image: Float[Array, "b s s 3"],
+        *,
+        shape_size: Int[Array, ""] | int | None = None,
+        texture_size: Int[Array, ""] | int | None = None,
+        train: bool,
+    ) -> MsrnOutput:
+        """Reconstructs a batch of photographs.
+
+        Args:
+            image: The object over the background of training, in [0, 1].
+            shape_size: Open entries of the shape code; None opens all. Below that the per-axis
+                scale is held at 1 as well: it would otherwise do the work of the first entries.
+            texture_size: Open entries of the texture code; None opens all.
+            train: Normalise by the batch, over all replicas of the axis "batch".
+        """
+        config = self.config
+        shape_size = jnp.asarray(config.shape_code if shape_size is None else shape_size)
+        texture_size = jnp.asarray(config.texture_code if texture_size is None else texture_size)
+        for_shape, for_texture, for_pose = self._encode(image, train=train)
+
+        shape_code = mask_code(self._code(config.shape_code, "shape_code")(for_shape), shape_size)
+        field = DeformationField(config.field_units, name="deformation")
+        deformed = field(template(config).vertices, shape_code)
+        scale = AxisScale(config.scale_range, name="scale")(
+            for_shape, active=shape_size >= config.shape_code
+        )
+
+        texture_code = self._code(config.texture_code, "texture_code")(for_texture)
+        texture_code = mask_code(texture_code, texture_size)
+        decoder = TextureDecoder(config.texture_size, config.texture_min_channels, name="texture")
+        poses = PoseHead(config.pose, name="pose")(for_pose)
+        return MsrnOutput(
+            vertices=deformed * scale[:, None],
+            texture=decoder(texture_code),
+            cam_from_world=poses.cam_from_world,
+            pose_logits=poses.logits,
+            sector_azimuth=poses.sector_azimuth,
+            pixel_from_cam=assumed_intrinsics(config.pose, image),
+            scale=scale,
+            shape_code=shape_code,
+            texture_code=texture_code,
+        )
+
+    def _encode(self, image: Array, *, train: bool) -> list[Array]:
+        """Features for shape, texture and pose, each [b, d]."""
+
+        def encode(name: str) -> Array:
+            config = self.config
+            trunk = ResNet(config.encoder_widths, config.encoder_blocks, name=name)
+            return trunk(image, train=train)
+
+        if self.config.shared_encoder:
+            return [encode("encoder")] * 3
+        return [encode(f"{subject}_encoder") for subject in ("shape", "texture", "pose")]
+
+    def _code(self, size: int, name: str) -> nn.Module:
+        """The layer that turns features into a code of zeros, before it has learned anything."""
+        if self.config.code_head == "mlp":
+            return Mlp(size, name=name)
+        return nn.Dense(size, kernel_init=nn.initializers.zeros, name=name)
+
+
+@typechecked
+def assumed_intrinsics(pose: PoseConfig, image: Float[Array, "b s s 3"]) -> Float[Array, "b 3 3"]:
+    """pixel_from_cam of the camera that the pose head has in mind."""
+    side = image.shape[1]
+    matrix = cameras.intrinsics(pose.focal_widths * side, side, side)
+    return jnp.broadcast_to(matrix, (image.shape[0], 3, 3))

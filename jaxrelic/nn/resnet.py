@@ -1,0 +1,76 @@
+"""ResNet trunks of basic blocks (He et al., arXiv:1512.03385), without a classifier."""
+
+from flax import linen as nn
+
+from jaxrelic.nn.convolution import Conv
+from jaxrelic.typing import Array, Float, typechecked
+
+kaiming_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+"""Kaiming normal weights counted over outputs, as ResNets are usually started."""
+
+
+class ResNet(nn.Module):
+    """Image in [0, 1] to one feature vector; the defaults are ResNet-18."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    """Channels of each stage; every stage after the first halves the map."""
+    blocks: int = 2
+    """Basic blocks per stage."""
+
+    @nn.compact
+    @typechecked
+    def __call__(self, image: Float[Array, "b h w 3"], *, train: bool) -> Float[Array, "b d"]:
+        x = convolution(self.widths[0], 7, 2, name="stem")(image)
+        x = nn.relu(norm(train, name="stem_norm")(x))
+        x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+        for stage, width in enumerate(self.widths):
+            for block in range(self.blocks):
+                stride = 2 if stage > 0 and block == 0 else 1
+                x = BasicBlock(width, stride, name=f"stage_{stage}_block_{block}")(x, train=train)
+        return x.mean(axis=(1, 2))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a skip, which a 1x1 convolution projects to a new shape."""
+
+    features: int
+    stride: int
+
+    @nn.compact
+    @typechecked
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b i j d"]:
+        y = convolution(self.features, 3, self.stride, name="conv_0")(x)
+        y = nn.relu(norm(train, name="norm_0")(y))
+        y = convolution(self.features, 3, 1, name="conv_1")(y)
+        y = norm(train, name="norm_1")(y)
+        if x.shape != y.shape:
+            x = convolution(self.features, 1, self.stride, name="skip")(x)
+            x = norm(train, name="skip_norm")(x)
+        return nn.relu(x + y)
+
+
+def convolution(features: int, size: int, stride: int, *, name: str) -> Conv:
+    """A bias-free convolution padded to keep the map's size before striding."""
+    return Conv(
+        features,
+        (size, size),
+        strides=stride,
+        padding=size // 2,
+        use_bias=False,
+        kernel_init=kaiming_fan_out,
+        name=name,
+    )
+
+
+def norm(train: bool, *, name: str) -> nn.BatchNorm:
+    """Batch normalisation, with statistics shared by all replicas while training.
+
+    Running variances are of the biased kind; PyTorch's differ by n / (n - 1).
+    """
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        axis_name="batch" if train else None,
+        name=name,
+    )

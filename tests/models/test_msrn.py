@@ -1,0 +1,195 @@
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxrelic.geometry import meshes
+from jaxrelic.models.msrn.model import Msrn, MsrnConfig, template
+from jaxrelic.models.msrn.pose import PoseConfig, candidate_cameras
+from jaxrelic.models.msrn.progress import active_size
+from jaxrelic.models.msrn.shape import DeformationField
+from jaxrelic.models.msrn.template import ellipsoid
+from jaxrelic.models.msrn.texture import upsample_smooth
+
+GOLDENS = pathlib.Path(__file__).parent.parent / "goldens"
+
+
+def tiny():
+    return MsrnConfig(
+        shared_encoder=True,
+        encoder_widths=(4, 8),
+        encoder_blocks=1,
+        shape_code=6,
+        texture_code=8,
+        shape_milestones=((0, 6),),
+        texture_milestones=((0, 8),),
+        icosphere_level=1,
+        field_units=16,
+        texture_size=8,
+        texture_min_channels=4,
+    )
+
+
+@pytest.fixture(scope="module")
+def images():
+    return jax.random.uniform(jax.random.key(0), (2, 16, 16, 3))
+
+
+@pytest.fixture(scope="module")
+def started(images):
+    """Variables as initialised."""
+    return jax.jit(lambda key: Msrn(tiny()).init(key, images, train=False))(jax.random.key(1))
+
+
+@pytest.fixture(scope="module")
+def shaken(started):
+    """Variables away from the zeros of the start, so that every path carries signal."""
+    leaves, tree = jax.tree.flatten(started["params"])
+    rng = np.random.default_rng(0)
+    moved = [leaf + 0.1 * rng.standard_normal(leaf.shape).astype(np.float32) for leaf in leaves]
+    return started | {"params": jax.tree.unflatten(tree, moved)}
+
+
+def parameter_lines(config):
+    image = jnp.zeros((1, 64, 64, 3))
+    shapes = jax.eval_shape(
+        lambda key: Msrn(config).init(key, image, train=False), jax.random.key(0)
+    )
+    leaves = jax.tree_util.tree_leaves_with_path(shapes)
+    return [f"{jax.tree_util.keystr(p, simple=True, separator='/')} {x.shape}" for p, x in leaves]
+
+
+@pytest.mark.parametrize("preset", ["full", "compact"])
+def test_the_parameter_tree_is_the_published_file_format(preset):
+    config = MsrnConfig() if preset == "full" else MsrnConfig.compact()
+    golden = (GOLDENS / f"msrn_parameters_{preset}.txt").read_text().splitlines()
+    assert parameter_lines(config) == golden
+
+
+def test_the_deformation_field_counts_as_specified():
+    vertices = template(MsrnConfig()).vertices
+    shapes = jax.eval_shape(
+        lambda key: DeformationField(512).init(key, vertices, jnp.zeros((1, 64))),
+        jax.random.key(0),
+    )
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 562_179
+
+
+def test_before_training_the_mesh_is_the_template(started, images):
+    output = Msrn(tiny()).apply(started, images, train=False)
+    expected = np.broadcast_to(template(tiny()).vertices, output.vertices.shape)
+    np.testing.assert_array_equal(output.vertices, expected)
+    np.testing.assert_array_equal(output.scale, 1)
+    assert not np.any(output.shape_code)
+    assert not np.any(output.texture_code)
+
+
+def test_before_training_cameras_stand_at_the_sector_middles(started, images):
+    output = Msrn(tiny()).apply(started, images, train=False)
+    world_from_cam = np.linalg.inv(output.cam_from_world[0])
+    centre = world_from_cam[:, :3, 3]
+    azimuth, e = np.deg2rad(np.arange(6) * 60.0), np.deg2rad(15.0)
+    expected = np.stack([np.cos(e) * np.cos(azimuth), np.cos(e) * np.sin(azimuth)], axis=-1)
+    np.testing.assert_allclose(centre[:, :2], 1.2 * expected, atol=1e-5)
+    np.testing.assert_allclose(centre[:, 2], 1.2 * np.sin(e), atol=1e-5)
+    np.testing.assert_allclose(output.cam_from_world[0, :, :3, 3], [[0, 0, 1.2]] * 6, atol=1e-6)
+    np.testing.assert_allclose(output.sector_azimuth, azimuth, rtol=1e-6)
+    assert np.ptp(output.pose_logits) > 0
+
+
+def test_shapenet_cameras_start_where_the_paper_puts_them():
+    config = PoseConfig.shapenet()
+    pose = candidate_cameras(config, jnp.zeros((6, 1, 3)), jnp.zeros((6, 1, 3)))[1, 0]
+    # Row-vector matrices of specification A.6 at azimuth 60, elevation 30, frame +X left, +Y up.
+    a, e = np.deg2rad(60), np.deg2rad(30)
+    r_azimuth = [[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
+    r_elevation = [[1, 0, 0], [0, np.cos(-e), np.sin(-e)], [0, -np.sin(-e), np.cos(-e)]]
+    point_y_up = np.array([0.1, 0.2, -0.3])
+    left, up, away = point_y_up @ np.array(r_azimuth) @ np.array(r_elevation) + [0, 0, 2.732]
+    x, y, z = point_y_up
+    ours = pose @ np.array([x, -z, y, 1.0])
+    np.testing.assert_allclose(ours[:3], [-left, -up, away], atol=1e-6)
+
+
+def test_outputs_leave_no_code_masked_when_sizes_are_full(shaken, images):
+    whole = Msrn(tiny()).apply(shaken, images, train=False)
+    given = Msrn(tiny()).apply(shaken, images, shape_size=6, texture_size=8, train=False)
+    jax.tree.map(np.testing.assert_array_equal, whole, given)
+    assert np.all(whole.shape_code != 0)
+    assert np.any(whole.scale != 1)
+    assert whole.texture.shape == (2, 8, 8, 3)
+    np.testing.assert_allclose(whole.pixel_from_cam[0, 0], [17.5, 0, 8])
+
+
+def test_closed_entries_of_a_code_get_exactly_no_gradient(shaken, images):
+    def loss(params, size):
+        output = Msrn(tiny()).apply(
+            shaken | {"params": params}, images, shape_size=size, texture_size=size, train=False
+        )
+        return jnp.sum(output.vertices**2) + jnp.sum(output.texture**2), output
+
+    size = jnp.asarray(2)
+    gradient, output = jax.jit(jax.grad(loss, has_aux=True))(shaken["params"], size)
+    for code in ("shape_code", "texture_code"):
+        kernel = gradient[code]["out"]["kernel"]
+        assert np.all(kernel[:, 2:] == 0)
+        assert np.any(kernel[:, :2] != 0)
+        assert np.all(getattr(output, code)[:, 2:] == 0)
+    assert np.all(output.scale == 1)
+
+
+def test_active_sizes_change_at_their_milestones():
+    milestones = ((0, 1), (10, 4), (20, 64))
+    sizes = jax.vmap(lambda step: active_size(milestones, step))(
+        jnp.asarray([0, 9, 10, 19, 20, 99])
+    )
+    assert sizes.tolist() == [1, 1, 4, 4, 64, 64]
+    with pytest.raises(ValueError, match="start at step 0"):
+        active_size(((5, 1),), 0)
+
+
+def test_texture_coordinates_match_the_published_vertex():
+    full = ellipsoid(3, (0.4, 0.28, 0.28), False)
+    # The published vertices (-a, b, 0) and (a, b, 0) open the icosphere; ours are z-up.
+    uvs = [full.face_uvs[full.faces == index][0] for index in (0, 1)]
+    np.testing.assert_allclose(uvs, [(0.25, 0.230212), (0.75, 0.230212)], atol=1e-5)
+
+
+def test_the_seam_fix_keeps_faces_short_and_moves_corners_by_whole_turns_only():
+    plain, fixed = (ellipsoid(3, (0.28, 0.28, 0.4), fix) for fix in (False, True))
+    assert np.ptp(plain.face_uvs[..., 0], axis=-1).max() > 0.9
+    assert np.ptp(fixed.face_uvs[..., 0], axis=-1).max() < 0.26
+    middle = fixed.face_uvs[..., 0].mean(axis=-1)
+    assert np.all((middle >= 0) & (middle <= 1))
+    on_pole = np.hypot(*np.moveaxis(plain.vertices[plain.faces][..., :2], -1, 0)) < 1e-6
+    assert on_pole.sum() == 12
+    turns = (fixed.face_uvs - plain.face_uvs)[~on_pole]
+    np.testing.assert_allclose(turns, np.round(turns), atol=1e-6)
+
+
+def test_the_template_is_closed_and_faces_outward():
+    shape = template(MsrnConfig())
+    assert shape.vertices.shape == (642, 3)
+    assert shape.edges.shape == (1920, 2)
+    np.testing.assert_allclose(
+        meshes.signed_volume(shape.vertices, shape.faces), 4.152741 * 0.28 * 0.28 * 0.4, rtol=1e-5
+    )
+    axes = ellipsoid(3, (0.4, 0.28, 0.28), False).vertices
+    np.testing.assert_allclose(np.abs(axes).max(axis=0), [0.4, 0.28, 0.28], rtol=2e-3)
+
+
+def test_smooth_upsampling_keeps_constants_and_mirrors():
+    x = jax.random.normal(jax.random.key(0), (1, 3, 4, 2))
+    np.testing.assert_allclose(upsample_smooth(jnp.ones((1, 1, 1, 3))), jnp.ones((1, 2, 2, 3)))
+    mirrored = upsample_smooth(x[:, ::-1])
+    np.testing.assert_allclose(mirrored, upsample_smooth(x)[:, ::-1], atol=1e-6)
+    # Bilinear doubling of a step, blurred: (0, 1/4, 3/4, 1) * [1, 2, 1] / 4.
+    step = upsample_smooth(jnp.asarray([0.0, 1.0]).reshape(1, 1, 2, 1))[0, 0, :, 0]
+    np.testing.assert_allclose(step, [0.125, 0.3125, 0.6875, 0.875], atol=1e-6)
+
+
+def test_a_code_that_never_opens_fully_is_refused():
+    with pytest.raises(ValueError, match="end them at shape_code"):
+        MsrnConfig(shape_milestones=((0, 1), (10, 32)))
