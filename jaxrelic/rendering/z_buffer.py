@@ -16,6 +16,9 @@ MIN_DEPTH = 1e-3
 MIN_DOUBLE_AREA_PX = 1e-9
 """Faces with less are absent, in squared pixels; their barycentrics would be noise."""
 
+EDGE_TOLERANCE = 1e-9
+"""Barycentrics may be this much below zero, so that rounding opens no crack between two faces."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Visible:
@@ -110,20 +113,29 @@ def _groups_of_similar_size(size: np.ndarray) -> list[tuple[np.ndarray, int]]:
 def _test_boxes(
     corners: np.ndarray, group: np.ndarray, low: np.ndarray, side: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tests a square of pixels at each face's box; returns face, (column, row) and weights."""
-    offsets = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
-    column_row = low[group][:, None] + offsets
-    to_corner = corners[group][:, None] - (column_row + 0.5)[:, :, None]
-    a, b, c = np.moveaxis(to_corner, 2, 0)
-    weights = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=-1)
-    double_area = weights.sum(axis=-1, keepdims=True)
+    """Tests a square of pixels at each face's box; returns face, (column, row) and weights.
+
+    Barycentrics are affine in the pixel, so a square of them is the sum of a row and a column.
+    """
+    slope, offset = _edge_functions(corners[group])
+    steps = np.arange(side)
+    columns, rows = (low[group][:, axis, None] + steps for axis in (0, 1))
+    along_row = slope[..., 0, None] * (columns[:, None] + 0.5)
+    along_column = slope[..., 1, None] * (rows[:, None] + 0.5) + offset[..., None]
+    weights = along_column[..., :, None] + along_row[..., None, :]
+    which, row, column = np.nonzero((weights >= -EDGE_TOLERANCE).all(axis=1))
+    column_row = np.stack([columns[which, column], rows[which, row]], axis=-1)
+    return group[which], column_row, np.maximum(weights[which, :, row, column], 0)
+
+
+def _edge_functions(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Barycentric k of each face at (x, y) is slope[f, k] . (x, y) + offset[f, k]."""
+    following, last = np.roll(corners, -1, axis=1), np.roll(corners, -2, axis=1)
+    edge = last - following
+    normal = np.stack([-edge[..., 1], edge[..., 0]], axis=-1)
+    double_area = np.sum(normal * (corners - following), axis=-1)
     solid = np.abs(double_area) > MIN_DOUBLE_AREA_PX
-    weights = weights / np.where(solid, double_area, 1)
-    inside = (weights >= 0).all(axis=-1) & solid[..., 0]
-    which, where = np.nonzero(inside)
-    return group[which], column_row[which, where], weights[inside]
-
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The z component of a cross product of plane vectors."""
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    slope = normal / np.where(solid, double_area, 1)[..., None]
+    offset = -np.sum(slope * following, axis=-1)
+    # A face without area is nowhere inside.
+    return np.where(solid[..., None], slope, 0), np.where(solid, offset, -1)
