@@ -14,7 +14,7 @@ from flax import linen as nn
 
 from jaxrelic.typing import Array, Float, typechecked
 
-SMALL_MAP = 16
+SMALL_MAP = 4
 """Longest side, in output pixels, up to which patches win on a CPU (benchmarks/encoder.py)."""
 
 Form = Literal["auto", "patches", "direct"]

@@ -23,7 +23,8 @@ def value_and_gradients(form, kernel_size, stride, padding, x):
         y = layer.apply(params, x)
         return jnp.sum(weights * y), y
 
-    (_, y), gradients = jax.value_and_grad(weighted, argnums=(0, 1), has_aux=True)(params, x)
+    step = jax.jit(jax.value_and_grad(weighted, argnums=(0, 1), has_aux=True))
+    (_, y), gradients = step(params, x)
     return y, gradients
 
 

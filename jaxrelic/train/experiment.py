@@ -1,0 +1,50 @@
+"""All settings of one run; files under `configs/` build one each."""
+
+import dataclasses
+
+from jaxrelic.data.loader import DataConfig, Supervision
+from jaxrelic.errors import UserError
+from jaxrelic.losses.msrn import MsrnLossSettings
+from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.schedule import SoftnessSchedule
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What is trained, on what, towards what, and for how long."""
+
+    name: str
+    """Shown in logs and reports."""
+    model: MsrnConfig
+    """The network."""
+    supervision: Supervision
+    """latent: image and mask only. posed: also the camera. multiview: also other posed views."""
+    data: DataConfig
+    """The relics and how examples are made of them."""
+    losses: MsrnLossSettings = dataclasses.field(default_factory=MsrnLossSettings)
+    """How drawings are made and compared, and the weight of each term."""
+    softness: SoftnessSchedule = dataclasses.field(default_factory=SoftnessSchedule)
+    """How soft the edges of drawings are early on."""
+    optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
+    """How parameters follow their gradients."""
+    steps: int
+    """Steps in all."""
+    seed: int = 0
+    """Start of all randomness: parameters, order of relics, choice of views."""
+    log_every: int = 20
+    """Steps averaged into one row of metrics.jsonl."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; the last step is always saved."""
+    keep_checkpoints: int = 2
+    """Checkpoints kept, newest first."""
+
+    def __post_init__(self) -> None:
+        if self.losses.background != self.data.background:
+            raise UserError(
+                f"losses.background is {self.losses.background} and data.background is "
+                f"{self.data.background}; drawings and photographs need the same"
+            )
+        for name in ("steps", "log_every", "checkpoint_every", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; set it to 1 or more")

@@ -1,0 +1,133 @@
+"""The run: from a folder, which may hold a part of it already, to the last step."""
+
+import dataclasses
+import logging
+import pathlib
+import signal
+from collections.abc import Callable, Iterator
+
+import jax
+
+from jaxrelic.data import loader
+from jaxrelic.train import interrupt, optim, parallel, state, workdir
+from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
+from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.metrics_log import open_metrics_log
+from jaxrelic.train.monitor import Monitor
+from jaxrelic.train.objective import Objective
+from jaxrelic.train.progress import show_progress
+from jaxrelic.train.step import make_train_step
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended; its state is saved either way."""
+
+    step: int
+    """Steps taken and saved."""
+    stopped_by: signal.Signals | None
+    """The signal that ended it early, None when all steps were taken."""
+
+
+def train(
+    experiment: Experiment,
+    objective: Objective,
+    folder: pathlib.Path,
+    *,
+    devices: parallel.Devices | None = None,
+) -> Outcome:
+    """Takes the steps that the run in `folder` still lacks.
+
+    SIGTERM and Ctrl-C end it after the current step, saved. The same call then goes on where it
+    stopped, with the losses it would have had.
+
+    Raises:
+        DivergedError: A loss or gradient is not finite; nothing of it is saved.
+        UserError: The folder holds another run, or a setting cannot work.
+    """
+    devices = jax.local_devices() if devices is None else devices
+    parallel.check_batch_size(experiment.data.batch_size, devices)
+    workdir.prepare(folder)
+    with open_checkpoints(folder, max_to_keep=experiment.keep_checkpoints) as checkpoints:
+        start = checkpoints.latest_step
+        if start is not None:
+            workdir.check_same_run(folder, experiment)
+            if start >= experiment.steps:
+                _log.info("nothing to do: %s has taken %d steps", folder, start)
+                return Outcome(start, None)
+            _log.info("continuing %s after step %d", folder, start)
+        run = _Run(experiment, objective, checkpoints, devices)
+        workdir.write_config(folder, experiment)
+        return run.finish(folder)
+
+
+class _Run:
+    """A run that is ready to step: batches, state and one program per phase."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        objective: Objective,
+        checkpoints: Checkpoints,
+        devices: parallel.Devices,
+    ):
+        self._experiment, self._checkpoints, self._devices = experiment, checkpoints, devices
+        self._batches = loader.batches(
+            experiment.data, supervision=experiment.supervision, seed=experiment.seed
+        )
+        optimizer = optim.make_optimizer(experiment.optim)
+        fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
+        self._state = parallel.replicate(fresh, devices)
+        if checkpoints.latest_step is not None:
+            self._state = checkpoints.restore(self._state)
+        self._programs = [
+            parallel.data_parallel(
+                make_train_step(objective, optimizer, phase=phase, seed=experiment.seed), devices
+            )
+            for phase in objective.phases
+        ]
+        self._learning_rate = optim.make_schedule(experiment.optim)
+
+    def finish(self, folder: pathlib.Path) -> Outcome:
+        """Takes the remaining steps, saving now and then and at the end."""
+        start, total = int(self._state.step), self._experiment.steps
+        with (
+            interrupt.stop_on_signals() as stop,
+            open_metrics_log(folder, start=start) as log,
+            show_progress(start, total) as progress,
+        ):
+            monitor = Monitor(self._recorder(log), every=self._experiment.log_every)
+            for step in self._steps(start, stop):
+                monitor.add(step, self._logs)
+                progress.update(step, monitor.latest.get("loss"))
+                if step % self._experiment.checkpoint_every == 0:
+                    monitor.settle()
+                    self._checkpoints.save(self._state)
+            step = int(self._state.step)
+            monitor.finish(step)
+            self._checkpoints.save(self._state)
+        return Outcome(step, stop.signal if step < total else None)
+
+    def _steps(self, start: int, stop: interrupt.StopRequest) -> Iterator[int]:
+        """Takes steps until the last one or a request to stop; yields how many have been taken."""
+        data = self._experiment.data
+        batches = loader.read_ahead(self._batches, start, threads=data.threads)
+        for step in range(start, self._experiment.steps):
+            if stop:
+                return
+            program = self._programs[step % len(self._programs)]
+            batch = parallel.deal(next(batches), self._devices)
+            self._state, self._logs = program(self._state, batch)
+            yield step + 1
+
+    def _recorder(self, log) -> Callable[[int, dict[str, float]], None]:
+        """Where averaged logs go: nowhere, on all processes but the first."""
+
+        def record(step: int, means: dict[str, float]) -> None:
+            if log is not None:
+                rate = float(self._learning_rate(step - 1))
+                log.write(step, {**means, "learning_rate": rate})
+
+        return record

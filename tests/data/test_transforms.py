@@ -1,0 +1,86 @@
+import cv2
+import numpy as np
+import pytest
+
+from jaxrelic.data import synthetic, transforms
+from jaxrelic.geometry import cameras
+
+RELIC = synthetic.SyntheticRelics(num_relics=2, num_views=4, image_size=96)
+
+
+@pytest.fixture(params=[0, 1], ids=["ellipsoid", "box"])
+def record(request):
+    return RELIC[request.param]
+
+
+def project(view, point):
+    camera = cameras.Camera(view.cam_from_world, view.pixel_from_cam)
+    uv, depth = cameras.project(camera, np.float32(point)[None])
+    return np.asarray(uv[0]), float(depth[0])
+
+
+def test_the_camera_follows_crop_and_resize(record):
+    """A known world point moves by exactly the crop's shift and scale."""
+    view = transforms.decode_view(record, 1)
+    before, _ = project(view, [0.1, -0.05, 0.2])
+    after, _ = project(transforms.resize(transforms.crop(view, -7, 11, 60), 32), [0.1, -0.05, 0.2])
+    np.testing.assert_allclose(after, (before - [-7, 11]) * 32 / 60, atol=1e-4)
+
+
+def test_pixels_follow_the_camera_through_crop_and_resize(record):
+    """Surface points seen by the camera lie inside the cropped mask, at the depth stored there."""
+    view = transforms.decode_view(record, 2)
+    x, y, side = transforms.object_square(view.rgba[..., 3], 1.2)
+    cut = transforms.crop(view, round(x - side / 2), round(y - side / 2), round(side))
+    small = transforms.resize(cut, 40)
+    rays = np.linalg.inv(view.cam_from_world)[:3, 3] - record["points"]
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    facing = np.sum(record["normals"] * rays, axis=-1) > 0.3  # Both shapes are convex.
+    camera = cameras.Camera(small.cam_from_world, small.pixel_from_cam)
+    uv, depth = cameras.project(camera, record["points"][facing])
+    columns, rows = np.floor(np.asarray(uv)).astype(int).T
+    assert np.mean(small.rgba[rows, columns, 3] > 0.3) > 0.99
+    assert np.median(np.abs(small.depth[rows, columns] - depth)) < 0.005
+
+
+def test_a_square_touches_the_object_at_margin_one():
+    alpha = np.zeros((20, 30), np.float32)
+    alpha[4:9, 10:22] = 1
+    assert transforms.object_square(alpha, 1.0) == (16, 6.5, 12)
+    assert transforms.object_square(alpha, 1.5)[2] == 18
+
+
+def test_a_view_without_an_object_keeps_its_frame():
+    assert transforms.object_square(np.zeros((20, 20)), 1.2) == (10, 10, 20)
+
+
+def test_a_crop_beyond_the_image_is_transparent_there():
+    view = transforms.decode_view(RELIC[0], 0)
+    cut = transforms.crop(view, -10, -20, 140)
+    assert cut.rgba.shape == (140, 140, 4)
+    np.testing.assert_array_equal(cut.rgba[20:116, 10:106], view.rgba)
+    assert cut.rgba.sum() == pytest.approx(view.rgba.sum())
+
+
+def test_transparent_colour_does_not_bleed_into_a_smaller_image():
+    """Straight alpha hides colours under alpha 0; averaging must not bring them back."""
+    bgra = np.zeros((8, 8, 4), np.uint8)
+    bgra[..., 2] = 255  # Red everywhere, hidden on the left half but for three columns.
+    bgra[:, :3, :3] = [255, 0, 0]
+    bgra[:, 3:, 3] = 255
+    png = cv2.imencode(".png", bgra)[1].tobytes()
+    depth = cv2.imencode(".png", np.zeros((8, 8), np.uint16))[1].tobytes()
+    record = {"rgba": [png], "depth_mm": [depth], "cam_from_world": [np.eye(4)]}
+    view = transforms.decode_view(record | {"pixel_from_cam": [np.eye(3)]}, 0)
+    small = transforms.resize(view, 2).rgba
+    np.testing.assert_allclose(small[0, 0], [0.25, 0, 0, 0.25], atol=1e-6)
+
+
+def test_depth_is_picked_not_averaged():
+    view = transforms.View(
+        rgba=np.ones((4, 4, 4), np.float32),
+        depth=np.float32([[0, 0, 1, 1], [0, 0, 1, 1], [1, 2, 1, 2], [2, 1, 2, 1]]),
+        cam_from_world=np.eye(4, dtype=np.float32),
+        pixel_from_cam=np.eye(3, dtype=np.float32),
+    )
+    assert set(np.unique(transforms.resize(view, 2).depth)) <= {0, 1, 2}

@@ -1,0 +1,234 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxrelic import losses
+from jaxrelic.geometry import cameras, meshes
+from jaxrelic.losses.msrn import MsrnLossSettings, loss_terms, loss_weights
+from jaxrelic.models.msrn.model import Msrn, MsrnConfig, template
+from jaxrelic.rendering.settings import RasterSettings
+from jaxrelic.rendering.views import render_views
+
+SIZE = 16
+SETTINGS = MsrnLossSettings(raster=RasterSettings(sigma=3e-3))
+
+
+def tiny(**changes):
+    config = MsrnConfig(
+        encoder_widths=(4, 8),
+        encoder_blocks=1,
+        shape_code=4,
+        texture_code=8,
+        shape_milestones=((0, 4),),
+        texture_milestones=((0, 8),),
+        icosphere_level=1,
+        field_units=32,
+        texture_size=4,
+        texture_min_channels=4,
+    )
+    return dataclasses.replace(config, **changes)
+
+
+def circling(azimuth_deg, size):
+    """Cameras [1, n] around the origin."""
+    azimuth = jnp.deg2rad(jnp.asarray(azimuth_deg))
+    origin = jnp.broadcast_to(jnp.asarray([0.0, 0.0, 1.2]), (*azimuth.shape, 3))
+    poses = cameras.orbit(azimuth, jnp.full_like(azimuth, 0.3), 0 * azimuth, origin)
+    intrinsics = jnp.asarray(cameras.intrinsics(280 / 256 * size, size, size))
+    return cameras.Camera(poses[None], jnp.broadcast_to(intrinsics, (1, len(azimuth), 3, 3)))
+
+
+def photographs(azimuth_deg, size, level=1):
+    """A batch of one box of two colours; its first view is the photograph."""
+    directions, faces = meshes.icosphere(level)
+    box = directions / np.abs(directions).max(axis=-1, keepdims=True) * [0.3, 0.18, 0.25]
+    colors = np.where(directions[:, :1] > 0, [[0.8, 0.3, 0.1]], [[0.1, 0.4, 0.7]])
+    mesh = meshes.Mesh(
+        vertices=jnp.asarray(box, jnp.float32)[None],
+        faces=faces,
+        vertex_colors=jnp.asarray(colors, jnp.float32)[None],
+    )
+    views = circling(azimuth_deg, size)
+    drawn = render_views(mesh, views, image_size=size, settings=RasterSettings(sigma=1e-5))
+    mask = (drawn.alpha > 0.5).astype(jnp.float32)
+    return {
+        "image": drawn.rgb[:, 0],
+        "views_rgb": drawn.rgb,
+        "views_mask": mask,
+        "views_depth": drawn.depth * mask,
+        "views_cam_from_world": views.cam_from_world,
+        "views_pixel_from_cam": views.pixel_from_cam,
+        "input_cam_from_world": views.cam_from_world[:, 0],
+    }
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return jax.jit(lambda: photographs([20.0, 130.0], SIZE))()
+
+
+@pytest.fixture(scope="module")
+def variables(batch):
+    """Away from the start, where zero layers would hide a missing gradient."""
+    started = jax.jit(lambda key: Msrn(tiny()).init(key, batch["image"], train=False))(
+        jax.random.key(0)
+    )
+    leaves, tree = jax.tree.flatten(started["params"])
+    rng = np.random.default_rng(0)
+    moved = [leaf + 0.05 * rng.standard_normal(leaf.shape).astype(np.float32) for leaf in leaves]
+    return started | {"params": jax.tree.unflatten(tree, moved)}
+
+
+def loss_of(params, variables, batch, *, supervision, phase, **options):
+    output = Msrn(tiny()).apply(variables | {"params": params}, batch["image"], train=False)
+    terms = loss_terms(
+        output,
+        batch,
+        template(tiny()),
+        supervision=supervision,
+        phase=phase,
+        settings=SETTINGS,
+        **options,
+    )
+    weights = loss_weights(SETTINGS, supervision=supervision, phase=phase)
+    return losses.combine(terms, weights)[0], terms
+
+
+def gradients(variables, batch, supervision, phase):
+    step = jax.jit(
+        lambda params: jax.grad(loss_of, has_aux=True)(
+            params, variables, batch, supervision=supervision, phase=phase
+        )
+    )
+    return step(variables["params"])
+
+
+def learns(gradient):
+    """Top-level modules that receive any gradient."""
+    assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(gradient))
+    return {name for name, tree in gradient.items() if any(map(np.any, jax.tree.leaves(tree)))}
+
+
+MESH = {"shape_encoder", "shape_code", "deformation", "scale"}
+TEXTURE = {"texture_encoder", "texture_code", "texture"}
+POSE = {"pose_encoder", "pose"}
+
+
+def test_latent_phases_teach_one_half_each_and_never_read_a_camera(variables, batch):
+    seen = {name: batch[name][:, :1] for name in ("views_rgb", "views_mask")}
+    seen["image"] = batch["image"]
+    gradient, terms = gradients(variables, seen, "latent", "pose")
+    assert learns(gradient) == POSE
+    assert "normal" not in terms
+    gradient, terms = gradients(variables, seen, "latent", "shape")
+    assert learns(gradient) == MESH | TEXTURE
+    assert "uneven_pose" not in terms
+
+
+def test_known_cameras_teach_everything_at_once(variables, batch):
+    gradient, terms = gradients(variables, batch, "multiview", "joint")
+    assert learns(gradient) == MESH | TEXTURE | POSE
+    assert all(term.shape == (1,) for term in terms.values())
+    assert 0 < terms["mask_iou"][0] < 1
+    # The camera at 20 degrees lies in the first sector, within its reach of 31.2 degrees.
+    assert 0 < terms["pose_rotation"][0] < np.deg2rad(90)
+
+
+def test_depth_is_a_target_of_multiview_alone(variables, batch):
+    names = {
+        supervision: jax.eval_shape(
+            lambda params, supervision=supervision: loss_of(
+                params, variables, batch, supervision=supervision, phase="joint"
+            )[1],
+            variables["params"],
+        ).keys()
+        for supervision in ("posed", "multiview")
+    }
+    assert names["multiview"] - names["posed"] == {"depth"}
+    assert "depth" not in loss_weights(SETTINGS, supervision="posed", phase="joint")
+
+
+def test_phases_without_a_meaning_are_refused(variables, batch):
+    with pytest.raises(ValueError, match="use 'joint' with cameras"):
+        loss_of(variables["params"], variables, batch, supervision="posed", phase="shape")
+
+
+def test_the_shape_phase_draws_the_likeliest_candidate(variables, batch):
+    def terms_for(favourite):
+        output = Msrn(tiny()).apply(variables, batch["image"], train=False)
+        output = output.replace(pose_logits=9.0 * jax.nn.one_hot(favourite, 6)[None])
+        view = output.cam_from_world[:, favourite][:, None]
+        known = batch | {
+            "views_rgb": batch["views_rgb"][:, :1],
+            "views_mask": batch["views_mask"][:, :1],
+            "views_cam_from_world": view,
+            "views_pixel_from_cam": output.pixel_from_cam[:, None],
+        }
+        shared = {"template": template(tiny()), "settings": SETTINGS}
+        latent = loss_terms(output, known, supervision="latent", phase="shape", **shared)
+        posed = loss_terms(output, known, supervision="posed", phase="joint", **shared)
+        return [
+            {name: terms[name] for name in ("rgb", "bce", "mask_iou")} for terms in (latent, posed)
+        ]
+
+    latent, posed = jax.jit(terms_for)(jnp.asarray(2))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), latent, posed)
+
+
+def test_sigma_may_be_traced_and_replaces_the_settings(variables, batch):
+    def bce(sigma):
+        terms = loss_of(
+            variables["params"], variables, batch, supervision="posed", phase="joint", sigma=sigma
+        )[1]
+        return terms["bce"]
+
+    soft, default, hard = jax.jit(jax.vmap(bce))(jnp.asarray([3e-2, 3e-3, 1e-4]))
+    alone = loss_of(variables["params"], variables, batch, supervision="posed", phase="joint")[1]
+    np.testing.assert_allclose(default, alone["bce"], rtol=1e-4)
+    assert soft != default != hard
+
+
+@pytest.mark.slow
+def test_one_object_is_learned_from_known_cameras():
+    size, steps = 24, 150
+    config = tiny(icosphere_level=2, field_units=64)
+    batch = jax.jit(lambda: photographs([10.0, 70.0, 130.0, 190.0, 250.0, 310.0], size, 2))()
+    model, shape = Msrn(config), template(config)
+    settings = MsrnLossSettings(raster=RasterSettings(sigma=1e-3))
+    weights = loss_weights(settings, supervision="multiview", phase="joint")
+    optimizer = optax.adam(2e-3)
+
+    def loss_fn(params, variables, sigma):
+        output = model.apply(variables | {"params": params}, batch["image"], train=False)
+        terms = loss_terms(
+            output,
+            batch,
+            shape,
+            supervision="multiview",
+            phase="joint",
+            settings=settings,
+            sigma=sigma,
+        )
+        return losses.combine(terms, weights)
+
+    @jax.jit
+    def train(variables):
+        def step(carry, sigma):
+            params, opt_state = carry
+            gradient, means = jax.grad(loss_fn, has_aux=True)(params, variables, sigma)
+            updates, opt_state = optimizer.update(gradient, opt_state)
+            return (optax.apply_updates(params, updates), opt_state), means
+
+        start = (variables["params"], optimizer.init(variables["params"]))
+        return jax.lax.scan(step, start, jnp.geomspace(1e-2, 1e-3, steps))[1]
+
+    variables = jax.jit(lambda key: model.init(key, batch["image"], train=False))(jax.random.key(0))
+    means = train(variables)
+    assert means["mask_iou"][0] < 0.8
+    assert means["mask_iou"][-1] > 0.9
+    assert means["rgb"][-1] < 0.5 * means["rgb"][0]
+    assert means["pose_error_deg"][-1] < 5

@@ -1,0 +1,106 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxrelic.errors import UserError
+from jaxrelic.train import loop, monitor
+from jaxrelic.train.optim import OptimConfig
+
+ONE = slice(0, 1)
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(folder):
+    return [row["loss"] for row in rows(folder)]
+
+
+def test_the_loss_falls(tmp_path, tiny_experiment, tiny_objective):
+    experiment = tiny_experiment(steps=40)
+    loop.train(experiment, tiny_objective(), tmp_path, devices=jax.devices()[ONE])
+    assert np.mean(losses(tmp_path)[-5:]) < 0.5 * losses(tmp_path)[0]
+
+
+def test_a_run_in_two_parts_has_the_losses_of_a_run_in_one(
+    tmp_path, tiny_experiment, tiny_objective
+):
+    objective = tiny_objective(noise=0.1)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    loop.train(tiny_experiment(), objective, whole)
+    loop.train(tiny_experiment(steps=3), objective, parts)
+    outcome = loop.train(tiny_experiment(), objective, parts)
+    assert outcome.step == 6
+    assert [row["step"] for row in rows(parts)] == [1, 2, 3, 4, 5, 6]
+    assert losses(parts) == losses(whole)
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_does_not(
+    tmp_path, tiny_experiment, tiny_objective
+):
+    for name, seed in [("a", 0), ("b", 0), ("c", 1)]:
+        loop.train(tiny_experiment(seed=seed), tiny_objective(), tmp_path / name)
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")
+    assert losses(tmp_path / "a") != losses(tmp_path / "c")
+
+
+def test_one_two_and_four_devices_give_the_same_losses(tmp_path, tiny_experiment, tiny_objective):
+    for count in (1, 2, 4):
+        devices = jax.devices()[:count]
+        loop.train(tiny_experiment(), tiny_objective(), tmp_path / str(count), devices=devices)
+    np.testing.assert_allclose(losses(tmp_path / "2"), losses(tmp_path / "1"), rtol=1e-4)
+    np.testing.assert_allclose(losses(tmp_path / "4"), losses(tmp_path / "1"), rtol=1e-4)
+
+
+def test_a_run_saved_on_four_devices_continues_on_one(tmp_path, tiny_experiment, tiny_objective):
+    loop.train(tiny_experiment(), tiny_objective(), tmp_path / "whole", devices=jax.devices())
+    moved = tmp_path / "moved"
+    loop.train(tiny_experiment(steps=3), tiny_objective(), moved, devices=jax.devices())
+    loop.train(tiny_experiment(), tiny_objective(), moved, devices=jax.devices()[ONE])
+    np.testing.assert_allclose(losses(moved), losses(tmp_path / "whole"), rtol=1e-4)
+
+
+def test_a_term_that_is_not_finite_stops_the_run_by_step_and_name(
+    tmp_path, tiny_experiment, tiny_objective
+):
+    objective = tiny_objective(spoil_at=4)  # The fifth step.
+    with pytest.raises(monitor.DivergedError, match=r"step 5 is not finite: size = "):
+        loop.train(tiny_experiment(checkpoint_every=2), objective, tmp_path)
+    saved = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert saved == ["2", "4"]
+
+
+def test_phases_take_turns(tmp_path, tiny_experiment, tiny_objective):
+    seen = []
+
+    class Spy(tiny_objective):
+        def loss(self, *args, phase, **kwargs):
+            seen.append(phase)
+            return super().loss(*args, phase=phase, **kwargs)
+
+    loop.train(tiny_experiment(steps=4), Spy(phases=("pose", "shape")), tmp_path)
+    assert seen == ["pose", "shape"]  # Traced once each, in that order.
+
+
+def test_other_settings_do_not_continue_a_run(tmp_path, tiny_experiment, tiny_objective):
+    loop.train(tiny_experiment(steps=1), tiny_objective(), tmp_path)
+    changed = tiny_experiment(optim=OptimConfig(learning_rate=5.0), seed=3)
+    with pytest.raises(UserError, match=r"optim\.learning_rate, seed"):
+        loop.train(changed, tiny_objective(), tmp_path)
+
+
+def test_a_finished_run_is_left_alone(tmp_path, tiny_experiment, tiny_objective):
+    loop.train(tiny_experiment(steps=2), tiny_objective(), tmp_path)
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    assert loop.train(tiny_experiment(steps=2), tiny_objective(), tmp_path).step == 2
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_batch_that_cannot_be_dealt_out_names_its_setting(
+    tmp_path, tiny_experiment, tiny_objective
+):
+    with pytest.raises(UserError, match=r"batch size 8 .* 3 devices; set data\.batch_size"):
+        loop.train(tiny_experiment(), tiny_objective(), tmp_path, devices=jax.devices()[:3])
