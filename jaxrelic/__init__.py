@@ -1,1 +1,42 @@
-"""One photograph of a relic to a 3D mesh, in JAX."""
+"""One photograph of a relic to a 3D mesh, in JAX.
+
+    import jaxrelic
+
+    model = jaxrelic.load("runs/demo/export")
+    result = jaxrelic.reconstruct("photo.jpg", model)
+    picture = jaxrelic.render(result.mesh, result.camera, image_size=256)
+
+Names are loaded on first use: importing the package reads no file and touches no device.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxrelic.geometry.cameras import Camera
+    from jaxrelic.geometry.meshes import Mesh
+    from jaxrelic.inference.export import load
+    from jaxrelic.inference.reconstruct import reconstruct
+    from jaxrelic.inference.render import render
+
+__all__ = ["Camera", "Mesh", "load", "reconstruct", "render"]
+
+_HOME = {
+    "Camera": "jaxrelic.geometry.cameras",
+    "Mesh": "jaxrelic.geometry.meshes",
+    "load": "jaxrelic.inference.export",
+    "reconstruct": "jaxrelic.inference.reconstruct",
+    "render": "jaxrelic.inference.render",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,177 @@
+"""From a photograph to the network's input: decode with care, find the object, crop as in training.
+
+What a file is decides its content, never its name. Sizes are checked in the header, before a
+single pixel is decoded.
+"""
+
+import dataclasses
+import logging
+import pathlib
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from jaxrelic.data import transforms
+from jaxrelic.errors import UserError
+from jaxrelic.inference import foreground
+
+logger = logging.getLogger(__name__)
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+"""Decoders that are tried; anything else is not a photograph."""
+
+MIN_SIDE_PX = 16
+MAX_PIXELS = 100_000_000
+"""Photographs outside these sizes are refused."""
+
+MIN_OBJECT_SHARE, MAX_OBJECT_SHARE = 0.001, 0.98
+"""Part of the picture that the object covers; a mask outside this range has not found one."""
+
+_OPAQUE = 0.98
+"""An alpha channel above this everywhere says nothing about the object."""
+
+_DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+"""What Pillow raises on damaged files."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Photo:
+    """A photograph whose object is known."""
+
+    rgb: np.ndarray
+    """[h, w, 3] float32 in [0, 1], upright."""
+    mask: np.ndarray
+    """Coverage of the object, [h, w] float32 in [0, 1]."""
+    mask_source: str
+    """Where the mask is from: `file`, `alpha` or `automatic`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How a network wants its input; the same numbers as in its training data."""
+
+    image_size: int
+    """Side of the input, in pixels."""
+    crop_margin: float
+    """Side of the square crop over the longer side of the object's box."""
+    background: tuple[float, float, float]
+    """Colour behind the object, RGB in [0, 1]."""
+
+
+def read_photo(path: pathlib.Path, mask_path: pathlib.Path | None = None) -> Photo:
+    """Reads a photograph and finds its object.
+
+    The object comes from the mask file if there is one, else from a transparent background, else
+    it is cut out automatically (`foreground.find`), which is a guess and logged as one.
+    """
+    rgb, alpha = read_picture(path)
+    if mask_path is not None:
+        mask, source = _read_mask(mask_path, rgb.shape[:2]), "file"
+    elif alpha is not None and alpha.min() < _OPAQUE:
+        mask, source = alpha, "alpha"
+    else:
+        mask, source = foreground.find(rgb), "automatic"
+        logger.info("%s: object found automatically; pass a mask if the outline is wrong", path)
+    _check_mask(mask, mask_path or path)
+    return Photo(rgb=rgb, mask=mask, mask_source=source)
+
+
+def prepare(view: transforms.View, preprocessing: Preprocessing) -> transforms.View:
+    """Crops and resizes as the training data were; colours stay multiplied by alpha."""
+    crop = transforms.CropInput(preprocessing.crop_margin, jitter=0.0)
+    cropped = crop.random_map({"input": view}, np.random.default_rng(0))["input"]
+    return transforms.resize(cropped, preprocessing.image_size)
+
+
+def as_view(photo: Photo) -> transforms.View:
+    """A photograph as a view whose camera maps its own pixels to themselves."""
+    return transforms.View(
+        rgba=np.concatenate([photo.rgb * photo.mask[..., None], photo.mask[..., None]], axis=-1),
+        depth=np.zeros(photo.mask.shape, np.float32),
+        cam_from_world=np.eye(4, dtype=np.float32),
+        pixel_from_cam=np.eye(3, dtype=np.float32),
+    )
+
+
+def over_background(view: transforms.View, preprocessing: Preprocessing) -> np.ndarray:
+    """The network's input, [s, s, 3] float32 in [0, 1]."""
+    missing = 1 - view.rgba[..., 3:]
+    return np.clip(view.rgba[..., :3] + missing * np.float32(preprocessing.background), 0, 1)
+
+
+def _decode(path: pathlib.Path) -> PIL.Image.Image:
+    """Opens an image, checks its size in the header, then decodes it upright."""
+    if not path.is_file():
+        raise UserError(f"{path} is not a file; give one photograph")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns below our own limit, which is checked next.
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            image = PIL.Image.open(path, formats=FORMATS)
+    except PIL.Image.DecompressionBombError as error:
+        raise UserError(f"{path} has too many pixels ({error}); {_limit()}") from error
+    except _DECODING_ERRORS as error:
+        raise UserError(
+            f"{path} is not a picture that can be read; give {', '.join(FORMATS)}"
+        ) from error
+    with image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise UserError(f"{path} is {width} x {height} px; {_limit()}")
+        if min(width, height) < MIN_SIDE_PX:
+            raise UserError(
+                f"{path} is {width} x {height} px, too small to show an object; "
+                f"give at least {MIN_SIDE_PX} px a side"
+            )
+        try:
+            image.load()
+            return PIL.ImageOps.exif_transpose(image)
+        except _DECODING_ERRORS as error:
+            raise UserError(f"{path} is damaged ({error}); copy it again") from error
+
+
+def _limit() -> str:
+    return f"at most {MAX_PIXELS // 1_000_000} megapixels are decoded, so scale it down first"
+
+
+def read_picture(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """RGB [h, w, 3] and, if the file has one, alpha [h, w], float32 in [0, 1], upright."""
+    image = _decode(path)
+    if image.mode.startswith("I"):
+        # Sixteen bits of grey; Pillow's own conversion to 8 bits would clip them to white.
+        grey = np.clip(np.asarray(image, np.float32) / 65535, 0, 1)
+        return np.repeat(grey[..., None], 3, axis=-1), None
+    if image.mode == "F":
+        raise UserError(f"{path} holds floating-point values of unknown range; save it as PNG")
+    rgba = np.asarray(image.convert("RGBA"), np.float32) / 255
+    has_alpha = "A" in image.getbands() or "transparency" in image.info
+    return rgba[..., :3], rgba[..., 3] if has_alpha else None
+
+
+def _read_mask(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray:
+    """Reads a mask image, white on the object, of the photograph's size."""
+    rgb, alpha = read_picture(path)
+    # A cut-out serves as a mask through its transparency.
+    mask = alpha if alpha is not None and alpha.min() < _OPAQUE else rgb.mean(axis=-1)
+    if mask.shape != shape:
+        raise UserError(
+            f"mask {path} is {mask.shape[1]} x {mask.shape[0]} px but the photograph is "
+            f"{shape[1]} x {shape[0]}; make them the same size"
+        )
+    return mask
+
+
+def _check_mask(mask: np.ndarray, path: pathlib.Path) -> None:
+    """Refuses masks without an object and masks without a background."""
+    share = float(np.mean(mask > 0.5))
+    if share < MIN_OBJECT_SHARE:
+        raise UserError(f"no object found in {path}; pass a mask that is white on the object")
+    if share > MAX_OBJECT_SHARE:
+        raise UserError(
+            f"the object fills {share:.0%} of {path}; leave some background around it, "
+            "or pass a mask that is white on the object only"
+        )

@@ -1,0 +1,114 @@
+"""A trained network and a photograph to a textured mesh and the camera that took it."""
+
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrelic.geometry import cameras, meshes
+from jaxrelic.inference import photo as photos
+from jaxrelic.models.msrn import model as msrn
+from jaxrelic.typing import Array, Float, typechecked
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """What one photograph gives; no field has a batch axis."""
+
+    mesh: meshes.Mesh
+    """Textured, closed, world frame (z up, longest side about 0.8)."""
+    camera: cameras.Camera
+    """Predicted camera; its pixels are those of `image`."""
+    image: np.ndarray
+    """The network's input: the object's square over the background, [s, s, 3] in [0, 1]."""
+    mask: np.ndarray
+    """Coverage of the object in `image`, [s, s] in [0, 1]."""
+    photo: photos.Photo
+    """The photograph as read, with the mask that was used."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reconstructor:
+    """A trained M-SRN, ready to use; `inference.export.load` makes one."""
+
+    config: msrn.MsrnConfig
+    """Sizes of the network."""
+    preprocessing: photos.Preprocessing
+    """How its inputs are made."""
+    variables: Any
+    """Parameters and untrained collections."""
+
+    @functools.cached_property
+    def template(self) -> msrn.Template:
+        """The mesh that the network deforms."""
+        return msrn.template(self.config)
+
+    @functools.cached_property
+    def _apply(self):
+        model = msrn.Msrn(self.config)
+        return jax.jit(lambda variables, image: model.apply(variables, image, train=False))
+
+    @typechecked
+    def predict(self, image: Float[Array, "b s s 3"]) -> msrn.MsrnOutput:
+        """Runs the network on prepared inputs; one compilation per batch size."""
+        if image.shape[1] != self.preprocessing.image_size:
+            raise ValueError(
+                f"input is {image.shape[1]} px a side, this network wants "
+                f"{self.preprocessing.image_size}; see photo.prepare"
+            )
+        return self._apply(self.variables, jnp.asarray(image))
+
+    def reconstruct(
+        self, photo: str | pathlib.Path | photos.Photo, mask: str | pathlib.Path | None = None
+    ) -> Reconstruction:
+        """Reconstructs the object of one photograph.
+
+        Args:
+            photo: Picture file, or a photograph whose object is known already.
+            mask: Picture of the same size, white on the object; by default the photograph's
+                transparency, or an automatic cut-out.
+        """
+        if not isinstance(photo, photos.Photo):
+            photo = photos.read_photo(
+                pathlib.Path(photo), None if mask is None else pathlib.Path(mask)
+            )
+        view = photos.prepare(photos.as_view(photo), self.preprocessing)
+        image = photos.over_background(view, self.preprocessing)
+        output = self.predict(image[None])
+        return Reconstruction(
+            mesh=meshes.Mesh(
+                vertices=output.vertices[0],
+                faces=jnp.asarray(self.template.faces),
+                face_uvs=jnp.asarray(self.template.face_uvs),
+                texture=output.texture[0],
+            ),
+            camera=likeliest_camera(output, 0),
+            image=image,
+            mask=view.rgba[..., 3],
+            photo=photo,
+        )
+
+
+def likeliest_camera(output: msrn.MsrnOutput, item: int) -> cameras.Camera:
+    """The most probable camera candidate of one item of a batch."""
+    best = int(jnp.argmax(output.pose_logits[item]))
+    return cameras.Camera(
+        cam_from_world=output.cam_from_world[item, best], pixel_from_cam=output.pixel_from_cam[item]
+    )
+
+
+def reconstruct(
+    photo: str | pathlib.Path,
+    model: Reconstructor | str | pathlib.Path,
+    mask: str | pathlib.Path | None = None,
+) -> Reconstruction:
+    """Reconstructs one photograph with a loaded model, or with the export at a path."""
+    if not isinstance(model, Reconstructor):
+        from jaxrelic.inference import export  # It imports this module.
+
+        model = export.load(model)
+    return model.reconstruct(photo, mask)
