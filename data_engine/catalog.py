@@ -23,8 +23,8 @@ BUSY_TIMEOUT_S = 60.0
 __all__ = ["MAX_ATTEMPTS", "STATES", "Catalog", "Event", "Relic"]
 
 _CLAIM = """
-INSERT INTO stage (uid, stage, key, state, from_state, attempts, owner, lease_until, started)
-SELECT relic.uid, :stage, :key, 'running', relic.state, 1, :owner, :now + :lease_s, :at
+INSERT INTO stage (uid, stage, key, state, attempts, owner, lease_until, started)
+SELECT relic.uid, :stage, :key, 'running', 1, :owner, :now + :lease_s, :at
 FROM relic LEFT JOIN stage AS mine
     ON mine.uid = relic.uid AND mine.stage = :stage AND mine.key = :key
 WHERE relic.state IN (SELECT value FROM json_each(:states))
@@ -244,27 +244,25 @@ class Catalog:
             if row is not None:
                 self._free(row)
 
-    def retry_failed(self, stage: str) -> int:
+    def retry_failed(self, stage: str, from_state: str) -> int:
         """Puts the relics that failed in a stage back before it, attempts at zero; how many.
 
         So it does with those refused for want of time or memory, since limits can be raised.
         """
+        cleared = {"state": from_state, "reason": "", "detail": "", "reason_stage": ""}
         with self._transaction():
             rows = self._db.execute(
-                "SELECT stage.uid, key, from_state FROM stage JOIN relic USING (uid)"
-                " WHERE stage = :stage AND reason_stage = :stage AND relic.state IN"
-                " ('failed', 'rejected') AND reason IN ('failed', 'timeout', 'bomb', 'crash')",
-                {"stage": stage},
+                "SELECT uid FROM relic WHERE state IN ('failed', 'rejected') AND reason_stage = ?"
+                " AND reason IN ('failed', 'timeout', 'bomb', 'crash')",
+                [stage],
             ).fetchall()
-            for uid, key, from_state in rows:
+            for (uid,) in rows:
                 self._db.execute(
-                    "UPDATE stage SET state = 'retry', attempts = 0"
-                    " WHERE uid = ? AND stage = ? AND key = ?",
-                    [uid, stage, key],
+                    "UPDATE stage SET state = 'retry', attempts = 0 WHERE uid = ? AND stage = ?",
+                    [uid, stage],
                 )
-                cleared = {"reason": "", "detail": "", "reason_stage": ""}
-                self._update(uid, {"state": from_state, **cleared})
-                self._log(uid, stage, "retried", {})
+                self._update(uid, cleared)
+                self._log(uid, stage, "retried", cleared)
         return len(rows)
 
     # Inside a transaction

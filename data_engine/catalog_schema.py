@@ -125,7 +125,6 @@ CREATE TABLE IF NOT EXISTS stage (
     stage TEXT NOT NULL,
     key TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'retry', 'failed')),
-    from_state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     owner TEXT NOT NULL,
     lease_until REAL NOT NULL,

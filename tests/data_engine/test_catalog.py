@@ -137,7 +137,7 @@ def test_the_third_failure_is_final_until_it_is_retried(catalog):
     assert catalog.get(uid).detail == "Blender died (3)"
     assert catalog.reasons() == {("render", "failed"): 1}
     assert catalog.claim("render", "fetched", "k") is None
-    assert catalog.retry_failed("render") == 1
+    assert catalog.retry_failed("render", "fetched") == 1
     assert catalog.get(uid).reason == ""
     assert catalog.claim("render", "fetched", "k").uid == uid
 
