@@ -13,7 +13,7 @@ from data_engine.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.rendering import queue as render_queue
 from data_engine.rendering import views
-from data_engine.rendering.child import BlenderChild, ChildLimits, RelicFailedError
+from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
 from data_engine.rendering.framing import Framing
 from data_engine.rendering.queue import RenderQueue
 from data_engine.rendering.settings import RenderSettings
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.blender
 pytest.importorskip("bpy", reason="bpy is not installed: pip install -e '.[engine]'")
 
 SETTINGS = RenderSettings(poses="sphere:3", size=48, samples=2)
-LIMITS = ChildLimits(timeout_s=60)
+LIMITS = BlenderLimits(timeout_s=60)
 # Low and high corners of two boxes before framing, in the world's axes; no symmetry may hide a
 # wrong axis.
 BOXES = np.array([[[7.0, -5, 2], [10, -3, 3]], [[9, -4, 3], [10, -3, 6]]])
@@ -207,7 +207,7 @@ def strike(monkeypatch, uid, blow):
     ("number", "limits", "word"),
     [
         (signal.SIGKILL, LIMITS, "SIGKILL"),
-        (signal.SIGSTOP, ChildLimits(timeout_s=1.5), "no result after 1.5 s"),
+        (signal.SIGSTOP, BlenderLimits(timeout_s=1.5), "no result after 1.5 s"),
     ],
 )
 def test_a_relic_that_kills_or_hangs_blender_fails_alone(
@@ -259,5 +259,5 @@ def test_an_interpreter_without_blender_is_named_with_the_remedy(tmp_path):
     python.write_text(f'#!/bin/sh\nexec {sys._base_executable} -S "$@"\n')
     python.chmod(0o755)
     with pytest.raises(UserError, match=r"No module named.*--blender-python"):
-        run_queue(workspace, limits=ChildLimits(blender_python=str(python)))
+        run_queue(workspace, limits=BlenderLimits(blender_python=str(python)))
     assert set(states(workspace, uids).values()) == {"validated"}
