@@ -83,9 +83,9 @@ def test_a_long_title_is_cut_to_the_width_of_its_tile():
     assert FONT.getlength(text) <= 150
 
 
-def test_the_shown_view_is_an_anchor_seen_slightly_from_above():
-    assert reports.shown_view(poses.one2345()) == "view_0"  # 30 degrees; its neighbour has 20
-    assert reports.shown_view(poses.ring(4, 10.0)) == "view_000"
+def test_the_shown_view_is_the_anchor_nearest_to_the_front():
+    assert reports.shown_view(poses.one2345()) == "view_0"  # Neighbour view_0_2_10 is nearer
+    assert reports.shown_view(poses.ring(4, 10.0)) == "view_003"
 
 
 def test_a_workspace_without_renders_still_gets_its_lists(workspace):
