@@ -6,6 +6,7 @@ send words back and nothing else.
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import errno
 import importlib
@@ -26,9 +27,12 @@ from data_engine.errors import Refusal
 Task = dict[str, Any]
 Answer = dict[str, Any]
 
+LOOK_AHEAD = 4
+"""Tasks drawn per worker while the answer that is due first is still being worked on."""
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 """What a full or locked disk answers to a write."""
 _MAX_ANSWER_BYTES = 1 << 20
+_PR_SET_PDEATHSIG = 1
 _SETTINGS = "DATA_ENGINE_CHILD"
 
 
@@ -77,7 +81,8 @@ class ChildPool:
         waiting, drawn, due, exhausted = iter(tasks), 0, 0, False
         done: dict[int, tuple[Task, Answer | Refusal]] = {}
         while True:
-            while not exhausted and len(self._busy) < self._workers:
+            ahead = LOOK_AHEAD * self._workers - len(done)
+            while not exhausted and len(self._busy) < min(self._workers, ahead):
                 if (task := next(waiting, None)) is None:
                     exhausted = True
                 else:
@@ -161,30 +166,39 @@ class _Child:
     def outcome(self) -> Answer | Refusal:
         if self._line.endswith(b"\n") and self.alive:
             return _decoded(self._line)
-        late, self._ended = not self._ended, True
-        status = self.kill()
+        late = self.alive
+        status, last_words = self._end(), self._last_words()
+        self._ended = True
+        self._close()
         seconds = f"{self._limits.seconds:g} s"
         if late or status == -signal.SIGXCPU:
-            return Refusal("timeout", f"it needs more than {seconds}; raise --limits.seconds")
+            return Refusal("timeout", f"it needs more than {seconds}; raise --seconds")
         cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return Refusal("crash", f"reading it ended the process: {cause}{self._last_words()}")
+        return Refusal("crash", f"reading it ended the process: {cause}{last_words}")
 
     def _last_words(self) -> str:
         self._errors.seek(0)
         lines = self._errors.read(1 << 16).decode(errors="replace").strip().splitlines()
         return f" ({lines[-1][:200]})" if lines else ""
 
-    def kill(self) -> int:
-        """Ends the child and returns its exit status; one that ended by itself keeps its own."""
-        if self._ended:
+    def kill(self) -> None:
+        """Ends the child, whatever it does."""
+        if not self._errors.closed:
+            self._end()
+            self._close()
+
+    def _end(self) -> int:
+        """The exit status of a child that ends by itself now, else it is killed."""
+        if not self.alive:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=1.0)
         self._process.kill()
-        status = self._process.wait()
+        return self._process.wait()
+
+    def _close(self) -> None:
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # Its last task may still be in the buffer.
                 stream.close()
-        return status
 
 
 def _decoded(line: bytes) -> Answer | Refusal:
@@ -220,7 +234,7 @@ def _answer(function: Callable[[Task], Answer], task: Task) -> dict[str, Any]:
     except Refusal as refusal:
         return {"refusal": [refusal.reason, refusal.sentence]}
     except MemoryError:
-        return {"refusal": ["bomb", "it needs more memory than --limits.memory-gib allows"]}
+        return {"refusal": ["bomb", "it needs more memory than --memory-gib allows"]}
     except OSError as error:
         if error.errno in DISK_ERRORS:  # Not the fault of the file: this ends the run.
             return {"disk": [error.errno, error.strerror, error.filename or task.get("target")]}
@@ -231,6 +245,8 @@ def _answer(function: Callable[[Task], Answer], task: Task) -> dict[str, Any]:
 
 
 def _limit(limits: ChildLimits) -> None:
+    if sys.platform == "linux":  # A killed parent must not leave a child behind that waits for I/O.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _lower(resource.RLIMIT_AS, limits.memory_gib)
     _lower(resource.RLIMIT_FSIZE, limits.file_gib)
     _lower(resource.RLIMIT_CORE, 0)
