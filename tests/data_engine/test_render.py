@@ -240,8 +240,12 @@ def test_a_file_blender_refuses_fails_and_the_same_child_serves_the_next(tmp_pat
     np.testing.assert_allclose(bounds, [[-0.5] * 3, [0.5] * 3], atol=1e-6)
 
 
-def test_control_c_finishes_the_relic_at_hand_and_the_next_run_does_the_rest(tmp_path, monkeypatch):
+def test_control_c_finishes_the_relic_at_hand_and_the_next_run_does_the_rest(
+    tmp_path, monkeypatch, request
+):
     workspace, uids = three_relics(tmp_path)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's `&` ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     with monkeypatch.context() as patch:
         strike(patch, min(uids.values()), lambda child: _thread.interrupt_main())
         with pytest.raises(KeyboardInterrupt):
