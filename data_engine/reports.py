@@ -13,11 +13,12 @@ from PIL import Image, ImageDraw, ImageFont
 from data_engine.catalog import Catalog
 from data_engine.catalog_schema import Relic
 from data_engine.rendering import views
-from data_engine.rendering.poses import PoseSet
+from data_engine.rendering.poses import PoseSet, orbit_pose
 from data_engine.workspace import Workspace, write_atomically
 
-SHOWN_ELEVATION_DEG = 20.0
-"""The thumbnail is the anchor view closest to this elevation: upright, with a hint of the top."""
+SHOWN_FROM_DEG = (20.0, 270.0)
+"""Elevation and azimuth a thumbnail is seen from, as nearly as the anchors allow: the front of a
+glTF model (+Z there, -y here) with a hint of its top."""
 TILE_PX, CAPTION_PX, FONT_PX = 160, 40, 12
 SHEET_COLUMNS = 8
 _PAPER, _INK, _GREY = (255, 255, 255), (32, 32, 32), (120, 120, 120)
@@ -67,9 +68,10 @@ def write_thumbnails(
 
 def shown_view(poses: PoseSet) -> str:
     """Name of the view that represents a relic."""
-    distance = np.abs(poses.elevations_deg() - SHOWN_ELEVATION_DEG)
+    wanted = orbit_pose(*SHOWN_FROM_DEG)[:3, 2]
+    cosines = poses.world_from_cam[:, :3, 2] @ wanted
     anchors = np.array(poses.neighbour) < 0
-    return poses.names[int(np.argmin(np.where(anchors, distance, np.inf)))]
+    return poses.names[int(np.argmax(np.where(anchors, cosines, -np.inf)))]
 
 
 def contact_sheet(relics: list[Relic], thumbnails: list[pathlib.Path]) -> Image.Image:

@@ -22,7 +22,7 @@ START_TIMEOUT_S = 180.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ChildLimits:
+class BlenderLimits:
     """What one Blender process may use, and which interpreter runs it."""
 
     threads: int = 2
@@ -49,7 +49,7 @@ class RelicFailedError(Exception):
 class BlenderChild:
     """A running worker. Use `render` for one relic at a time, `close` at the end."""
 
-    def __init__(self, settings: RenderSettings, poses: PoseSet, limits: ChildLimits):
+    def __init__(self, settings: RenderSettings, poses: PoseSet, limits: BlenderLimits):
         """Starts the process and waits until Blender is imported.
 
         Raises:
@@ -185,7 +185,7 @@ class _Deadline:
         self._timer.cancel()
 
 
-def _setup(settings: RenderSettings, poses: PoseSet, limits: ChildLimits) -> dict:
+def _setup(settings: RenderSettings, poses: PoseSet, limits: BlenderLimits) -> dict:
     budget = limits.timeout_s * limits.threads * limits.relics_per_child
     return {
         "settings": dataclasses.asdict(settings),

@@ -8,12 +8,12 @@ import dataclasses
 import json
 import pathlib
 import re
+import types
 
 import numpy as np
 
 from data_engine.errors import UserError
 from data_engine.workspace import write_atomically
-from jaxrelic.geometry import cameras
 
 SCHEMA = "jaxrelic.poses/1"
 RADIUS = 1.2
@@ -58,12 +58,13 @@ class PoseSet:
 
     def scaled(self, size: int) -> "PoseSet":
         """The same cameras for another image size."""
+        cameras = _camera_conventions()
         k = cameras.resize_intrinsics(self.pixel_from_cam, size / self.size)
         return dataclasses.replace(self, pixel_from_cam=k, size=size)
 
     def cam_from_world(self) -> np.ndarray:
         """Camera x right, y down, z forward: [n, 4, 4] float64."""
-        return cameras.cam_from_world_from_blender(self.world_from_cam)
+        return _camera_conventions().cam_from_world_from_blender(self.world_from_cam)
 
     def elevations_deg(self) -> np.ndarray:
         """Elevation of each camera above the xy plane, [n]."""
@@ -147,8 +148,15 @@ def _generated(names, elevations, azimuths, anchor, neighbour) -> PoseSet:
         world_from_cam=np.stack([orbit_pose(e, a) for e, a in pairs]),
         anchor=tuple(anchor),
         neighbour=tuple(neighbour),
-        pixel_from_cam=cameras.intrinsics(FOCAL_PX, SIZE_PX, SIZE_PX).astype(np.float64),
+        pixel_from_cam=_camera_conventions().intrinsics(FOCAL_PX, SIZE_PX, SIZE_PX).astype(float),
     )
+
+
+def _camera_conventions() -> types.ModuleType:
+    """The library's cameras, imported on first use: JAX takes seconds, `--help` need not wait."""
+    from jaxrelic.geometry import cameras
+
+    return cameras
 
 
 def load_poses(spec: str) -> PoseSet:

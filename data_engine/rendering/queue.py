@@ -18,7 +18,7 @@ from data_engine.glb_reader import load_geometry
 from data_engine.progress import progress
 from data_engine.rendering import poses as pose_files
 from data_engine.rendering import views
-from data_engine.rendering.child import BlenderChild, ChildLimits, RelicFailedError
+from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
 from data_engine.rendering.framing import Framing, frame_relic
 from data_engine.rendering.settings import RenderSettings
 from data_engine.workspace import Workspace, write_atomically
@@ -48,7 +48,7 @@ class RenderQueue:
     """One run over the catalog with one set of settings."""
 
     def __init__(
-        self, workspace: Workspace, settings: RenderSettings, limits: ChildLimits, *, workers: int
+        self, workspace: Workspace, settings: RenderSettings, limits: BlenderLimits, *, workers: int
     ):
         """Prepares the run and writes settings.json and poses.json of this render.
 

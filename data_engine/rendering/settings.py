@@ -12,12 +12,12 @@ RENDERER_VERSION = 1
 """Raised when the same settings would give other pixels; it enters `render_id`."""
 
 LIGHTING = {
-    # Facing the key, a white wall reflects 0.55 + 1.3 / pi, just below the white of the image;
-    # turned away it keeps 0.55, so no view is dark and every view shows shading.
+    # Facing the key, a white wall reflects 0.4 + 1.7 / pi, just below the white of the image;
+    # turned away from both lamps it keeps 0.4, so no view is dark and every view shows shading.
     "studio": {
-        "world": 0.55,
+        "world": 0.4,
         "suns": [
-            {"direction": [-0.5, 0.6, -0.7], "strength": 1.3, "angle_deg": 25.0},
+            {"direction": [-0.5, 0.6, -0.7], "strength": 1.7, "angle_deg": 25.0},
             {"direction": [0.7, -0.5, -0.2], "strength": 0.4, "angle_deg": 60.0},
         ],
         "points": [],
