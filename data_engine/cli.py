@@ -13,7 +13,7 @@ from types import ModuleType
 
 import tyro
 
-from data_engine.commands import ingest, procedural, render, shards, status, validate
+from data_engine.commands import ingest, photograph, procedural, render, shards, status, validate
 from data_engine.errors import UserError
 
 USER_FAULT, INTERRUPTED = 2, 130
@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[type, ModuleType], ...] = (
     (validate.Validate, validate),
     (render.Render, render),
     (shards.Shards, shards),
+    (photograph.Photograph, photograph),
     (status.Status, status),
 )
 """Settings and the module that runs them, in the order of the road."""

@@ -26,7 +26,7 @@ from data_engine.rendering import views
 from data_engine.rendering.framing import Framing
 from data_engine.rendering.poses import PoseSet
 from data_engine.shapes import sample_surface
-from data_engine.splits import SALT, SPLITS
+from data_engine.splits import SPLITS, SplitShares
 from data_engine.workspace import Workspace
 from jaxrelic.data import schema
 
@@ -46,6 +46,8 @@ class ShardSource:
     """uid to split."""
     moved: dict[str, str]
     """Clusters that were moved to fill an empty split (splits.assign_splits)."""
+    shares: SplitShares
+    """How much was held out."""
 
     def config_name(self) -> str:
         """`v40_256`: number of views, then size in pixels."""
@@ -70,7 +72,7 @@ class RelicViews(tfds.core.GeneratorBasedBuilder):
             description="Relics with provenance, rendered from known cameras. See jaxrelic.",
             metadata=tfds.core.MetadataDict(
                 render_id=self._source.render_id,
-                split_rule=f"sha256('{SALT}:' + cluster) mod 1000: 80/10/10",
+                split_rule=self._source.shares.rule(),
                 split_moved=self._source.moved,
             ),
         )

@@ -17,21 +17,24 @@ mkdir -p "$out"
 
 stage() { local name=$1; shift; python scripts/stage.py "$out/stages.jsonl" "$name" -- "$@"; }
 
+subject=()
 if [ -z "$RELICS" ]; then
     RELICS=$out/relics
+    subject=(--category vessel)
     stage relics data-engine procedural --out "$RELICS" --count "$COUNT" --seed 0
 fi
 stage ingest data-engine ingest "$RELICS" --workspace "$out/workspace"
 stage validate data-engine validate --workspace "$out/workspace"
 stage render data-engine render --workspace "$out/workspace" --poses sphere:12 --size 64 --samples 8
-stage shards data-engine shards --workspace "$out/workspace"
+stage shards data-engine shards --workspace "$out/workspace" --val-percent 5 --test-percent 15
 stage status data-engine status --workspace "$out/workspace"
 stage train jaxrelic train configs/msrn_demo.py --workdir "$out/train" --data.path "$out/workspace/shards"
 stage evaluate jaxrelic evaluate "$out/train"
 stage export jaxrelic export "$out/train" --out "$out/export"
 if [ -z "$PHOTO" ]; then
     PHOTO=$out/photo.png
-    stage photograph data-engine photograph --workspace "$out/workspace" --split test --out "$PHOTO"
+    stage photograph data-engine photograph --workspace "$out/workspace" --split test "${subject[@]}" \
+        --out "$PHOTO"
 fi
 stage reconstruct jaxrelic reconstruct "$PHOTO" --model "$out/export" --out "$out/relic.glb" \
     --previews "$out/previews"

@@ -4,12 +4,14 @@ import collections
 import dataclasses
 import pathlib
 
+import tyro
+
 from data_engine.catalog import Catalog
 from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
 from data_engine.rendering import views
 from data_engine.rendering.poses import read_poses
-from data_engine.splits import assign_splits
+from data_engine.splits import SplitShares, assign_splits
 from data_engine.workspace import Workspace
 
 STAGE = "shards"
@@ -23,6 +25,10 @@ class Shards:
     """Folder made by `data-engine ingest`."""
     render_id: str = ""
     """Which render to pack, when the workspace holds several; `renders/` lists them."""
+    held_out: tyro.conf.OmitArgPrefixes[SplitShares] = dataclasses.field(
+        default_factory=SplitShares
+    )
+    """How much of the data set does not train."""
 
 
 def run(args: Shards) -> None:
@@ -36,7 +42,9 @@ def run(args: Shards) -> None:
     render_id = choose_render(workspace, args.render_id)
     poses = read_poses(workspace.renders / render_id / "poses.json")
     relics = rendered_relics(workspace, render_id)
-    split_of, moved = assign_splits({relic.uid: relic.cluster or relic.uid for relic in relics})
+    split_of, moved = assign_splits(
+        {relic.uid: relic.cluster or relic.uid for relic in relics}, args.held_out
+    )
     target = build_shards(
         ShardSource(
             workspace=workspace,
@@ -45,6 +53,7 @@ def run(args: Shards) -> None:
             relics=tuple(relics),
             split_of=split_of,
             moved=moved,
+            shares=args.held_out,
         )
     )
     record_splits(workspace, relics, split_of)

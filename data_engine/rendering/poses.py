@@ -9,6 +9,7 @@ import json
 import pathlib
 import re
 import types
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def one2345() -> PoseSet:
 
 def ring(num_views: int, elevation_deg: float) -> PoseSet:
     """A turntable: views at one elevation and equal steps of azimuth."""
-    return _anchors([elevation_deg] * num_views, 360.0 * np.arange(num_views) / num_views)
+    return from_angles([elevation_deg] * num_views, 360.0 * np.arange(num_views) / num_views)
 
 
 def sphere(num_views: int) -> PoseSet:
@@ -132,10 +133,11 @@ def sphere(num_views: int) -> PoseSet:
     low, high = np.sin(np.radians(SPHERE_ELEVATIONS_DEG))
     heights = low + (high - low) * (np.arange(num_views) + 0.5) / num_views
     golden_deg = 180.0 * (3.0 - np.sqrt(5.0))
-    return _anchors(np.degrees(np.arcsin(heights)), golden_deg * np.arange(num_views) % 360.0)
+    return from_angles(np.degrees(np.arcsin(heights)), golden_deg * np.arange(num_views) % 360.0)
 
 
-def _anchors(elevations, azimuths) -> PoseSet:
+def from_angles(elevations: Sequence[float], azimuths: Sequence[float]) -> PoseSet:
+    """Cameras at radius 1.2 in the given directions, in degrees; each is an anchor."""
     n = len(elevations)
     names = tuple(f"view_{i:03d}" for i in range(n))
     return _generated(names, elevations, azimuths, range(n), [-1] * n)
