@@ -58,7 +58,7 @@ def _head(p, at: float, headdress: str, size: float) -> list[np.ndarray]:
     """Head, nose and what is worn on it, centred at height `at`."""
     parts = [
         fields.ellipsoid(p, (0, 0, at), (0.085 * size, 0.095 * size, 0.115 * size)),
-        fields.limb(p, (0, -0.09 * size, at + 0.015), (0, -0.11 * size, at - 0.025), 0.012, 0.02),
+        fields.limb(p, (0, -0.09 * size, at + 0.02), (0, -0.1 * size, at - 0.02), 0.01, 0.017),
     ]
     top = at + 0.09 * size
     worn = {

@@ -148,7 +148,7 @@ def tablet(rng: np.random.Generator) -> Draft:
     """A pillow of clay, height 1, with wedge writing on the front and less of it on the back."""
     q = draw(
         rng,
-        half_width=(0.27, 0.66),
+        half_width=(0.26, 0.58),
         half_depth=(0.07, 0.15),
         depth=(0.012, 0.022),
         round=(0.04, 0.16),

@@ -199,14 +199,15 @@ def unwrap_front_back(vertices: np.ndarray, faces: np.ndarray) -> Surface:
 
 def _split(vertices, faces, uvs, second_uvs, doubled, projection) -> Surface:
     """Gives each doubled face corner a second vertex that carries the second coordinates."""
-    originals = np.unique(faces[doubled])
-    second = np.zeros(len(vertices), dtype=np.int64)
-    second[originals] = len(vertices) + np.arange(len(originals))
+    corner = np.where(doubled, faces + len(vertices), faces)
+    # Vertices without a face are dropped: they would colour texels that are not theirs.
+    used, renumbered = np.unique(corner, return_inverse=True)
+    _, first, position = np.unique(used % len(vertices), return_index=True, return_inverse=True)
     return Surface(
-        vertices=np.concatenate([vertices, vertices[originals]]),
-        faces=np.where(doubled, second[faces], faces),
-        uvs=np.concatenate([uvs, second_uvs[originals]]),
-        twin=np.concatenate([np.arange(len(vertices)), originals]),
+        vertices=vertices[used % len(vertices)],
+        faces=renumbered.reshape(-1, 3),
+        uvs=np.concatenate([uvs, second_uvs])[used],
+        twin=first[position],
         projection=projection,
     )
 
