@@ -244,12 +244,13 @@ class Catalog:
             if row is not None:
                 self._free(row)
 
-    def retry_failed(self, stage: str, from_state: str) -> int:
+    def retry_failed(self, stage: str) -> int:
         """Puts the relics that failed in a stage back before it, attempts at zero; how many.
 
         So it does with those refused for want of time or memory, since limits can be raised.
         """
-        cleared = {"state": from_state, "reason": "", "detail": "", "reason_stage": ""}
+        before = catalog_schema.STATE_BEFORE[stage]
+        cleared = {"state": before, "reason": "", "detail": "", "reason_stage": ""}
         with self._transaction():
             rows = self._db.execute(
                 "SELECT uid FROM relic WHERE state IN ('failed', 'rejected') AND reason_stage = ?"

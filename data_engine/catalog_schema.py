@@ -21,6 +21,9 @@ STATES = (
 )
 """In the order of the road; the last three leave it."""
 
+STATE_BEFORE = {"ingest": "found", "validate": "fetched", "render": "validated"}
+"""Where a relic goes back to when a stage is to be tried again."""
+
 Triple = tuple[float, float, float]
 
 

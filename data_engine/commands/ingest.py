@@ -42,7 +42,7 @@ def run(args: Ingest) -> None:
     workspace.check_writable()
     if args.retry:
         with Catalog(workspace.catalog_path) as catalog:
-            catalog.retry_failed(STAGE, "found")
+            catalog.retry_failed(STAGE)
     report = ingest_folder(args.folder, workspace, up=args.up, workers=workers, limits=args.limits)
     print_report(report)
 

@@ -6,6 +6,7 @@ import pathlib
 import tyro
 
 from data_engine.errors import UserError
+from data_engine.progress import progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,5 +29,6 @@ def run(args: Procedural) -> None:
 
     if args.count < 1:
         raise UserError(f"--count {args.count}: at least 1 is needed")
-    write_relics(args.folder, args.count, args.seed, args.families)
+    with progress(args.count, stage="procedural", unit="relic") as bar:
+        write_relics(args.folder, args.count, args.seed, args.families, progress=bar.update)
     print(f"{args.count} relics in {args.folder}; next: data-engine ingest {args.folder}")

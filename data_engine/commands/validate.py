@@ -33,7 +33,7 @@ def run(args: Validate) -> None:
     workspace.check_writable()
     if args.retry:
         with Catalog(workspace.catalog_path) as catalog:
-            catalog.retry_failed(STAGE, "fetched")
+            catalog.retry_failed(STAGE)
     report = validate_all(workspace, workers=workers, limits=args.limits)
     for uid, twin in report.duplicates:
         print(f"duplicate {uid}: same geometry as {twin}")

@@ -129,17 +129,17 @@ def test_finish_writes_state_and_event_together_or_not_at_all(catalog, monkeypat
 
 
 def test_the_third_failure_is_final_until_it_is_retried(catalog):
-    uid = add(catalog)
+    uid = add(catalog, state="validated")
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        assert catalog.claim("render", "fetched", "k").uid == uid
+        assert catalog.claim("render", "validated", "k").uid == uid
         catalog.fail(uid, "render", f"Blender died ({attempt})")
     assert catalog.get(uid).state == "failed"
     assert catalog.get(uid).detail == "Blender died (3)"
     assert catalog.reasons() == {("render", "failed"): 1}
-    assert catalog.claim("render", "fetched", "k") is None
-    assert catalog.retry_failed("render", "fetched") == 1
+    assert catalog.claim("render", "validated", "k") is None
+    assert catalog.retry_failed("render") == 1
     assert catalog.get(uid).reason == ""
-    assert catalog.claim("render", "fetched", "k").uid == uid
+    assert catalog.claim("render", "validated", "k").uid == uid
 
 
 def test_workers_that_never_report_back_use_up_the_attempts(catalog):

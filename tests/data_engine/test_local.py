@@ -358,7 +358,7 @@ def test_a_file_refused_for_time_is_taken_when_retried_with_more(folder, workspa
     ((_, reason, _),) = ingest(folder, workspace, seconds=0.001).rejected
     assert reason == "timeout"
     with Catalog(workspace.catalog_path) as catalog:
-        assert catalog.retry_failed("ingest", "found") == 1
+        assert catalog.retry_failed("ingest") == 1
     assert ingest(folder, workspace).added == 1
     assert relics(workspace)["a.glb"].reason == ""
 
