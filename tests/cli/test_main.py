@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 
@@ -46,3 +48,13 @@ def test_ctrl_c_anywhere_exits_130(monkeypatch):
 
     monkeypatch.setattr(cli, "_parse", interrupted)
     assert cli.main(["train"]) == 130
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys):
+    def full(module, name, argv):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "run/metrics.jsonl")
+
+    monkeypatch.setattr(cli, "_parse", full)
+    assert cli.main(["train"]) == 2
+    message = "jaxrelic: [Errno 28] No space left on device: 'run/metrics.jsonl'\n"
+    assert capsys.readouterr().err == message
