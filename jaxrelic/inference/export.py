@@ -48,6 +48,10 @@ def save(
         "version": FORMAT_VERSION,
         "model": "msrn",
         "config": config_json.to_json(reconstructor.config),
+        "open_entries": {
+            "shape_size": reconstructor.shape_size,
+            "texture_size": reconstructor.texture_size,
+        },
         "preprocessing": config_json.to_json(reconstructor.preprocessing),
         "training": dict(training),
         "data": dict(data),
@@ -83,27 +87,41 @@ def load(path: str | pathlib.Path) -> reconstruct.Reconstructor:
     try:
         config = config_json.from_json(msrn.MsrnConfig, page["config"])
         preprocessing = config_json.from_json(photo.Preprocessing, page["preprocessing"])
+        sizes = {name: int(page["open_entries"][name]) for name in ("shape_size", "texture_size")}
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{directory / PAGE} cannot be used ({error}); export again") from error
-    side = preprocessing.image_size
-    image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
-    model = msrn.Msrn(config)
-    expected = jax.eval_shape(
-        lambda rng, image: model.init(rng, image, train=False), jax.random.key(0), image
+    return reconstruct.Reconstructor(
+        config=config,
+        preprocessing=preprocessing,
+        variables=_restore(directory, config, preprocessing.image_size),
+        **sizes,
     )
+
+
+def _restore(directory: pathlib.Path, config: msrn.MsrnConfig, side: int) -> Any:
+    """The arrays, checked against the shapes that the network of `config` has."""
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     target = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), dict(expected)
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
+        dict(abstract_variables(config, side)),
     )
     try:
         with ocp.StandardCheckpointer() as checkpointer:
-            variables = checkpointer.restore(directory / ARRAYS, target)
+            return checkpointer.restore(directory / ARRAYS, target)
     except (OSError, KeyError, ValueError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"the arrays of {directory} do not fit its {PAGE} ({first_line}); export again"
+            f"the arrays of {directory} do not fit its {PAGE} ({reason}); export again"
         ) from error
-    return reconstruct.Reconstructor(config, preprocessing, variables)
+
+
+def abstract_variables(config: msrn.MsrnConfig, side: int) -> Any:
+    """Names, shapes and types of a network's arrays for inputs of `side` pixels."""
+    model = msrn.Msrn(config)
+    image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
+    return jax.eval_shape(
+        lambda rng, image: model.init(rng, image, train=False), jax.random.key(0), image
+    )
 
 
 def read_page(directory: pathlib.Path) -> dict[str, Any]:

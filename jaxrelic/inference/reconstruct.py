@@ -31,7 +31,7 @@ class Reconstruction:
     """The photograph as read, with the mask that was used."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Reconstructor:
     """A trained M-SRN, ready to use; `inference.export.load` makes one."""
 
@@ -41,6 +41,10 @@ class Reconstructor:
     """How its inputs are made."""
     variables: Any
     """Parameters and untrained collections."""
+    shape_size: int
+    """Open entries of the shape code: a run that ends early has not learned to use them all."""
+    texture_size: int
+    """Open entries of the texture code."""
 
     @functools.cached_property
     def template(self) -> msrn.Template:
@@ -50,7 +54,8 @@ class Reconstructor:
     @functools.cached_property
     def _apply(self):
         model = msrn.Msrn(self.config)
-        return jax.jit(lambda variables, image: model.apply(variables, image, train=False))
+        sizes = {"shape_size": self.shape_size, "texture_size": self.texture_size}
+        return jax.jit(lambda variables, image: model.apply(variables, image, train=False, **sizes))
 
     @typechecked
     def predict(self, image: Float[Array, "b s s 3"]) -> msrn.MsrnOutput:

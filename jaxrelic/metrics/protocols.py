@@ -132,14 +132,14 @@ def _align(
     if protocol.alignment == "rigid_icp":
         return np.stack([alignment.rigid_icp(p, t) for p, t in zip(predicted, true, strict=True)])
     subsets = [_subset(clouds, rng) for clouds in (predicted, true)]
-    return np.asarray(alignment.gradient_icp(*subsets), np.float64)
+    return alignment.gradient_icp(*subsets)
 
 
 def _subset(clouds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The same random rows of every cloud, single precision, for the device."""
+    """The same random rows of every cloud."""
     count = min(ALIGNMENT_POINTS, clouds.shape[1])
     rows = rng.choice(clouds.shape[1], count, replace=False)
-    return clouds[:, rows].astype(np.float32)
+    return clouds[:, rows]
 
 
 def _row(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 PANEL_INCHES = (3.2, 2.2)
 COLUMNS = 3
-NOT_LOSSES = frozenset({"step", "time", "seconds", "learning_rate"})
+NOT_LOSSES = frozenset({"step", "learning_rate", "sigma", "shape_size", "texture_size"})
 """Columns of a row that get no panel."""
 FIRST = "loss"
 """The total, shown before its terms."""

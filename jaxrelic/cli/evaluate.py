@@ -1,0 +1,100 @@
+"""Measure a trained model, its template and the mean training shape on held-out relics."""
+
+import dataclasses
+import logging
+import pathlib
+from typing import Annotated, Any
+
+import tyro
+
+from jaxrelic.inference.evaluate import EvaluationSettings
+
+logger = logging.getLogger(__name__)
+
+TRAINING_SPLIT = "train"
+SPLITS = ("test", "val", TRAINING_SPLIT)
+"""Tried in this order when no split is asked for; small collections may fill only the last."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateArguments:
+    """Which model is measured on which relics."""
+
+    model: tyro.conf.Positional[pathlib.Path]
+    """Folder of a run, or an export."""
+    shards: pathlib.Path | None = None
+    """Directory of `relic_views` shards; by default those the run was trained on."""
+    split: str | None = None
+    """Split to measure; by default the first of test, val, train that has relics."""
+    output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder for metrics.json, metrics.csv and metrics.md; by default MODEL/evaluation."""
+    settings: Annotated[EvaluationSettings, tyro.conf.arg(name="")] = dataclasses.field(
+        default_factory=EvaluationSettings
+    )
+    """What is measured."""
+
+
+def run(args: EvaluateArguments) -> int:
+    """Measures, writes the files and prints the table."""
+    from jaxrelic.cli import models
+    from jaxrelic.inference import evaluate, metric_tables
+
+    reconstructor = models.open_model(args.model)
+    shards = str(args.shards) if args.shards is not None else _trained_on(args.model)
+    split, records = _held_out(shards, args.split)
+    _, training = _open(shards, TRAINING_SPLIT)
+    mean_shape = evaluate.training_mean_shape(training, args.settings) if training else None
+    rows = evaluate.evaluate(
+        evaluate.methods(reconstructor, mean_shape),
+        records,
+        reconstructor.preprocessing,
+        args.settings,
+    )
+    output = args.output or args.model / "evaluation"
+    facts = {
+        "model": str(args.model),
+        "shards": shards,
+        "split": split,
+        "held_out": split != TRAINING_SPLIT,
+        "settings": dataclasses.asdict(args.settings),
+    }
+    print(f"{len(records)} relics of split {split}\n")
+    print(metric_tables.write(output, rows, facts))
+    return 0
+
+
+def _trained_on(model: pathlib.Path) -> str:
+    """Where the training relics of a run or an export were."""
+    from jaxrelic.inference import export
+    from jaxrelic.train import workdir
+
+    if (model / workdir.CONFIG_FILE).exists():
+        return workdir.read_config(model).data.path
+    return export.read_page(model)["data"]["path"]
+
+
+def _held_out(shards: str, split: str | None) -> tuple[str, Any]:
+    """The asked split, or the first that holds relics; says when it is not the usual one."""
+    from jaxrelic.errors import UserError
+
+    reasons = []
+    for name in (split,) if split else SPLITS:
+        reason, records = _open(shards, name)
+        if records:
+            if reasons:
+                logger.warning("measuring split %s instead: %s", name, "; ".join(reasons))
+            return name, records
+        reasons.append(reason)
+    raise UserError("; ".join(reasons))
+
+
+def _open(shards: str, split: str) -> tuple[str, Any]:
+    """Records of a split, or why there are none."""
+    from jaxrelic.data import loader
+    from jaxrelic.errors import UserError
+
+    try:
+        config = loader.DataConfig(path=shards, split=split)
+        return "", loader.open_records(config)
+    except UserError as error:
+        return str(error), None
