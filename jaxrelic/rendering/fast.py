@@ -67,6 +67,8 @@ class _Faces:
     """Texture coordinates of the corners, [n, 6]; None for corner colours."""
     present: jax.Array
     """Faces that exist, [n] bool."""
+    sigma: jax.Array
+    """Edge softness, [], an array so that it may be annealed inside a compiled step."""
 
 
 @flax.struct.dataclass
@@ -102,7 +104,8 @@ def rasterize_fast(
         image_size=image_size,
         texture_size=appearance.texture.shape[-3:-1] if textured else None,
         dtype=vertices.dtype,
-        settings=settings,
+        # What a custom gradient takes as static must not hold a traced array.
+        settings=dataclasses.replace(settings, sigma=math.nan),
     )
     faces = _Faces(
         corners=vertices.reshape(-1, 9),
@@ -113,6 +116,7 @@ def rasterize_fast(
         ),
         uvs=appearance.face_uvs.reshape(-1, 6) if textured else None,
         present=present.reshape(-1),
+        sigma=settings.sigma,
     )
     peak = _find_peaks(jax.lax.stop_gradient(faces), layout)
     sums = _sum_fragments(layout, faces, peak)
@@ -170,7 +174,7 @@ def _sum_fragments_backward(
 
     zero = jnp.zeros_like(faces.corners), jnp.zeros_like(faces.colors)
     by_corners, by_colors = _walk(faces, layout, visit, zero)
-    return _Faces(corners=by_corners, colors=by_colors, uvs=None, present=None), None
+    return _Faces(corners=by_corners, colors=by_colors, uvs=None, present=None, sigma=None), None
 
 
 _sum_fragments.defvjp(_sum_fragments_forward, _sum_fragments_backward)
@@ -200,9 +204,13 @@ def _by_corner(columns: list[Array]) -> list[list[Array]]:
     return [columns[k * each : (k + 1) * each] for k in range(3)]
 
 
+def _settings(faces: _Faces, layout: _Layout) -> RasterSettings:
+    return dataclasses.replace(layout.settings, sigma=faces.sigma)
+
+
 def _meet(corners: list[Array], faces: _Faces, at: _Visit, layout: _Layout) -> fragments.Fragments:
     present = faces.present[at.face] & at.live
-    return fragments.meet(_by_corner(corners), present, at.position, layout.settings)
+    return fragments.meet(_by_corner(corners), present, at.position, _settings(faces, layout))
 
 
 def _texel(
@@ -291,18 +299,18 @@ class _Windows:
 
 def _cut_windows(faces: _Faces, layout: _Layout) -> _Windows:
     """Covers the reach of each face, clipped to the image, with windows."""
-    left, columns = _reach(faces.corners[:, 0::3], layout, axis=1)
-    top, rows = _reach(-faces.corners[:, 1::3], layout, axis=0)
+    left, columns = _reach(faces.corners[:, 0::3], faces, layout, axis=1)
+    top, rows = _reach(-faces.corners[:, 1::3], faces, layout, axis=0)
     across, down = -(-columns // WINDOW), -(-rows // WINDOW)
     count = jnp.where(faces.present, across * down, 0)
     start = jnp.pad(jnp.cumsum(count), (1, 0))
     return _Windows(start, left, top, jnp.maximum(across, 1))
 
 
-def _reach(coordinate: Array, layout: _Layout, axis: int) -> tuple[Array, Array]:
+def _reach(coordinate: Array, faces: _Faces, layout: _Layout, axis: int) -> tuple[Array, Array]:
     """First pixel and number of pixels along an axis that faces [n, 3] may cover."""
     size, longer = layout.image_size[axis], max(layout.image_size)
-    margin = 1.001 * math.sqrt(layout.settings.cutoff)
+    margin = 1.001 * jnp.sqrt(_settings(faces, layout).cutoff)
     low = (jnp.min(coordinate, axis=1) - margin) * (longer / 2) + (size - 1) / 2
     high = (jnp.max(coordinate, axis=1) + margin) * (longer / 2) + (size - 1) / 2
     first = jnp.ceil(jnp.clip(low, 0, size)).astype(jnp.int32)
@@ -335,5 +343,7 @@ def _reaches(faces: _Faces, face: Array, column: Array, row: Array, layout: _Lay
     x, y = (2 * column + 1 - width) / longer, (height - 1 - 2 * row) / longer
     pixels = x.astype(layout.dtype), y.astype(layout.dtype)
     corners = _by_corner([column[:, None] for column in _columns(faces.corners[face])])
-    generous = dataclasses.replace(layout.settings, dist_eps=0.99 * layout.settings.dist_eps)
+    generous = dataclasses.replace(
+        _settings(faces, layout), dist_eps=0.99 * layout.settings.dist_eps
+    )
     return fragments.meet(corners, faces.present[face][:, None], pixels, generous).covered

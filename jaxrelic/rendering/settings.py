@@ -1,17 +1,24 @@
 """What a soft rasterization is asked for and what it returns."""
 
 import dataclasses
+import functools
 import math
 
 import flax.struct
 import jax
 
 
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["sigma"],
+    meta_fields=["gamma", "dist_eps", "background_eps", "near", "far", "bary_grad"],
+)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RasterSettings:
     """Constants of Soft Rasterizer (Liu et al., arXiv:1904.01786).
 
     Lengths are in NDC, whose longer image side spans [-1, 1]; a pixel of a 64 px image is 1/32.
+    Sigma may be a traced scalar, so that a compiled training step can anneal it.
     """
 
     sigma: float = 1e-4

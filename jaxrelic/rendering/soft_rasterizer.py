@@ -6,6 +6,7 @@ scenes: specification B and H. Two paths give the same image: `dense` evaluates 
 every pixel and is the reference, `fast` evaluates faces only near the pixels they cover.
 """
 
+import dataclasses
 import math
 from typing import Literal
 
@@ -54,6 +55,8 @@ def soft_rasterize(
     vertices = face_vertices_ndc * np.broadcast_to(scale, face_vertices_ndc.shape)
     batch = vertices.shape[:-3]
     flat, appearance = _flatten(vertices, appearance)
+    sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, flat.dtype))
+    settings = dataclasses.replace(settings, sigma=sigma)
     # Without a face there is nothing to walk, and the reference costs nothing either.
     plain = path == "dense" or flat.size == 0
     draw = _draw_dense if plain else _draw_fast
@@ -68,8 +71,8 @@ def soft_rasterize(
 
 
 # Compiled here, so that calls outside of jit do not run operation by operation.
-_draw_dense = jax.jit(dense.rasterize_dense, static_argnames=("image_size", "settings"))
-_draw_fast = jax.jit(fast.rasterize_fast, static_argnames=("image_size", "settings"))
+_draw_dense = jax.jit(dense.rasterize_dense, static_argnames="image_size")
+_draw_fast = jax.jit(fast.rasterize_fast, static_argnames="image_size")
 
 
 def _flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:

@@ -147,6 +147,23 @@ def test_the_fast_path_maps_over_a_batch_it_does_not_know_of(plain):
 
 
 @pytest.mark.parametrize("path", PATHS)
+def test_sigma_may_be_annealed_inside_a_compiled_function(path, plain):
+    faces, colors, _ = plain
+
+    @jax.jit
+    def draw_at(sigma):
+        settings = dataclasses.replace(SOFT, sigma=sigma)
+        return soft_rasterize(
+            faces, CornerColors(colors), image_size=SIZE, settings=settings, path=path
+        )
+
+    sharp = dataclasses.replace(SOFT, sigma=1e-4)
+    image, _ = draw(faces, colors, path, sharp)
+    np.testing.assert_allclose(draw_at(1e-4).alpha, image.alpha, rtol=1e-5, atol=1e-6)
+    assert np.abs(np.asarray(draw_at(3e-3).alpha - image.alpha)).max() > 0.1
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_order_of_faces_and_corners_does_not_matter(path, plain):
     faces, colors, expected = plain
     order = np.random.default_rng(5).permutation(faces.shape[2])
