@@ -9,10 +9,11 @@ The network of the demo at 64 px targets, with a wider deformation field and mor
 import dataclasses
 
 from jaxrelic.data.loader import DataConfig
+from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
-from jaxrelic.train.schedule import SoftnessSchedule
 
 STEPS = 10_000
 
@@ -30,7 +31,7 @@ def get_config() -> Experiment:
             num_targets=4,
             crop_jitter=0.03,
         ),
-        softness=SoftnessSchedule(start_sigma=1e-3, steps=2_000),
+        losses=MsrnLossSettings(raster=RasterSettings(sigma=2.5e-4)),
         optim=OptimConfig(
             learning_rate=1e-3, schedule="cosine", warmup_steps=100, decay=0.02, decay_steps=STEPS
         ),

@@ -63,7 +63,8 @@ class MsrnObjective:
             supervision=self._experiment.supervision,
             phase=phase,
             settings=settings,
-            sigma=sigma,
+            # A constant stays one: the fast rasterizer sizes its work by it.
+            sigma=sigma if self._experiment.softness.steps else None,
             axis_name=AXIS,
         )
         return terms, {"sigma": sigma, **sizes}, collections
