@@ -1,0 +1,1 @@
+"""Hot paths beside a named peer: one file each, JSON on stdout."""

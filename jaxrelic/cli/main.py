@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log_to_stderr()
         module = importlib.import_module(f"jaxrelic.cli.{name}")
         return module.run(_parse(module, name, rest))
-    except UserError as error:
+    except (UserError, OSError) as error:  # A full disk is the user's to clear, too.
         if debug:
             raise
         return _mistake(str(error))
@@ -99,3 +99,7 @@ def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("absl", "jax", "orbax"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

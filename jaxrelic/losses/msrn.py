@@ -213,6 +213,7 @@ def _image_terms(
         "affinity": silhouette.affinity(image.alpha, mask, mode=settings.affinity_mode),
         "iou": 1 - silhouette.soft_iou(image.alpha, mask),
         "mask_iou": silhouette.hard_iou(image.alpha, mask),
+        "dropped_faces": image.dropped.astype(jnp.float32),
     }
 
 

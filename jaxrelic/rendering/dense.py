@@ -3,68 +3,62 @@
 Slow and plain; it defines what the fast path must return, and runs in float64 when asked.
 """
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.rendering import fragments, texture
+from jaxrelic.rendering import fragments
+from jaxrelic.rendering.aggregate import PixelSums, background_nearness, contribute, resolve
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
+from jaxrelic.rendering.texture import Appearance, UvTexture, interpolate, sample_texture
 from jaxrelic.typing import Array, Float, typechecked
 
 BLOCK_FACES = 16
 """Faces per step: bounds the memory of a step to 16 images' worth per array."""
 
 
-@flax.struct.dataclass
-class _Sums:
-    """Running sums over faces; exponents are relative to `peak`, so nothing overflows."""
-
-    opacity: jax.Array
-    """Minus the log probability that no face so far covers the pixel, [p]."""
-    peak: jax.Array
-    """Largest normalised nearness so far, starting from the background's, [p]."""
-    weight: jax.Array
-    """Sum of the colour weights of faces, [p]."""
-    rgb: jax.Array
-    """Weighted colour, [p, 3]."""
-    depth: jax.Array
-    """Weighted depth, [p]."""
-
-
 @typechecked
 def rasterize_dense(
-    vertices: Float[Array, "f 3 3"],
-    appearance: texture.Appearance,
+    vertices: Float[Array, "b f 3 3"],
+    appearance: Appearance,
     background: Float[Array, "3"],
     *,
     image_size: tuple[int, int],
     settings: RasterSettings,
 ) -> SoftImage:
-    """Renders one image of faces given in isotropic NDC (see `fragments`)."""
-    height, width = image_size
-    pixels = jnp.asarray(fragments.pixel_centers(height, width), vertices.dtype).reshape(-1, 2)
-    if isinstance(appearance, texture.UvTexture):
-        corner_values = jax.lax.stop_gradient(appearance.face_uvs)
-    else:
-        corner_values = appearance.colors
+    """Renders faces given in isotropic NDC (see `fragments`)."""
+    draw = jax.vmap(lambda vertices, appearance: _draw(vertices, appearance, image_size, settings))
+    sums, peak = draw(vertices, appearance)
+    return resolve(sums, peak, background, settings)
 
-    @jax.checkpoint
-    def step(sums: _Sums, block: tuple[Array, Array, Array]) -> tuple[_Sums, None]:
-        vertices, present, corner_values = block
-        met = fragments.meet(vertices, present, pixels, settings)
-        values = jnp.einsum("fpk,fkc->fpc", met.barycentric, corner_values, precision="highest")
-        if isinstance(appearance, texture.UvTexture):
-            values = texture.sample_texture(appearance.texture, values)
-        return _add(sums, met, values, settings), None
 
+def _draw(
+    vertices: Array, appearance: Appearance, image_size: tuple[int, int], settings: RasterSettings
+) -> tuple[PixelSums, Array]:
+    """Sums [h w] and peak nearness [h w] of one image."""
+    pixels = jnp.asarray(fragments.pixel_centers(*image_size), vertices.dtype)
+    pixels = pixels[None, ..., 0], pixels[None, ..., 1]
     # Padding comes first: the zero faces it adds are degenerate and thereby absent.
     vertices, present = fragments.drop_degenerate(_blocks(vertices))
-    blocks = (vertices, present, _blocks(corner_values))
-    sums, _ = jax.lax.scan(step, _empty(pixels, settings), blocks)
-    image = _resolve(sums, background, settings)
-    return jax.tree.map(lambda x: x.reshape(height, width, *x.shape[1:]), image).replace(
-        dropped=jnp.zeros((), jnp.int32)
-    )
+    faces = (vertices, present)
+
+    def raise_peak(peak: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
+        met = _meet(block, pixels, settings)
+        nearness, _ = fragments.nearness(met, settings)
+        return jnp.maximum(peak, jnp.max(nearness, axis=0)), None
+
+    @jax.checkpoint
+    def add(sums: PixelSums, block: tuple[tuple[Array, Array], Array]) -> tuple[PixelSums, None]:
+        face_block, values = block
+        met = _meet(face_block, pixels, settings)
+        rgb = _shade(met.barycentric, values, appearance)
+        added = contribute(met, rgb, peak[None], settings)
+        return jax.tree.map(lambda total, x: total + jnp.sum(x, axis=0), sums, added), None
+
+    floor = jnp.full(image_size, background_nearness(settings), vertices.dtype)
+    peak, _ = jax.lax.scan(raise_peak, floor, jax.lax.stop_gradient(faces))
+    none = PixelSums(*[jnp.zeros_like(floor)] * 6)
+    sums, _ = jax.lax.scan(add, none, (faces, _blocks(appearance.corner_values)))
+    return sums, peak
 
 
 def _blocks(x: Array) -> Array:
@@ -75,43 +69,24 @@ def _blocks(x: Array) -> Array:
     return x.reshape(count, BLOCK_FACES, *x.shape[1:])
 
 
-def _empty(pixels: Array, settings: RasterSettings) -> _Sums:
-    zero = jnp.zeros_like(pixels[:, 0])
-    return _Sums(
-        opacity=zero,
-        peak=zero + 2 * settings.background_eps,
-        weight=zero,
-        rgb=jnp.zeros((*zero.shape, 3), zero.dtype),
-        depth=zero,
-    )
+def _meet(
+    block: tuple[Array, Array], pixels: tuple[Array, Array], settings: RasterSettings
+) -> fragments.Fragments:
+    vertices, present = block
+    return fragments.meet(_components(vertices), present[:, None, None], pixels, settings)
 
 
-def _add(
-    sums: _Sums, met: fragments.Fragments, rgb: Float[Array, "f p 3"], settings: RasterSettings
-) -> _Sums:
-    """One step of the online depth softmax (specification B.3)."""
-    logit = jnp.where(met.covered, met.logit, 0)
-    opacity = jnp.where(met.covered, jax.nn.softplus(logit), 0)
-    coloured = met.covered & (met.depth >= settings.near) & (met.depth <= settings.far)
-    nearness = jnp.where(coloured, (settings.far - met.depth) / (settings.far - settings.near), 0)
-    peak = jnp.maximum(sums.peak, jax.lax.stop_gradient(jnp.max(nearness, axis=0)))
-    weight = jnp.exp((nearness - peak[None]) / settings.gamma) * jax.nn.sigmoid(logit)
-    weight = jnp.where(coloured, weight, 0)
-    fade = jnp.exp((sums.peak - peak) / settings.gamma)
-    return _Sums(
-        opacity=sums.opacity + jnp.sum(opacity, axis=0),
-        peak=peak,
-        weight=fade * sums.weight + jnp.sum(weight, axis=0),
-        rgb=fade[:, None] * sums.rgb + jnp.sum(weight[..., None] * rgb, axis=0),
-        depth=fade * sums.depth + jnp.sum(weight * met.depth, axis=0),
-    )
+def _components(x: Array) -> list[list[Array]]:
+    """Takes values [f 3 c] of corners apart, each ready to meet pixels: [f 1 1]."""
+    return [[x[:, k, c, None, None] for c in range(x.shape[-1])] for k in range(3)]
 
 
-def _resolve(sums: _Sums, background: Array, settings: RasterSettings) -> SoftImage:
-    """Normalises the sums and lets the background take its share of the colour."""
-    behind = jnp.exp((2 * settings.background_eps - sums.peak) / settings.gamma)
-    alpha = -jnp.expm1(-sums.opacity)
-    seen = (alpha > fragments.ALPHA_FLOOR) & (sums.weight > 0)
-    rgb = (sums.rgb + behind[:, None] * background[None]) / (sums.weight + behind)[:, None]
-    depth = jnp.where(seen, sums.depth / jnp.where(seen, sums.weight, 1), 0)
-    return SoftImage(rgb=rgb, alpha=alpha, depth=depth, dropped=jnp.zeros_like(alpha))
+def _shade(
+    barycentric: tuple[Array, ...], values: Array, appearance: Appearance
+) -> tuple[Array, Array, Array]:
+    """Red, green and blue of each fragment [f h w]."""
+    values = interpolate(barycentric, _components(values))
+    if isinstance(appearance, UvTexture):
+        rgb = sample_texture(appearance.texture, jnp.stack(values, axis=-1))
+        return rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    return values

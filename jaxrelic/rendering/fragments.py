@@ -3,6 +3,8 @@
 Coordinates are NDC with x right, y up and the longer image side on [-1, 1]; z is depth.
 """
 
+from collections.abc import Sequence
+
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -17,22 +19,24 @@ MAX_NDC = 1e5
 """A face reaching farther out than this is absent: squared lengths would lose the image."""
 MIN_AREA = 1e-9
 """A face with a smaller area in NDC is absent: its barycentrics would overflow."""
-ALPHA_FLOOR = 1e-4
-"""Pixels covered less than this report depth 0."""
+
+
+Corners = Sequence[Sequence[Float[Array, "*#m"]]]
+"""x, y and z of three corners."""
 
 
 @flax.struct.dataclass
 class Fragments:
-    """All meetings of f faces with p pixels."""
+    """Meetings of faces with pixels; `*m` is the broadcast shape of both."""
 
     covered: jax.Array
-    """The face counts at this pixel, [f, p] bool."""
+    """The face counts at this pixel, [*m] bool."""
     logit: jax.Array
-    """Signed squared distance over sigma, positive inside, [f, p]."""
-    barycentric: jax.Array
-    """Clipped and normalised weights of the corners, [f, p, 3]."""
+    """Signed squared distance over sigma, positive inside, [*m]."""
+    barycentric: tuple[jax.Array, jax.Array, jax.Array]
+    """Clipped and normalised weights of the corners, each [*m]."""
     depth: jax.Array
-    """Perspective-correct depth, [f, p]."""
+    """Perspective-correct depth, [*m]."""
 
 
 def axis_scale(height: int, width: int) -> np.ndarray:
@@ -61,14 +65,9 @@ def drop_degenerate(
     sound = jnp.all(jnp.abs(vertices[..., :2]) < MAX_NDC, axis=(-2, -1))
     sound &= jnp.all((vertices[..., 2] >= MIN_DEPTH) & jnp.isfinite(vertices[..., 2]), axis=-1)
     vertices = jnp.where(sound[..., None, None], vertices, harmless)
-    present = sound & (jnp.abs(doubled_area(vertices)) >= 2 * MIN_AREA)
-    return jnp.where(present[..., None, None], vertices, harmless), present
-
-
-def doubled_area(vertices: Array) -> Array:
-    """Twice the signed area of faces [*b f 3 3] in the image plane, [*b f]."""
     a, b, c = (vertices[..., k, :2] for k in range(3))
-    return _cross(b - a, c - a)
+    present = sound & (jnp.abs(_cross(b - a, c - a)) >= 2 * MIN_AREA)
+    return jnp.where(present[..., None, None], vertices, harmless), present
 
 
 def _cross(a: Array, b: Array) -> Array:
@@ -77,44 +76,65 @@ def _cross(a: Array, b: Array) -> Array:
 
 @typechecked
 def meet(
-    vertices: Float[Array, "f 3 3"],
-    present: Bool[Array, " f"],
-    pixels: Float[Array, "p 2"],
+    corners: Corners,
+    present: Bool[Array, "*#m"],
+    pixel: tuple[Float[Array, "*#m"], Float[Array, "*#m"]],
     settings: RasterSettings,
 ) -> Fragments:
-    """Evaluates every face at every pixel; faces must have passed `drop_degenerate`."""
-    corners = vertices[:, None, :, :2]
-    to_pixel = pixels[None, :, None] - corners
-    edges = jnp.roll(corners, -1, axis=-2) - corners
-    # Edge k runs from corner k to k + 1, so it is opposite corner k + 2.
-    opposite = _cross(edges, to_pixel) / doubled_area(vertices)[:, None, None]
-    weights = jnp.roll(opposite, -1, axis=-1)
-    inside = jnp.all(weights > 0, axis=-1)
-    distance = _squared_distance(edges, to_pixel)
-    sign = jnp.where(inside, 1.0, -1.0).astype(distance.dtype)
-    clipped = jnp.clip(weights, 0, 1)
-    clipped /= jnp.maximum(jnp.sum(clipped, axis=-1, keepdims=True), 1e-5)
+    """Evaluates faces at pixels.
+
+    Components arrive as separate arrays: XLA turns them into plain vector arithmetic, where the
+    gradient of indexing into one array would be a chain of padded sums.
+
+    Args:
+        corners: x, y and z of each corner; faces must have passed `drop_degenerate`.
+        present: Faces that exist.
+        pixel: x and y of the pixel centres.
+        settings: Constants of the method.
+    """
+    (x0, y0, z0), (x1, y1, z1), (x2, y2, z2) = corners
+    dx = [pixel[0] - x for x in (x0, x1, x2)]
+    dy = [pixel[1] - y for y in (y0, y1, y2)]
+    # Edge k runs from corner k to k + 1.
+    ex = x1 - x0, x2 - x1, x0 - x2
+    ey = y1 - y0, y2 - y1, y0 - y2
+    inverse_area = 1 / (ex[2] * ey[0] - ex[0] * ey[2])
+    beside = [(ex[k] * dy[k] - ey[k] * dx[k]) * inverse_area for k in range(3)]
+    # Edge k is opposite corner k + 2, so the weight of corner k belongs to edge k + 1.
+    weights = beside[1], beside[2], beside[0]
+    inside = (weights[0] > 0) & (weights[1] > 0) & (weights[2] > 0)
+    squared = [_squared_distance(dx[k], dy[k], ex[k], ey[k]) for k in range(3)]
+    # Ties take the first edge, so that both paths differentiate the same one.
+    distance = jnp.where(squared[0] <= squared[1], squared[0], squared[1])
+    distance = jnp.where(distance <= squared[2], distance, squared[2])
+    clipped = [jnp.clip(weight, 0, 1) for weight in weights]
+    total = jnp.maximum(clipped[0] + clipped[1] + clipped[2], 1e-5)
+    clipped = [weight / total for weight in clipped]
     if not settings.bary_grad:
         clipped = jax.lax.stop_gradient(clipped)
     return Fragments(
-        covered=present[:, None] & (inside | (distance < settings.cutoff)),
-        logit=sign * distance / settings.sigma,
-        barycentric=clipped,
-        depth=1 / jnp.sum(clipped / vertices[:, None, :, 2], axis=-1),
+        covered=present & (inside | (distance < settings.cutoff)),
+        logit=jnp.where(inside, distance, -distance) / settings.sigma,
+        barycentric=tuple(clipped),
+        depth=1 / (clipped[0] / z0 + clipped[1] / z1 + clipped[2] / z2),
     )
 
 
-def _squared_distance(edges: Array, to_pixel: Array) -> Array:
-    """Squared distance to the nearest of three segments; [f, 1, 3, 2], [f, p, 3, 2] -> [f, p].
+def _squared_distance(dx: Array, dy: Array, ex: Array, ey: Array) -> Array:
+    """Squared distance from a pixel to a segment e, the pixel being at d from its start.
 
-    The nearest point's position t along its segment is held constant in the gradient: the
+    The nearest point's position t along the segment is held constant in the gradient: the
     distance is stationary in it, or it is clamped to a corner.
     """
-    length = jnp.sum(edges**2, axis=-1)
-    # An edge of zero length cannot belong to a face with area, except by rounding.
-    t = jnp.sum(edges * to_pixel, axis=-1) / jnp.where(length > 0, length, 1)
+    length = ex * ex + ey * ey
+    # An edge of zero length belongs to a face with area only by rounding.
+    t = (dx * ex + dy * ey) / jnp.where(length > 0, length, 1)
     t = jax.lax.stop_gradient(jnp.clip(t, 0, 1))
-    squared = jnp.sum((to_pixel - t[..., None] * edges) ** 2, axis=-1)
-    # Ties take the first edge, so that both paths differentiate the same one.
-    first = jnp.where(squared[..., 0] <= squared[..., 1], squared[..., 0], squared[..., 1])
-    return jnp.where(first <= squared[..., 2], first, squared[..., 2])
+    return (dx - t * ex) ** 2 + (dy - t * ey) ** 2
+
+
+def nearness(met: Fragments, settings: RasterSettings) -> tuple[Array, Array]:
+    """Normalised depth, 1 at `near`, and whether the fragment has colour; both [*m]."""
+    coloured = met.covered & (met.depth >= settings.near) & (met.depth <= settings.far)
+    value = (settings.far - met.depth) / (settings.far - settings.near)
+    return jnp.where(coloured, value, 0), coloured

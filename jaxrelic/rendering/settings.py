@@ -47,4 +47,4 @@ class SoftImage:
     depth: jax.Array
     """Mean depth of the faces at a pixel under the colour weights, [*b, h, w]; 0 = no face."""
     dropped: jax.Array
-    """Faces that found no room in the fast path's work list, [*b] int32; 0 = the image is exact."""
+    """Faces left out for lack of room, [*b] int32. Neither path has such a limit: always 0."""

@@ -1,10 +1,12 @@
 """The two ways a face gets its colour: one colour per corner, or a UV texture."""
 
+from collections.abc import Sequence
+
 import flax.struct
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Array, Float, Int, typechecked
 
 
 @flax.struct.dataclass
@@ -14,18 +16,36 @@ class CornerColors:
     colors: jax.Array
     """RGB, [*b, f, 3, 3]; the third axis from the right walks the corners."""
 
+    @property
+    def corner_values(self) -> jax.Array:
+        """What is interpolated inside a face, [*b, f, 3, 3]."""
+        return self.colors
+
 
 @flax.struct.dataclass
 class UvTexture:
     """An image wrapped around the mesh."""
 
     face_uvs: jax.Array
-    """Texture coordinates of each corner, [f, 3, 2] or [*b, f, 3, 2]; taken as constants."""
+    """Texture coordinates of each corner, [*b, f, 3, 2]; taken as constants."""
     texture: jax.Array
     """RGB, [*b, h, w, 3]; row 0 is v = 1."""
 
+    @property
+    def corner_values(self) -> jax.Array:
+        """What is interpolated inside a face, [*b, f, 3, 2]."""
+        return jax.lax.stop_gradient(self.face_uvs)
+
 
 Appearance = CornerColors | UvTexture
+
+
+def interpolate(
+    barycentric: Sequence[Array], corner_values: Sequence[Sequence[Array]]
+) -> tuple[Array, ...]:
+    """Mixes the c values [*m] of each of three corners."""
+    a, b, c = barycentric
+    return tuple(a * x + b * y + c * z for x, y, z in zip(*corner_values, strict=True))
 
 
 @typechecked
@@ -36,16 +56,41 @@ def sample_texture(
 
     Coordinates outside [0, 1] repeat the border.
     """
-    height, width, _ = texture.shape
-    column = jnp.clip(uv[..., 0], 0, 1) * (width - 1)
-    row = (1 - jnp.clip(uv[..., 1], 0, 1)) * (height - 1)
+    height, width = texture.shape[:2]
+    cell, x, y = texel_cell(uv[..., 0], uv[..., 1], height, width)
+    return jnp.stack(blend_cell(jnp.moveaxis(texel_cells(texture)[cell], -1, 0), x, y), axis=-1)
+
+
+@typechecked
+def texel_cell(
+    u: Float[Array, "*n"], v: Float[Array, "*n"], height: int, width: int
+) -> tuple[Int[Array, "*n"], Float[Array, "*n"], Float[Array, "*n"]]:
+    """The cell of four texels around uv, and the position in it, both in [0, 1]."""
+    column = jnp.clip(u, 0, 1) * (width - 1)
+    row = (1 - jnp.clip(v, 0, 1)) * (height - 1)
     # The last cell is closed on both sides, so that its right neighbour exists.
-    left = jnp.minimum(jnp.floor(column), max(width - 2, 0))
-    top = jnp.minimum(jnp.floor(row), max(height - 2, 0))
-    x, y = (column - left)[..., None], (row - top)[..., None]
-    index = (top * width + left).astype(jnp.int32)
-    right, below = min(1, width - 1), width * min(1, height - 1)
-    texels = texture.reshape(height * width, -1)
-    upper = (1 - x) * texels[index] + x * texels[index + right]
-    lower = (1 - x) * texels[index + below] + x * texels[index + below + right]
-    return (1 - y) * upper + y * lower
+    left = jax.lax.stop_gradient(jnp.clip(jnp.floor(column), 0, max(width - 2, 0)))
+    top = jax.lax.stop_gradient(jnp.clip(jnp.floor(row), 0, max(height - 2, 0)))
+    return (top * width + left).astype(jnp.int32), column - left, row - top
+
+
+@typechecked
+def texel_cells(texture: Float[Array, "*b h w c"]) -> Float[Array, "*b cells 4*c"]:
+    """Each texel with its right, lower and diagonal neighbours, so that one read fetches all.
+
+    Neighbours wrap around; cells that wrap are those `texel_cell` gives no weight to.
+    """
+    right = jnp.roll(texture, -1, axis=-2)
+    corners = [texture, right, jnp.roll(texture, -1, axis=-3), jnp.roll(right, -1, axis=-3)]
+    cells = jnp.concatenate(corners, axis=-1)
+    return cells.reshape(*cells.shape[:-3], -1, cells.shape[-1])
+
+
+def blend_cell(cell: Sequence[Array], x: Array, y: Array) -> tuple[Array, ...]:
+    """Bilinear mixture of the 4 c values [*n] of texel cells at positions [*n]."""
+    weights = (1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y
+    channels = len(cell) // 4
+    return tuple(
+        sum(weight * value for weight, value in zip(weights, cell[k::channels], strict=True))
+        for k in range(channels)
+    )

@@ -28,7 +28,8 @@ class Checkpoints:
         step = int(state.step)
         if step != self.latest_step:
             items = ocp.args.Composite(state=ocp.args.StandardSave(state))
-            self._manager.save(step, args=items, force=True)
+            with _full_disks_as_os_errors():
+                self._manager.save(step, args=items, force=True)
 
     def restore(self, like: TrainState) -> TrainState:
         """The newest state, placed like `like`: any number of devices may have written it."""
@@ -37,6 +38,17 @@ class Checkpoints:
         )
         items = ocp.args.Composite(state=ocp.args.StandardRestore(placed))
         return self._manager.restore(self.latest_step, args=items)["state"]
+
+
+@contextlib.contextmanager
+def _full_disks_as_os_errors() -> Iterator[None]:
+    """Tensorstore, which writes the arrays, reports what the system said as a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        if "os_error_code" not in str(error):
+            raise
+        raise OSError(str(error)) from error
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 
 from jaxrelic.nn.mlp import Mlp
-from jaxrelic.nn.resnet import ResNet
+from jaxrelic.nn.resnet import ResNet, max_pool
 
 
 def count(tree):
@@ -36,15 +37,16 @@ def test_maps_halve_as_published():
 
 
 def test_statistics_are_shared_between_replicas():
-    net = ResNet(widths=(4, 8), blocks=1)
+    net = ResNet(widths=(4,), blocks=1)
     images = jax.random.uniform(jax.random.key(0), (4, 16, 16, 3))
-    variables = net.init(jax.random.key(1), images, train=False)
+    variables = jax.jit(lambda key: net.init(key, images, train=False))(jax.random.key(1))
 
     def forward(images):
         return net.apply(variables, images, train=True, mutable=["batch_stats"])
 
-    together, stats_together = jax.vmap(forward, axis_name="batch")(images[None])
-    apart, stats_apart = jax.vmap(forward, axis_name="batch")(images.reshape(2, 2, 16, 16, 3))
+    replicas = jax.jit(jax.vmap(forward, axis_name="batch"))
+    together, stats_together = replicas(images[None])
+    apart, stats_apart = replicas(images.reshape(2, 2, 16, 16, 3))
     np.testing.assert_allclose(apart.reshape(4, -1), together[0], atol=1e-5)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a[1], b[0], rtol=1e-4, atol=1e-6),
@@ -56,11 +58,24 @@ def test_statistics_are_shared_between_replicas():
 def test_evaluation_needs_no_batch_axis_and_treats_each_image_alone():
     net = ResNet(widths=(4, 8), blocks=1)
     images = jax.random.uniform(jax.random.key(0), (3, 16, 16, 3))
-    variables = net.init(jax.random.key(1), images, train=False)
-    all_at_once = net.apply(variables, images, train=False)
-    np.testing.assert_allclose(
-        net.apply(variables, images[1:2], train=False), all_at_once[1:2], rtol=1e-5, atol=1e-6
-    )
+    variables = jax.jit(lambda key: net.init(key, images, train=False))(jax.random.key(1))
+    evaluate = jax.jit(lambda images: net.apply(variables, images, train=False))
+    one, all_at_once = evaluate(images[1:2]), evaluate(images)
+    np.testing.assert_allclose(one, all_at_once[1:2], rtol=1e-5, atol=1e-6)
+
+
+def test_pooling_agrees_with_flax_and_has_its_gradient():
+    x = jax.random.normal(jax.random.key(0), (2, 6, 9, 3))
+
+    def theirs(x):
+        return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+
+    weights = jax.random.normal(jax.random.key(1), theirs(x).shape)
+    results = [
+        jax.jit(jax.value_and_grad(lambda x, pool=pool: jnp.sum(weights * pool(x))))(x)
+        for pool in (theirs, max_pool)
+    ]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), *results)
 
 
 def test_the_regressor_counts_as_specified_and_starts_at_zero():

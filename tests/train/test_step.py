@@ -33,7 +33,7 @@ def test_a_log_that_differs_between_replicas_is_averaged(tiny_objective, batch):
     optimizer = optax.sgd(0.0)
     start = state.create(tiny_objective(), optimizer, batch, seed=0)
     step = make_train_step(tiny_objective(), optimizer, phase="joint", seed=0)
-    each = jax.vmap(step, axis_name="batch", in_axes=(None, 0))
+    each = jax.jit(jax.vmap(step, axis_name="batch", in_axes=(None, 0)))
     logs = each(start, dealt(batch))[1]
     np.testing.assert_array_equal(logs["area"][0], logs["area"][1])
 
@@ -42,9 +42,8 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(tiny_objective, batch):
     optimizer = optax.sgd(0.1)
     start = state.create(tiny_objective(), optimizer, batch, seed=0)
     step = make_train_step(tiny_objective(), optimizer, phase="joint", seed=0)
-    after, logs = jax.vmap(step, axis_name="batch", in_axes=(None, 0), out_axes=None)(
-        start, dealt(batch)
-    )
+    run = jax.jit(jax.vmap(step, axis_name="batch", in_axes=(None, 0), out_axes=None))
+    after, logs = run(start, dealt(batch))
     np.testing.assert_allclose(logs["loss"], logs["area"] + 0.5 * logs["size"], rtol=1e-5)
     assert after.step == 1
 

@@ -1,0 +1,64 @@
+"""`data-engine ingest`: a folder of meshes enters the catalog."""
+
+import dataclasses
+import pathlib
+
+import tyro
+
+from data_engine.catalog import Catalog
+from data_engine.children import ChildLimits
+from data_engine.commands.children import checked_workers, usable_cores
+from data_engine.sources.local import STAGE, IngestReport, Up, find_meshes, ingest_folder
+from data_engine.workspace import Workspace
+
+SHOWN = 20
+"""Skipped files named one by one; the rest is counted."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ingest:
+    """Enter a folder of GLB, glTF, OBJ, PLY or STL files; run it again after adding some."""
+
+    folder: tyro.conf.Positional[pathlib.Path]
+    """Searched with its subfolders. A manifest.json in it gives titles, licences and authors."""
+    workspace: pathlib.Path
+    """Folder that keeps catalog, blobs, renders and shards; made when missing."""
+    up: Up = "auto"
+    """Axis that points up: auto takes the manifest's word, else Y for GLB, glTF and OBJ, and Z for
+    PLY and STL."""
+    workers: int = dataclasses.field(default_factory=usable_cores)
+    """Files read at a time."""
+    limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
+    """What reading one file may cost."""
+    retry: bool = False
+    """Try again what was refused for time, memory or a crash."""
+
+
+def run(args: Ingest) -> None:
+    """Ingests, then tells what was taken, what was not, and why."""
+    workers = checked_workers(args.workers)
+    find_meshes(args.folder)  # A slip in the folder's name must not leave a workspace behind.
+    workspace = Workspace(args.workspace)
+    workspace.check_writable()
+    if args.retry:
+        with Catalog(workspace.catalog_path) as catalog:
+            catalog.retry_failed(STAGE)
+    report = ingest_folder(args.folder, workspace, up=args.up, workers=workers, limits=args.limits)
+    print_report(report)
+
+
+def print_report(report: IngestReport) -> None:
+    """Prints what a person should know, most telling last."""
+    for words in report.warnings:
+        print(f"note: {words}")
+    for file in report.skipped[:SHOWN]:
+        print(f"skipped {file}: not a kind of file this stage reads")
+    if len(report.skipped) > SHOWN:
+        print(f"skipped {len(report.skipped) - SHOWN} more")
+    for file, reason, sentence in report.rejected:
+        print(f"rejected {file}: {reason}: {sentence}")
+    print(
+        f"ingest: {report.added} taken ({report.converted} converted to GLB), "
+        f"{report.known} known before, {report.duplicates} repeated, "
+        f"{len(report.rejected)} rejected"
+    )

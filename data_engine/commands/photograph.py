@@ -1,0 +1,129 @@
+"""`data-engine photograph`: a larger picture of one relic from a camera no data set has."""
+
+import dataclasses
+import io
+import pathlib
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from data_engine.catalog import Catalog
+from data_engine.catalog_schema import Relic
+from data_engine.errors import Refusal, UserError
+from data_engine.glb_reader import load_geometry
+from data_engine.rendering import exr
+from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
+from data_engine.rendering.framing import frame_relic
+from data_engine.rendering.poses import PoseSet, from_angles
+from data_engine.rendering.settings import RenderSettings
+from data_engine.workspace import Workspace, write_atomically
+
+BACKDROP = ((214, 214, 210), (186, 186, 182))
+"""sRGB at the top and at the bottom: a grey paper backdrop, so the relic has to be found in it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Photograph:
+    """Photograph one relic before a grey backdrop, as a visitor with a camera would."""
+
+    workspace: pathlib.Path
+    """Folder made by `data-engine ingest`."""
+    out: pathlib.Path
+    """Picture to write (PNG)."""
+    relic: str = ""
+    """Its uid; empty: the first relic of `--split` and `--category`."""
+    split: str = "test"
+    """Choose from this split: train, val or test."""
+    category: str = ""
+    """Choose from this category (vessel, figure, ...); empty: from all."""
+    azimuth_deg: float = 305.0
+    """Direction of the camera about the vertical axis, in degrees; 270 sees the front."""
+    elevation_deg: float = 18.0
+    """Height of the camera above the horizon, in degrees."""
+    size: int = 512
+    """Width and height, in pixels."""
+    samples: int = 32
+    """Light paths per pixel."""
+    blender_python: str = ""
+    """Python interpreter that can `import bpy`; empty: the one that runs this command."""
+
+
+def run(args: Photograph) -> None:
+    """Writes the picture and says what it shows."""
+    workspace = Workspace(args.workspace, create=False)
+    with Catalog(workspace.catalog_path) as catalog:
+        relic = choose_relic(catalog, args)
+    poses = from_angles([args.elevation_deg], [args.azimuth_deg]).scaled(args.size)
+    settings = RenderSettings(size=args.size, samples=args.samples)
+    try:
+        rgba = shoot(
+            workspace, relic, poses, settings, BlenderLimits(blender_python=args.blender_python)
+        )
+    except (RelicFailedError, Refusal) as error:
+        raise UserError(f"cannot photograph {relic.uid} ({relic.title}): {error}") from error
+    picture = io.BytesIO()
+    Image.fromarray(before_backdrop(rgba)).save(picture, "PNG")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(args.out, picture.getvalue())
+    print(f"{args.out}: {relic.title} ({relic.split or 'no'} split), {relic.attribution}")
+
+
+def choose_relic(catalog: Catalog, args: Photograph) -> Relic:
+    """The relic asked for, or the first one of a split and category."""
+    if args.relic:
+        if args.relic in catalog:
+            return catalog.get(args.relic)
+        raise UserError(
+            f"no relic {args.relic} in {catalog.path}; give the uid of one that is there"
+        )
+    relics = [
+        relic
+        for relic in catalog.relics("sharded")
+        if relic.split == args.split and args.category in ("", relic.category)
+    ]
+    if relics:
+        return relics[0]
+    kind = f"relic of category '{args.category}'" if args.category else "relic"
+    raise UserError(
+        f"no {kind} in split '{args.split}' of {catalog.path}; run `data-engine shards` first, "
+        "choose another --split or --category, or name a relic with --relic UID"
+    )
+
+
+def shoot(
+    workspace: Workspace,
+    relic: Relic,
+    poses: PoseSet,
+    settings: RenderSettings,
+    limits: BlenderLimits,
+) -> np.ndarray:
+    """Renders one view: RGBA [s, s, 4] uint8, straight alpha."""
+    glb = workspace.blob_path(relic.glb_sha256)
+    framing = frame_relic(
+        load_geometry(glb).vertices, up_axis=relic.up_axis, poses=poses, mode=settings.framing
+    )
+    with tempfile.TemporaryDirectory(prefix="data-engine-photograph-") as folder:
+        job = {
+            "uid": relic.uid,
+            "glb": str(glb),
+            "world_from_import": framing.world_from_import().tolist(),
+            "out": folder,
+            "log": f"{folder}/blender.log",
+        }
+        child = BlenderChild(settings, poses, limits)
+        try:
+            child.render(job, lambda index: None)
+        finally:
+            child.close()
+        linear, _ = exr.read_exr(pathlib.Path(folder) / "0.exr")
+    return exr.to_straight_srgb(linear)
+
+
+def before_backdrop(rgba: np.ndarray) -> np.ndarray:
+    """Composites [h, w, 4] uint8 over the backdrop; RGB [h, w, 3] uint8."""
+    down = np.linspace(0, 1, len(rgba))[:, None, None]
+    top, bottom = (np.float64(colour) for colour in BACKDROP)
+    alpha = rgba[..., 3:] / 255
+    over = alpha * rgba[..., :3] + (1 - alpha) * ((1 - down) * top + down * bottom)
+    return np.rint(over).astype(np.uint8)

@@ -1,0 +1,54 @@
+"""`data-engine render`: validated relics to posed views with depth."""
+
+import collections
+import dataclasses
+import pathlib
+
+import tyro
+
+from data_engine.catalog import Catalog
+from data_engine.errors import UserError
+from data_engine.rendering.child import BlenderLimits
+from data_engine.rendering.queue import STAGE, RenderQueue
+from data_engine.rendering.settings import RenderSettings
+from data_engine.workspace import Workspace
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Render:
+    """Render every validated relic with Blender; run it again to continue."""
+
+    workspace: pathlib.Path
+    """Folder made by `data-engine ingest`."""
+    settings: tyro.conf.OmitArgPrefixes[RenderSettings] = dataclasses.field(
+        default_factory=RenderSettings
+    )
+    """What decides the pixels."""
+    limits: tyro.conf.OmitArgPrefixes[BlenderLimits] = dataclasses.field(
+        default_factory=BlenderLimits
+    )
+    """What a Blender process may use."""
+    workers: int = 2
+    """Blender processes at a time; each uses `threads` threads."""
+    retry: bool = False
+    """Try again what failed three times."""
+
+
+def run(args: Render) -> None:
+    """Renders, then prints what became of the relics."""
+    if args.workers < 1:
+        raise UserError(f"workers = {args.workers}; at least one is needed")
+    workspace = Workspace(args.workspace, create=False)
+    workspace.check_writable()
+    if args.retry:
+        with Catalog(workspace.catalog_path) as catalog:
+            catalog.retry_failed(STAGE)
+    queue = RenderQueue(workspace, args.settings, args.limits, workers=args.workers)
+    outcomes = queue.run()
+    for outcome in outcomes:
+        if outcome.what in ("failed", "rejected"):
+            log = workspace.log_path(STAGE, outcome.uid)
+            print(f"{outcome.uid} {outcome.what}: {outcome.detail} (log: {log})")
+    counts = collections.Counter(outcome.what for outcome in outcomes if outcome.what != "retry")
+    summary = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+    print(f"render {queue.render_id}: {summary or 'nothing to do'}")

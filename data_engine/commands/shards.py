@@ -1,0 +1,96 @@
+"""`data-engine shards`: rendered relics to a TFDS data set, with a contact sheet and credits."""
+
+import collections
+import dataclasses
+import pathlib
+
+import tyro
+
+from data_engine.catalog import Catalog
+from data_engine.catalog_schema import Relic
+from data_engine.errors import UserError
+from data_engine.rendering import views
+from data_engine.rendering.poses import read_poses
+from data_engine.splits import SplitShares, assign_splits
+from data_engine.workspace import Workspace
+
+STAGE = "shards"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shards:
+    """Write the rendered relics as TFDS shards (ArrayRecord), then the reports."""
+
+    workspace: pathlib.Path
+    """Folder made by `data-engine ingest`."""
+    render_id: str = ""
+    """Which render to pack, when the workspace holds several; `renders/` lists them."""
+    held_out: tyro.conf.OmitArgPrefixes[SplitShares] = dataclasses.field(
+        default_factory=SplitShares
+    )
+    """How much of the data set does not train."""
+
+
+def run(args: Shards) -> None:
+    """Builds the data set, marks its relics as sharded and writes the reports."""
+    # TensorFlow Datasets takes seconds to import; `data-engine --help` need not wait for it.
+    from data_engine.reports import write_reports
+    from data_engine.shards import ShardSource, build_shards
+
+    workspace = Workspace(args.workspace, create=False)
+    workspace.check_writable()
+    render_id = choose_render(workspace, args.render_id)
+    poses = read_poses(workspace.renders / render_id / "poses.json")
+    relics = rendered_relics(workspace, render_id)
+    split_of, moved = assign_splits(
+        {relic.uid: relic.cluster or relic.uid for relic in relics}, args.held_out
+    )
+    target = build_shards(
+        ShardSource(
+            workspace=workspace,
+            render_id=render_id,
+            poses=poses,
+            relics=tuple(relics),
+            split_of=split_of,
+            moved=moved,
+            shares=args.held_out,
+        )
+    )
+    record_splits(workspace, relics, split_of)
+    counts = collections.Counter(split_of.values())
+    print(f"{target}: " + ", ".join(f"{counts[name]} {name}" for name in sorted(counts)))
+    for path in write_reports(workspace, render_id, poses):
+        print(path)
+
+
+def choose_render(workspace: Workspace, wanted: str) -> str:
+    """The render asked for, or the only one there is."""
+    present = sorted(path.parent.name for path in workspace.renders.glob("*/poses.json"))
+    if wanted in present:
+        return wanted
+    if not wanted and len(present) == 1:
+        return present[0]
+    if not present:
+        raise UserError(f"nothing is rendered in {workspace.root}; run `data-engine render` first")
+    problem = f"no render {wanted}" if wanted else f"{len(present)} renders"
+    raise UserError(f"{problem} in {workspace.root}; choose --render-id {' | '.join(present)}")
+
+
+def rendered_relics(workspace: Workspace, render_id: str) -> list[Relic]:
+    """Relics whose views under this render are complete, sorted by uid."""
+    with Catalog(workspace.catalog_path) as catalog:
+        relics = catalog.relics(("rendered", "sharded"))
+    return [
+        relic
+        for relic in relics
+        if (meta := views.read_meta(workspace.render_dir(render_id, relic.uid)))
+        and meta["glb_sha256"] == relic.glb_sha256
+    ]
+
+
+def record_splits(workspace: Workspace, relics: list[Relic], split_of: dict[str, str]) -> None:
+    """Moves the relics to `sharded`; those that are there with the same split stay untouched."""
+    with Catalog(workspace.catalog_path) as catalog:
+        for relic in relics:
+            if (relic.state, relic.split) != ("sharded", split_of[relic.uid]):
+                catalog.finish(relic.uid, STAGE, "sharded", split=split_of[relic.uid])

@@ -1,0 +1,45 @@
+"""`data-engine validate`: only sound meshes go on to Blender."""
+
+import dataclasses
+import pathlib
+
+import tyro
+
+from data_engine.catalog import Catalog
+from data_engine.children import ChildLimits
+from data_engine.commands.children import checked_workers, usable_cores
+from data_engine.validate import STAGE, validate_all
+from data_engine.workspace import Workspace
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Validate:
+    """Check and measure every ingested relic; run it again to continue."""
+
+    workspace: pathlib.Path
+    """Folder made by `data-engine ingest`."""
+    workers: int = dataclasses.field(default_factory=usable_cores)
+    """Files checked at a time."""
+    limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
+    """What checking one file may cost."""
+    retry: bool = False
+    """Try again what failed or was refused for time, memory or a crash."""
+
+
+def run(args: Validate) -> None:
+    """Validates, then tells what was refused and why."""
+    workers = checked_workers(args.workers)
+    workspace = Workspace(args.workspace, create=False)
+    workspace.check_writable()
+    if args.retry:
+        with Catalog(workspace.catalog_path) as catalog:
+            catalog.retry_failed(STAGE)
+    report = validate_all(workspace, workers=workers, limits=args.limits)
+    for uid, twin in report.duplicates:
+        print(f"duplicate {uid}: same geometry as {twin}")
+    for file, reason, sentence in report.rejected:
+        print(f"rejected {file}: {reason}: {sentence}")
+    print(
+        f"validate: {report.validated} sound, {len(report.duplicates)} repeated, "
+        f"{len(report.rejected)} rejected"
+    )

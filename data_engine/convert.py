@@ -1,0 +1,77 @@
+"""Any mesh file becomes a GLB whose structure is sound. Runs in a limited child process.
+
+Coordinates are kept as they are, so the catalog's `up_axis` stays true of the blob.
+"""
+
+import os
+import pathlib
+from typing import Any
+
+from data_engine.errors import Refusal
+from data_engine.glb_container import MAX_FILE_BYTES, parse_glb
+from data_engine.gltf_checks import check_document
+from data_engine.gltf_pack import Neighbours, pack_gltf
+
+SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+"""Names that promise a mesh."""
+
+_FOREIGN = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", "a PDF"),
+    (b"BLENDER", "a Blender file"),
+    (b"Kaydara FBX", "an FBX file"),
+    (b"<", "markup"),
+)
+
+
+def convert_file(task: dict[str, Any]) -> dict[str, Any]:
+    """Child function: reads `path`, writes the GLB to `target`, tells the format by content.
+
+    A GLB is checked and not copied; `converted` says which happened.
+    """
+    path = pathlib.Path(task["path"])
+    if (size := path.stat().st_size) > MAX_FILE_BYTES:
+        raise Refusal("too_large", f"it has {size} bytes; at most {MAX_FILE_BYTES} are read")
+    data = path.read_bytes()
+    kind = sniff(data, path.suffix.lower())
+    if kind == "glb":
+        check_document(parse_glb(data))
+        return {"format": kind, "converted": False}
+    glb = to_glb(data, kind, path.parent)
+    check_document(parse_glb(glb))
+    pathlib.Path(task["target"]).write_bytes(glb)
+    return {"format": kind, "converted": True}
+
+
+def sniff(data: bytes, suffix: str) -> str:
+    """The mesh format of a file from its content; its suffix only decides between texts."""
+    head = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if data[:4] == b"glTF":
+        return "glb"
+    if data[:4] in (b"ply\n", b"ply\r"):
+        return "ply"
+    for magic, name in _FOREIGN:
+        if head.startswith(magic):
+            raise Refusal("not_glb", f"it is {name}, not a mesh")
+    if suffix == ".stl" or len(data) == 84 + 50 * int.from_bytes(data[80:84], "little"):
+        return "stl"
+    if head.startswith(b"{"):
+        return "gltf"
+    if suffix == ".obj" and b"\0" not in data[:4096]:
+        return "obj"
+    raise Refusal("not_glb", f"its content ({bytes(data[:8])!r}) is not GLB, glTF, OBJ, PLY or STL")
+
+
+def to_glb(data: bytes, kind: str, folder: str | os.PathLike) -> bytes:
+    """Converts the content of a file that lay in `folder`."""
+    neighbours = Neighbours(folder)
+    if kind == "gltf":
+        return pack_gltf(data, neighbours)
+    # Half a second to import; children that only check GLB never pay it.
+    from data_engine.foreign_meshes import convert_mesh
+
+    return convert_mesh(data, kind, neighbours)

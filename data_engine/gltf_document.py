@@ -1,0 +1,111 @@
+"""Typed access to a glTF document that nobody vouches for."""
+
+import base64
+import binascii
+import re
+from typing import Any
+
+from data_engine.errors import Refusal
+
+_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(;[\w=.+-]+)*,")
+_BUFFER_TYPES = ("application/octet-stream", "application/gltf-buffer")
+_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+
+Document = dict[str, Any]
+
+
+def bad(sentence: str) -> Refusal:
+    """The refusal of a document that breaks a rule of glTF."""
+    return Refusal("bad_glb", sentence)
+
+
+def table(document: Document, name: str) -> list[dict[str, Any]]:
+    """A top-level array of objects such as `nodes`; empty when absent."""
+    return objects(document, name, "the document")
+
+
+def objects(parent: dict[str, Any], name: str, where: str) -> list[dict[str, Any]]:
+    """An array of objects; empty when absent."""
+    entries = parent.get(name, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise bad(f"{name} of {where} is not an array of objects")
+    return entries
+
+
+def mapping(parent: dict[str, Any], name: str, where: str) -> dict[str, Any]:
+    """An object; empty when absent."""
+    value = parent.get(name, {})
+    if not isinstance(value, dict):
+        raise bad(f"{name} of {where} is not an object")
+    return value
+
+
+def names(document: Document, name: str) -> list[str]:
+    """A top-level array of strings; empty when absent."""
+    entries = document.get(name, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        raise bad(f"{name} is not an array of strings")
+    return entries
+
+
+def integer(
+    parent: dict[str, Any],
+    name: str,
+    where: str,
+    *,
+    default: int | None = None,
+    low: int = 0,
+    high: int = 1 << 53,
+) -> int:
+    """An integer in [low, high]; required unless there is a default."""
+    value = parent.get(name, default)
+    if type(value) is not int or not low <= value <= high:  # bool is an int; refuse it.
+        raise bad(f"{name} of {where} is {_brief(value)}, not an integer in [{low}, {high}]")
+    return value
+
+
+def index(parent: dict[str, Any], name: str, where: str, length: int) -> int | None:
+    """An optional index into a table of `length` entries."""
+    return None if name not in parent else integer(parent, name, where, high=length - 1)
+
+
+def indices(parent: dict[str, Any], name: str, where: str, length: int) -> list[int]:
+    """An array of indices into a table of `length` entries; empty when absent."""
+    entries = parent.get(name, [])
+    if not isinstance(entries, list):
+        raise bad(f"{name} of {where} is not an array")
+    return [integer({name: entry}, name, where, high=length - 1) for entry in entries]
+
+
+def numbers(parent: dict[str, Any], name: str, where: str, default: list[float]) -> list[float]:
+    """As many numbers as the default has."""
+    entries = parent.get(name, default)
+    right = isinstance(entries, list) and len(entries) == len(default)
+    if not right or not all(type(entry) in (int, float) for entry in entries):
+        raise bad(f"{name} of {where} is {_brief(entries)}, not {len(default)} numbers")
+    return [float(entry) for entry in entries]
+
+
+def embedded(entry: dict[str, Any], where: str, *, image: bool) -> bytes | None:
+    """What the `data:` URI of a buffer or image holds; None without a URI.
+
+    Any other URI is refused: a file that points elsewhere must not make us read elsewhere.
+    """
+    if "uri" not in entry:
+        return None
+    uri = entry["uri"]
+    if not isinstance(uri, str) or not uri[:5].lower() == "data:":
+        raise Refusal("external_uri", f"{where} refers to {_brief(uri)}; only data: URIs are read")
+    header = _DATA_URI.match(uri)
+    allowed = _IMAGE_TYPES if image else _BUFFER_TYPES
+    if header is None or header[1] not in allowed or not header[0].endswith(";base64,"):
+        raise bad(f"{where} has the data URI {_brief(uri)}; it must be base64 of {allowed}")
+    try:
+        return base64.b64decode(uri[header.end() :], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise bad(f"the data URI of {where} is not base64") from error
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,84 @@
+"""The stage that lets only sound, measured, unrepeated relics on to Blender.
+
+The rules themselves are in `glb_container`, `gltf_checks` and `glb_reader`; here they are run over
+the catalog, each file in a limited child process.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from data_engine.catalog import Catalog
+from data_engine.children import ChildLimits, ChildPool
+from data_engine.errors import Refusal
+from data_engine.glb_reader import load_geometry
+from data_engine.progress import progress
+from data_engine.shape_facts import shape_facts
+from data_engine.workspace import Workspace
+
+STAGE = "validate"
+KEY = hashlib.sha256(b"validate/1").hexdigest()
+"""Version of the rules: a new one makes relics claimable again."""
+
+
+@dataclasses.dataclass(kw_only=True)
+class ValidateReport:
+    """What the stage decided in this run."""
+
+    validated: int = 0
+    duplicates: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """(uid, uid of the relic with the same geometry)."""
+    rejected: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
+    """(source file, reason, sentence)."""
+
+
+def validate_blob(task: dict[str, Any]) -> dict[str, Any]:
+    """Child function: the facts of the GLB at `path`, or its refusal."""
+    return dataclasses.asdict(shape_facts(load_geometry(task["path"])))
+
+
+def validate_all(workspace: Workspace, *, workers: int, limits: ChildLimits) -> ValidateReport:
+    """Validates every fetched relic.
+
+    Verdicts are entered in the order of uids whatever child is faster, so which of two equal
+    shapes counts as the duplicate does not depend on timing.
+    """
+    report = ValidateReport()
+    with (
+        Catalog(workspace.catalog_path) as catalog,
+        ChildPool("data_engine.validate:validate_blob", workers=workers, limits=limits) as pool,
+        progress(catalog.counts().get("fetched", 0), stage=STAGE, unit="relic") as bar,
+    ):
+        for task, outcome in pool.run(_tasks(catalog, workspace, limits)):
+            _settle(catalog, task, outcome, report)
+            bar.update()
+    return report
+
+
+def _tasks(catalog: Catalog, workspace: Workspace, limits: ChildLimits) -> Iterator[dict[str, Any]]:
+    # Twice the time of one file: a finished verdict may wait for the one before it.
+    lease_s = 60.0 + 2 * limits.seconds
+    while relic := catalog.claim(STAGE, "fetched", KEY, lease_s=lease_s):
+        path = str(workspace.blob_path(relic.glb_sha256))
+        yield {"uid": relic.uid, "file": relic.source_file, "path": path}
+
+
+def _settle(
+    catalog: Catalog,
+    task: dict[str, Any],
+    outcome: dict[str, Any] | Refusal,
+    report: ValidateReport,
+) -> None:
+    uid = task["uid"]
+    if isinstance(outcome, Refusal):
+        catalog.reject(uid, STAGE, outcome.reason, outcome.sentence)
+        report.rejected.append((task["file"], outcome.reason, outcome.sentence))
+        return
+    twin = catalog.same_geometry(uid, outcome["geometry_sha256"])
+    if twin is None:
+        catalog.finish(uid, STAGE, "validated", **outcome)
+        report.validated += 1
+    else:
+        catalog.finish(uid, STAGE, "duplicate", dup_of=twin, dup_kind="geometry", **outcome)
+        report.duplicates.append((uid, twin))

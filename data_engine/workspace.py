@@ -1,0 +1,115 @@
+"""Where a data set under construction lives on disk, and how files enter it."""
+
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+
+from data_engine.errors import UserError
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+
+
+class Workspace:
+    """The folder that holds the catalog, the relics as GLB, the renders and the shards.
+
+    Paths are built from digests, uids and our own identifiers alone; titles and file names of
+    others never reach them.
+    """
+
+    def __init__(self, root: str | os.PathLike, *, create: bool = True):
+        """Opens a workspace.
+
+        Args:
+            root: Its folder.
+            create: Make the folder when it is missing; otherwise a missing one is a `UserError`.
+        """
+        self.root = pathlib.Path(root).absolute()
+        self.catalog_path = self.root / "catalog.sqlite"
+        self.blobs = self.root / "blobs" / "sha256"
+        self.renders = self.root / "renders"
+        self.shards = self.root / "shards"
+        self.reports = self.root / "reports"
+        self.logs = self.root / "logs"
+        if create:
+            self._create()
+        elif not self.catalog_path.is_file():
+            raise UserError(
+                f"no workspace at {self.root}: there is no catalog.sqlite in it; "
+                "make one with `data-engine ingest FOLDER --workspace DIR`"
+            )
+
+    def _create(self) -> None:
+        try:
+            for folder in (self.blobs, self.renders, self.shards, self.reports, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UserError(
+                f"cannot make the workspace {self.root}: {error.filename} is a file; "
+                "choose another --workspace"
+            ) from error
+
+    def check_writable(self) -> None:
+        """Raises `UserError` unless a file can be made in every folder that stages write to."""
+        for folder in (self.root, self.blobs, self.renders, self.shards, self.reports, self.logs):
+            try:
+                with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-") as probe:
+                    probe.write(b"\0")
+            except OSError as error:
+                raise UserError(
+                    f"cannot write to {folder}: {error.strerror}; "
+                    "free the disk, mend the permissions or choose another --workspace"
+                ) from error
+
+    def blob_path(self, sha256: str) -> pathlib.Path:
+        """Where the GLB with this digest is, or would be."""
+        if not _DIGEST.fullmatch(sha256):
+            raise ValueError(f"{sha256!r} is not a sha256 digest in lower-case hex")
+        return self.blobs / sha256[:2] / f"{sha256}.glb"
+
+    def store_blob(self, data: bytes) -> str:
+        """Writes a GLB under its digest, read-only, and returns the digest; a no-op if known."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self.blob_path(sha256)
+        if path.is_file() and path.stat().st_size == len(data):
+            return sha256
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+        path.chmod(0o444)
+        return sha256
+
+    def render_dir(self, render_id: str, uid: str) -> pathlib.Path:
+        """Where the views of one relic under one setting are, or would be."""
+        return self.renders / _checked(render_id) / uid[:2] / _checked(uid)
+
+    def log_path(self, stage: str, uid: str) -> pathlib.Path:
+        """Where the output of the child process that worked on a relic goes."""
+        return self.logs / _checked(stage) / f"{_checked(uid)}.log"
+
+    def free_bytes(self) -> int:
+        """Bytes left on the disk of the workspace."""
+        return shutil.disk_usage(self.root).free
+
+
+def write_atomically(path: pathlib.Path, data: bytes) -> None:
+    """Writes a temporary sibling, then renames it, so a reader never sees half a file."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot name a folder; use letters, digits, `_`, `-` and `.`")
+    return name

@@ -1,0 +1,81 @@
+"""From fragments to pixels: what each fragment adds, and what the sums mean (specification B.3).
+
+The depth softmax runs in two passes. The first finds each pixel's peak nearness, the second sums
+weights relative to it, so that no exponential overflows and sums may be taken in any order.
+"""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from jaxrelic.rendering import fragments
+from jaxrelic.rendering.settings import RasterSettings, SoftImage
+from jaxrelic.typing import Array, Float, typechecked
+
+ALPHA_FLOOR = 1e-4
+"""Pixels covered less than this report depth 0."""
+
+
+@flax.struct.dataclass
+class PixelSums:
+    """What fragments add to their pixels; each field has one value per pixel or fragment."""
+
+    opacity: jax.Array
+    """Minus the log probability that no face covers the pixel: a product would underflow."""
+    weight: jax.Array
+    """Colour weight, relative to the pixel's peak."""
+    depth: jax.Array
+    """Weighted depth."""
+    red: jax.Array
+    """Weighted red; likewise the next two."""
+    green: jax.Array
+    blue: jax.Array
+
+
+def background_nearness(settings: RasterSettings) -> float:
+    """Where the background stands in the depth softmax, on the scale of `nearness`."""
+    return 2 * settings.background_eps
+
+
+def contribute(
+    met: fragments.Fragments,
+    rgb: tuple[Array, Array, Array],
+    peak: Array,
+    settings: RasterSettings,
+) -> PixelSums:
+    """What each fragment adds to its pixel, whose largest nearness is `peak`."""
+    logit = jnp.where(met.covered, met.logit, 0)
+    nearness, coloured = fragments.nearness(met, settings)
+    weight = jnp.exp((nearness - peak) / settings.gamma) * jax.nn.sigmoid(logit)
+    weight = jnp.where(coloured, weight, 0)
+    return PixelSums(
+        opacity=jnp.where(met.covered, jax.nn.softplus(logit), 0),
+        weight=weight,
+        depth=weight * met.depth,
+        red=weight * rgb[0],
+        green=weight * rgb[1],
+        blue=weight * rgb[2],
+    )
+
+
+@typechecked
+def resolve(
+    sums: PixelSums,
+    peak: Float[Array, "*b h w"],
+    background: Float[Array, "3"],
+    settings: RasterSettings,
+) -> SoftImage:
+    """Normalises the sums and lets the background take its share of the colour."""
+    behind = jnp.exp((background_nearness(settings) - peak) / settings.gamma)
+    rgb = [
+        (total + behind * background[channel]) / (sums.weight + behind)
+        for channel, total in enumerate((sums.red, sums.green, sums.blue))
+    ]
+    alpha = -jnp.expm1(-sums.opacity)
+    seen = (alpha > ALPHA_FLOOR) & (sums.weight > 0)
+    return SoftImage(
+        rgb=jnp.stack(rgb, axis=-1),
+        alpha=alpha,
+        depth=jnp.where(seen, sums.depth / jnp.where(seen, sums.weight, 1), 0),
+        dropped=jnp.zeros(peak.shape[:-2], jnp.int32),
+    )

@@ -1,0 +1,65 @@
+import pathlib
+
+import pytest
+
+from jaxrelic.cli import train
+from jaxrelic.errors import UserError
+
+SMOKE = str(pathlib.Path(__file__).parents[2] / "configs" / "smoke.py")
+
+
+def test_overrides_reach_the_experiment():
+    argv = [SMOKE, "--workdir", "w", "--optim.learning-rate", "3e-4", "--data.path", "shards"]
+    args = train.parse([*argv, "--losses.weights.rgb", "0.5", "--steps", "3"])
+    assert args.workdir == pathlib.Path("w")
+    assert args.experiment.optim.learning_rate == 3e-4
+    assert args.experiment.data.path == "shards"
+    assert args.experiment.losses.weights.rgb == 0.5
+    assert args.experiment.steps == 3
+    assert args.experiment.name == "smoke"
+
+
+@pytest.mark.parametrize("option", ["--optim.learing-rate", "--losses.weights.rbg", "--step"])
+def test_an_override_with_a_typo_is_refused(option, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        train.parse([SMOKE, "--workdir", "w", option, "3"])
+    assert exit_.value.code == 2
+    assert option in capsys.readouterr().err
+
+
+def test_a_run_needs_a_workdir():
+    with pytest.raises(SystemExit) as exit_:
+        train.parse([SMOKE])
+    assert exit_.value.code == 2
+
+
+def test_values_that_cannot_work_are_named():
+    with pytest.raises(UserError, match="log_every is 0; set it to 1 or more"):
+        train.parse([SMOKE, "--workdir", "w", "--log-every", "0"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", r"has no function get_config\(\)"),
+        ("def get_config():\n    return {}", "returned dict, not an Experiment"),
+    ],
+)
+def test_a_file_that_is_no_config_is_named(tmp_path, text, message):
+    path = tmp_path / "config.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        train.load_experiment(path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    args = train.parse([SMOKE, "--workdir", str(tmp_path / "file" / "run")])
+    with pytest.raises(UserError, match=r"cannot write to .*run: Not a directory; set --workdir"):
+        train.run(args)
+
+
+def test_shards_that_are_not_there_are_named(tmp_path):
+    argv = [SMOKE, "--workdir", str(tmp_path), "--data.path", str(tmp_path / "absent")]
+    with pytest.raises(UserError, match=r"no shards at .*absent"):
+        train.run(train.parse(argv))
