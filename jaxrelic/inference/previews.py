@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
+from jaxrelic.inference.photo import Photo
 from jaxrelic.inference.reconstruct import Reconstruction
 from jaxrelic.viz import grids, pictures, turntable
 
@@ -29,7 +30,7 @@ def make(reconstruction: Reconstruction) -> dict[str, bytes]:
     )
     drawn = pictures.draw(reconstruction.mesh, camera, size=size, shaded=False)
     shown = {
-        "input": _fit(reconstruction.photo.rgb, size),
+        "input": _fit(_as_seen(reconstruction.photo), size),
         "mask": _fit(np.repeat(reconstruction.photo.mask[..., None], 3, axis=-1), size),
         "crop": cv2.resize(reconstruction.image, (size, size), interpolation=cv2.INTER_LINEAR),
         "silhouette": np.repeat(drawn.mask[..., None], 3, axis=-1),
@@ -64,6 +65,13 @@ def write(
         raise UserError(
             f"cannot write previews to {directory}: {error.strerror}; set --previews"
         ) from error
+
+
+def _as_seen(photo: Photo) -> np.ndarray:
+    """The photograph, over white if its background is transparent, [h, w, 3]."""
+    if photo.mask_source != "alpha":
+        return photo.rgb
+    return photo.rgb * photo.mask[..., None] + 1 - photo.mask[..., None]
 
 
 def _fit(image: np.ndarray, size: int) -> np.ndarray:

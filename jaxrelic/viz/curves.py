@@ -8,10 +8,15 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 PANEL_INCHES = (3.2, 2.2)
-COLUMNS = 3
-NOT_LOSSES = frozenset({"step", "learning_rate", "sigma", "shape_size", "texture_size"})
+COLUMNS = 4
+LOGARITHMIC_FROM = 5.0
+"""Ratio of largest to smallest value from which an axis is logarithmic."""
+NOT_LOSSES = frozenset(
+    {"step", "learning_rate", "sigma", "shape_size", "texture_size", "steps_per_second"}
+)
 """Columns of a row that get no panel."""
 FIRST = "loss"
 """The total, shown before its terms."""
@@ -42,7 +47,7 @@ def loss_names(rows: Sequence[Mapping[str, float]]) -> list[str]:
 
 
 def plot(rows: Sequence[Mapping[str, float]], kind: Literal["png", "svg"] = "svg") -> bytes:
-    """One panel per loss over steps, on a logarithmic axis where all values are positive."""
+    """One panel per loss over steps, on a logarithmic axis where values span one."""
     names = loss_names(rows)
     if not names:
         raise ValueError("no losses to plot; metrics.jsonl has no rows with numbers")
@@ -56,8 +61,9 @@ def plot(rows: Sequence[Mapping[str, float]], kind: Literal["png", "svg"] = "svg
         panel.plot(
             steps, values, color="#9a3b26", linewidth=1.2, marker="." if len(steps) < 3 else ""
         )
-        if np.all(values > 0) and values.max() > 2 * values.min():
+        if np.all(values > 0) and values.max() > LOGARITHMIC_FROM * values.min():
             panel.set_yscale("log")
+            panel.yaxis.set_minor_formatter(NullFormatter())
         panel.set_title(name, fontsize=9)
         panel.set_xlabel("step", fontsize=8)
         panel.tick_params(labelsize=7)
