@@ -190,7 +190,7 @@ def _horns(p, species: str, crown: np.ndarray) -> list[np.ndarray]:
     if species == "bull":
         points = [(cx, 0.03, cz + 0.03), (cx, 0.12, cz + 0.06), (cx - 0.03, 0.14, cz + 0.16)]
         return [fields.path(sided, points, [0.035, 0.03, 0.018])]
-    return [fields.ring(sided, (cx + 0.04, 0.085, cz - 0.01), 0.065, 0.028, axis=1)]
+    return [fields.ring(sided, (cx + 0.03, 0.07, cz - 0.02), 0.065, 0.028, axis=1)]
 
 
 def animal(rng: np.random.Generator) -> Draft:

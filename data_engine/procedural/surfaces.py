@@ -157,7 +157,7 @@ def level_set(field: Field, low, high, *, cells: int) -> tuple[np.ndarray, np.nd
     values = field(x, y, z)
     clearance = np.float32(NODE_CLEARANCE * step)
     values = np.where(np.abs(values) < clearance, clearance, values)
-    inside = _without_pockets(values < 0)
+    inside = _in_one_piece(values < 0)
     values = np.where(inside, np.minimum(values, -clearance), np.maximum(values, clearance))
     vertices, faces, _, _ = skimage.measure.marching_cubes(
         values, 0.0, spacing=(step, step, step), gradient_direction="descent"
@@ -165,10 +165,16 @@ def level_set(field: Field, low, high, *, cells: int) -> tuple[np.ndarray, np.nd
     return vertices + low, faces.astype(np.int64)
 
 
-def _without_pockets(inside: np.ndarray) -> np.ndarray:
-    """Fills hollows that no path reaches from outside, so that the surface is one piece."""
+def _in_one_piece(inside: np.ndarray) -> np.ndarray:
+    """Fills hollows that no path reaches from outside and drops specks, so the surface is one.
+
+    A tip thinner than a cell can come loose as a speck; anything larger is a mistake in the field.
+    """
     hollows, _ = scipy.ndimage.label(~inside)
-    return hollows != hollows[0, 0, 0]
+    solids, _ = scipy.ndimage.label(hollows != hollows[0, 0, 0])
+    sizes = np.bincount(solids.reshape(-1))[1:]
+    assert sizes.max() > 0.999 * sizes.sum(), f"the field has parts of {sizes} grid nodes"
+    return solids == 1 + sizes.argmax()
 
 
 def unwrap_around(vertices: np.ndarray, faces: np.ndarray) -> Surface:

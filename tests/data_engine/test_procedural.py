@@ -42,8 +42,8 @@ def test_every_relic_is_one_closed_surface_of_the_volume_it_claims(family):
         assert mesh.is_watertight
         assert mesh.is_winding_consistent
         assert len(mesh.split(only_watertight=False)) == 1
-        # A lathe of n columns encloses sin(2 pi / n) / (2 pi / n) of its solid of revolution.
-        loss = 0.002 if relic.volume_by == "profile" else 1e-3
+        # A lathe of n columns encloses sin(2 pi / n) / (2 pi / n) of its solid, lobed a bit less.
+        loss = 0.003 if relic.volume_by == "profile" else 1e-3
         assert mesh.volume == pytest.approx(relic.volume_m3, rel=loss)
         assert 1_000 <= len(mesh.faces) <= 16_000
 

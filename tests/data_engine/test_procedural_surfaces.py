@@ -95,6 +95,14 @@ def test_a_bubble_inside_a_solid_is_filled():
     np.testing.assert_array_equal(hollow[0], ball()[0])
 
 
+def test_a_field_in_two_parts_is_refused():
+    def pair(x, y, z):
+        return fields.sphere((np.abs(x), y, z), (0.3, 0, 0), 0.15)
+
+    with pytest.raises(AssertionError, match="parts"):
+        level_set(pair, [-0.5] * 3, [0.5] * 3, cells=8_000)
+
+
 def test_grooves_are_concave_and_ridges_are_not():
     z = np.linspace(0, 1, 81)
     radius = 0.5 - 0.05 * np.cos(4 * np.pi * z)
