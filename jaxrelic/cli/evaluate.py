@@ -26,6 +26,9 @@ class EvaluateArguments:
     """Directory of `relic_views` shards; by default those the run was trained on."""
     split: str | None = None
     """Split to measure; by default the first of test, val, train that has relics."""
+    icosphere_level: int | None = None
+    """Subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may be finer
+    than in training. By default as in training."""
     output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for metrics.json, metrics.csv and metrics.md; by default MODEL/evaluation."""
     settings: Annotated[EvaluationSettings, tyro.conf.arg(name="")] = dataclasses.field(
@@ -39,7 +42,7 @@ def run(args: EvaluateArguments) -> int:
     from jaxrelic.cli import models
     from jaxrelic.inference import evaluate, metric_tables
 
-    reconstructor = models.open_model(args.model)
+    reconstructor = models.open_model(args.model, args.icosphere_level)
     shards = str(args.shards) if args.shards is not None else _trained_on(args.model)
     split, records = _held_out(shards, args.split)
     _, training = _open(shards, TRAINING_SPLIT)
@@ -55,6 +58,7 @@ def run(args: EvaluateArguments) -> int:
         "model": str(args.model),
         "shards": shards,
         "split": split,
+        "icosphere_level": reconstructor.config.icosphere_level,
         "held_out": split != TRAINING_SPLIT,
         "settings": dataclasses.asdict(args.settings),
     }

@@ -15,12 +15,23 @@ from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.state import TrainState
 
 
-def open_model(path: pathlib.Path) -> Reconstructor:
-    """The network of an export, or the newest checkpoint of a run."""
+FINEST_LEVEL = 5
+"""Of a template: 20,480 faces; the next would be four times as many."""
+
+
+def open_model(path: pathlib.Path, icosphere_level: int | None = None) -> Reconstructor:
+    """The network of an export, or the newest checkpoint of a run.
+
+    Args:
+        path: Folder of either.
+        icosphere_level: Subdivisions of its template; None keeps those of training.
+    """
+    if icosphere_level is not None and not 1 <= icosphere_level <= FINEST_LEVEL:
+        raise UserError(f"icosphere level {icosphere_level} is not in 1..{FINEST_LEVEL}")
     if (path / export.PAGE).exists():
-        return export.load(path)
+        return export.load(path).at_level(icosphere_level)
     if (path / workdir.CONFIG_FILE).exists():
-        return open_run(path)[0]
+        return open_run(path)[0].at_level(icosphere_level)
     raise UserError(
         f"{path} is neither a run (no {workdir.CONFIG_FILE}) nor an export (no {export.PAGE}); "
         "give the folder of `jaxrelic train` or `jaxrelic export`"

@@ -23,6 +23,9 @@ class ReconstructArguments:
     mask: pathlib.Path | None = None
     """Picture of the photograph's size, white on the object. By default the photograph's
     transparency is used, or the object is found automatically."""
+    icosphere_level: int | None = None
+    """Subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may be finer
+    than in training. By default as in training."""
     previews: pathlib.Path | None = None
     """Folder for PNGs (input, mask, render, depth) and a turntable GIF."""
 
@@ -37,7 +40,7 @@ def run(args: ReconstructArguments) -> int:
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     # The photograph first: a bad one should not cost the time to load a model.
     picture = photo.read_photo(args.photo, args.mask)
-    reconstruction = models.open_model(args.model).reconstruct(picture)
+    reconstruction = models.open_model(args.model, args.icosphere_level).reconstruct(picture)
     mesh.write_glb(reconstruction.mesh, args.output)
     print(args.output)
     if args.previews is not None:

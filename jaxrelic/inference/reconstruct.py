@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +45,17 @@ class Reconstructor:
     """Open entries of the shape code: a run that ends early has not learned to use them all."""
     texture_size: int
     """Open entries of the texture code."""
+
+    def at_level(self, icosphere_level: int | None) -> Self:
+        """The same network on a template of another fineness; None keeps the one of training.
+
+        The deformation field is a function of position, so its weights fit every subdivision:
+        training can be coarse and its results fine.
+        """
+        if icosphere_level is None:
+            return self
+        config = dataclasses.replace(self.config, icosphere_level=icosphere_level)
+        return dataclasses.replace(self, config=config)
 
     @functools.cached_property
     def template(self) -> msrn.Template:

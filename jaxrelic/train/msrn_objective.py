@@ -64,7 +64,7 @@ class MsrnObjective:
             phase=phase,
             settings=settings,
             # A constant stays one: the fast rasterizer sizes its work by it.
-            sigma=sigma if self._experiment.softness.steps else None,
+            sigma=sigma,
             axis_name=AXIS,
         )
         return terms, {"sigma": sigma, **sizes}, collections
