@@ -14,7 +14,6 @@ from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.state import TrainState
 
-
 FINEST_LEVEL = 5
 """Of a template: 20,480 faces; the next would be four times as many."""
 
