@@ -8,7 +8,7 @@ export PATH=$PWD/.venv/bin:$PATH
 
 RELICS=${RELICS:-}
 PHOTO=${PHOTO:-}
-COUNT=${COUNT:-96}
+COUNT=${COUNT:-216}
 out=runs/demo
 [ -z "$RELICS" ] || out=runs/demo-$(basename "$RELICS")
 mkdir -p "$out"
@@ -21,25 +21,27 @@ subject=()
 if [ -z "$RELICS" ]; then
     RELICS=$out/relics
     subject=(--category vessel)
-    stage relics data-engine procedural --out "$RELICS" --count "$COUNT" --seed 0
+    stage relics data-engine procedural "$RELICS" --count "$COUNT" --seed 0
 fi
-stage ingest data-engine ingest "$RELICS" --workspace "$out/workspace"
-stage validate data-engine validate --workspace "$out/workspace"
-stage render data-engine render --workspace "$out/workspace" --poses sphere:12 --size 64 --samples 8
-stage shards data-engine shards --workspace "$out/workspace" --val-percent 5 --test-percent 15
-stage status data-engine status --workspace "$out/workspace"
-stage train jaxrelic train configs/msrn_demo.py --workdir "$out/train" --data.path "$out/workspace/shards"
-stage evaluate jaxrelic evaluate "$out/train"
-stage export jaxrelic export "$out/train" --out "$out/export"
+workspace=$out/workspace
+stage ingest data-engine ingest "$RELICS" --workspace "$workspace"
+stage validate data-engine validate --workspace "$workspace"
+stage render data-engine render --workspace "$workspace" --poses sphere:12 --size 64 --samples 8
+stage shards data-engine shards --workspace "$workspace" --val-percent 5 --test-percent 15
+stage status data-engine status --workspace "$workspace" --rejected
+stage train jaxrelic train configs/msrn_demo.py --workdir "$out/train" \
+    --data.path "$workspace/shards"
+stage evaluate jaxrelic evaluate "$out/train" --icosphere-level 3
+stage export jaxrelic export "$out/train" -o "$out/export"
 if [ -z "$PHOTO" ]; then
     PHOTO=$out/photo.png
-    stage photograph data-engine photograph --workspace "$out/workspace" --split test "${subject[@]}" \
-        --out "$PHOTO"
+    stage photograph data-engine photograph --workspace "$workspace" --split test "${subject[@]}" \
+        -o "$PHOTO"
 fi
-stage reconstruct jaxrelic reconstruct "$PHOTO" --model "$out/export" --out "$out/relic.glb" \
-    --previews "$out/previews"
-stage report jaxrelic report --workspace "$out/workspace" --run "$out/train" \
-    --reconstruction "$out/previews" --stages "$out/stages.jsonl" --out "$out/report.html"
+stage reconstruct jaxrelic reconstruct "$PHOTO" --model "$out/export" --icosphere-level 4 \
+    -o "$out/relic.glb" --previews "$out/previews"
+stage report jaxrelic report --workspace "$workspace" --run "$out/train" \
+    --reconstruction "$out/previews" --stages "$out/stages.jsonl" -o "$out/report.html"
 echo
 echo "mesh:   $out/relic.glb"
 echo "report: $out/report.html"

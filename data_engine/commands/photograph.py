@@ -4,8 +4,10 @@ import dataclasses
 import io
 import pathlib
 import tempfile
+from typing import Annotated
 
 import numpy as np
+import tyro
 from PIL import Image
 
 from data_engine.catalog import Catalog
@@ -29,7 +31,7 @@ class Photograph:
 
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
-    out: pathlib.Path
+    output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """Picture to write (PNG)."""
     relic: str = ""
     """Its uid; empty: the first relic of `--split` and `--category`."""
@@ -64,9 +66,9 @@ def run(args: Photograph) -> None:
         raise UserError(f"cannot photograph {relic.uid} ({relic.title}): {error}") from error
     picture = io.BytesIO()
     Image.fromarray(before_backdrop(rgba)).save(picture, "PNG")
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(args.out, picture.getvalue())
-    print(f"{args.out}: {relic.title} ({relic.split or 'no'} split), {relic.attribution}")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(args.output, picture.getvalue())
+    print(f"{args.output}: {relic.title} ({relic.split or 'no'} split), {relic.attribution}")
 
 
 def choose_relic(catalog: Catalog, args: Photograph) -> Relic:
