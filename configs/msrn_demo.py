@@ -1,6 +1,6 @@
 """M-SRN, compact: learns from posed views in minutes on two cores; `make demo` runs it.
 
-    jaxrelic train configs/msrn_demo.py --workdir runs/demo/train --data.path runs/demo/workspace/shards
+    jaxrelic train configs/msrn_demo.py --workdir DIR --data.path SHARDS
 
 One narrow encoder, 64 px photographs, two 32 px target views with masks, colour and depth. What the
 reference run measured on held-out relics: RESULTS in README.md.

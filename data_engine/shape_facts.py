@@ -5,7 +5,7 @@ import hashlib
 
 import numpy as np
 
-from data_engine.glb_reader import Geometry
+from data_engine.gltf.reader import Geometry
 
 WELD_STEPS = 1 << 20
 """Positions closer than the longest side over this are one vertex when closedness is judged."""

@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 
 from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
-from data_engine.glb_reader import load_geometry
+from data_engine.gltf.reader import load_geometry
 from data_engine.progress import progress
 from data_engine.rendering import views
 from data_engine.rendering.framing import Framing

@@ -1,6 +1,6 @@
 """The stage that lets only sound, measured, unrepeated relics on to Blender.
 
-The rules themselves are in `glb_container`, `gltf_checks` and `glb_reader`; here they are run over
+The rules themselves are in `data_engine.gltf`; here they are run over
 the catalog, each file in a limited child process.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from data_engine.catalog import Catalog
 from data_engine.children import ChildLimits, ChildPool
 from data_engine.errors import Refusal
-from data_engine.glb_reader import load_geometry
+from data_engine.gltf.reader import load_geometry
 from data_engine.progress import progress
 from data_engine.shape_facts import shape_facts
 from data_engine.workspace import Workspace

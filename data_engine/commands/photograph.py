@@ -13,7 +13,7 @@ from PIL import Image
 from data_engine.catalog import Catalog
 from data_engine.catalog_schema import Relic
 from data_engine.errors import Refusal, UserError
-from data_engine.glb_reader import load_geometry
+from data_engine.gltf.reader import load_geometry
 from data_engine.rendering import exr
 from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
 from data_engine.rendering.framing import frame_relic

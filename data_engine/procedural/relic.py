@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from data_engine.errors import UserError
-from data_engine.glb import write_glb
+from data_engine.gltf.textured import write_glb
 from data_engine.procedural import figures, ornaments, reliefs, vessels, words
 from data_engine.procedural.canvas import Canvas, canvas_of
 from data_engine.procedural.draft import Draft

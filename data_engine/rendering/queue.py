@@ -14,7 +14,7 @@ import numpy as np
 
 from data_engine.catalog import Catalog, Relic
 from data_engine.errors import Refusal, UserError
-from data_engine.glb_reader import load_geometry
+from data_engine.gltf.reader import load_geometry
 from data_engine.progress import progress
 from data_engine.rendering import poses as pose_files
 from data_engine.rendering import views

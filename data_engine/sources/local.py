@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from data_engine.catalog import Catalog, Relic
 from data_engine.children import ChildLimits, ChildPool
-from data_engine.convert import SUFFIXES
 from data_engine.errors import Refusal, UserError
 from data_engine.progress import progress
+from data_engine.sources.convert import SUFFIXES
 from data_engine.sources.manifest import clean, described, read_manifest
 from data_engine.workspace import Workspace
 
@@ -128,7 +128,7 @@ def ingest_folder(
         ingest = _Ingest(folder, found, workspace, catalog, incoming, up)
         bar = stack.enter_context(progress(len(found.meshes), stage=STAGE, unit="file"))
         pool = stack.enter_context(
-            ChildPool("data_engine.convert:convert_file", workers=workers, limits=limits)
+            ChildPool("data_engine.sources.convert:convert_file", workers=workers, limits=limits)
         )
         for task, outcome in pool.run(ingest.tasks(bar)):
             ingest.settle(task, outcome)

@@ -12,11 +12,11 @@ import trimesh
 from data_engine.catalog import Catalog
 from data_engine.children import ChildLimits
 from data_engine.errors import Refusal, UserError
-from data_engine.glb_container import read_glb
-from data_engine.glb_reader import load_geometry
-from data_engine.gltf_pack import Neighbours, pack_gltf
-from data_engine.licenses import credit_line, deed_url, spdx_of
+from data_engine.gltf.container import read_glb
+from data_engine.gltf.pack import Neighbours, pack_gltf
+from data_engine.gltf.reader import load_geometry
 from data_engine.shape_facts import geometry_sha256
+from data_engine.sources.licenses import credit_line, deed_url, spdx_of
 from data_engine.sources.local import find_meshes, ingest_folder
 from data_engine.sources.manifest import CATEGORY_OF, MAX_LINE, described
 from data_engine.validate import validate_all

@@ -15,13 +15,13 @@ import trimesh
 from data_engine import shape_facts as facts
 from data_engine.catalog import Catalog
 from data_engine.children import ChildLimits
-from data_engine.convert import convert_file
 from data_engine.errors import Refusal
-from data_engine.glb_container import MAX_JSON_DEPTH, parse_glb
-from data_engine.glb_reader import Geometry, load_geometry, read_geometry
-from data_engine.gltf_checks import MAX_NODE_DEPTH, check_document
-from data_engine.gltf_pack import write_glb
-from data_engine.image_headers import image_size
+from data_engine.gltf.checks import MAX_NODE_DEPTH, check_document
+from data_engine.gltf.container import MAX_JSON_DEPTH, parse_glb
+from data_engine.gltf.image_headers import image_size
+from data_engine.gltf.pack import write_glb
+from data_engine.gltf.reader import Geometry, load_geometry, read_geometry
+from data_engine.sources.convert import convert_file
 from data_engine.validate import validate_all
 from data_engine.workspace import Workspace
 

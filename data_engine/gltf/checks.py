@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_engine.errors import Refusal
-from data_engine.glb_container import Glb
-from data_engine.gltf_accessors import check_accessors
-from data_engine.gltf_document import (
+from data_engine.gltf.accessors import check_accessors
+from data_engine.gltf.container import Glb
+from data_engine.gltf.document import (
     Document,
     bad,
     embedded,
@@ -23,7 +23,7 @@ from data_engine.gltf_document import (
     objects,
     table,
 )
-from data_engine.image_headers import image_size
+from data_engine.gltf.image_headers import image_size
 
 MAX_NODES = 100_000
 MAX_NODE_DEPTH = 256

@@ -3,7 +3,7 @@
 from typing import Any
 
 from data_engine.errors import Refusal
-from data_engine.gltf_document import Document, bad, index, integer, mapping, table
+from data_engine.gltf.document import Document, bad, index, integer, mapping, table
 
 MAX_DECODED_BYTES = 2 << 30
 """For all accessors of a file together, once their numbers are laid out."""

@@ -6,7 +6,7 @@ import numpy as np
 import trimesh
 
 from data_engine.errors import Refusal
-from data_engine.gltf_pack import Neighbours
+from data_engine.gltf.pack import Neighbours
 
 MAX_OFFSET = 1000.0
 """Farther from the origin than this many times its size, a shape is moved there: the float32 of a

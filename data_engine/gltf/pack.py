@@ -9,9 +9,9 @@ import urllib.parse
 from typing import Any
 
 from data_engine.errors import Refusal
-from data_engine.glb_container import MAX_FILE_BYTES, parse_json
-from data_engine.gltf_document import bad, embedded, integer, table
-from data_engine.image_headers import image_type
+from data_engine.gltf.container import MAX_FILE_BYTES, parse_json
+from data_engine.gltf.document import bad, embedded, integer, table
+from data_engine.gltf.image_headers import image_type
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 

@@ -8,9 +8,9 @@ import pathlib
 from typing import Any
 
 from data_engine.errors import Refusal
-from data_engine.glb_container import MAX_FILE_BYTES, parse_glb
-from data_engine.gltf_checks import check_document
-from data_engine.gltf_pack import Neighbours, pack_gltf
+from data_engine.gltf.checks import check_document
+from data_engine.gltf.container import MAX_FILE_BYTES, parse_glb
+from data_engine.gltf.pack import Neighbours, pack_gltf
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 """Names that promise a mesh."""
@@ -72,6 +72,6 @@ def to_glb(data: bytes, kind: str, folder: str | os.PathLike) -> bytes:
     if kind == "gltf":
         return pack_gltf(data, neighbours)
     # Half a second to import; children that only check GLB never pay it.
-    from data_engine.foreign_meshes import convert_mesh
+    from data_engine.sources.foreign_meshes import convert_mesh
 
     return convert_mesh(data, kind, neighbours)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from data_engine.errors import Refusal
-from data_engine.glb_container import read_glb
-from data_engine.gltf_accessors import COMPONENTS, WIDTHS, component_bytes, element_bytes
-from data_engine.gltf_checks import Gltf, check_document
-from data_engine.gltf_document import Document, bad, index, numbers, table
+from data_engine.gltf.accessors import COMPONENTS, WIDTHS, component_bytes, element_bytes
+from data_engine.gltf.checks import Gltf, check_document
+from data_engine.gltf.container import read_glb
+from data_engine.gltf.document import Document, bad, index, numbers, table
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 
