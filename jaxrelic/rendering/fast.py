@@ -35,7 +35,7 @@ WINDOW = 4
 CHUNK_WINDOWS = 2**14
 """Windows examined at a time; their working set stays within a core's cache."""
 BLOCK_FRAGMENTS = 2**13
-"""Fragments shaded at a time; as above."""
+"""Fragments shaded at a time; as above. Divides the pixels of a chunk."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
