@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.rendering import fast
+from jaxrelic.rendering import fast, traversal
 from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     RasterSettings,
@@ -110,8 +110,8 @@ def test_the_fast_path_draws_and_differentiates_textures_like_the_reference():
 
 def test_work_of_many_chunks_and_blocks_adds_up_to_the_same(plain, monkeypatch):
     faces, colors, expected = plain
-    monkeypatch.setattr(fast, "CHUNK_WINDOWS", 16)
-    monkeypatch.setattr(fast, "BLOCK_FRAGMENTS", 64)
+    monkeypatch.setattr(traversal, "CHUNK_WINDOWS", 16)
+    monkeypatch.setattr(traversal, "BLOCK_FRAGMENTS", 64)
     assert_same(jax.jit(draw_in_pieces)(faces, colors), expected)
 
 
