@@ -36,7 +36,7 @@ def get_config() -> Experiment:
         losses=MsrnLossSettings(
             # Edges reach one pixel of the 32 px targets.
             raster=RasterSettings(sigma=5e-4),
-            weights=MsrnLossWeights(iou=1.0, depth=3.0, normal=0.1, laplacian=0.1),
+            weights=MsrnLossWeights(rgb=3.0, iou=1.0, depth=3.0, normal=0.1, laplacian=0.1),
         ),
         softness=SoftnessSchedule(start_sigma=3e-3, steps=STEPS // 4),
         optim=OptimConfig(

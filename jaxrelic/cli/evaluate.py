@@ -30,7 +30,9 @@ class EvaluateArguments:
     """Subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may be finer
     than in training. By default as in training."""
     output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder for metrics.json, metrics.csv and metrics.md; by default MODEL/evaluation."""
+    """Folder for metrics.{json,csv,md} and gallery.png; by default MODEL/evaluation."""
+    gallery: int = 12
+    """Relics drawn beside their reconstructions in gallery.png."""
     settings: Annotated[EvaluationSettings, tyro.conf.arg(name="")] = dataclasses.field(
         default_factory=EvaluationSettings
     )
@@ -40,7 +42,8 @@ class EvaluateArguments:
 def run(args: EvaluateArguments) -> int:
     """Measures, writes the files and prints the table."""
     from jaxrelic.cli import models
-    from jaxrelic.inference import evaluate, metric_tables
+    from jaxrelic.inference import evaluate, gallery, metric_tables
+    from jaxrelic.viz import grids
 
     reconstructor = models.open_model(args.model, args.icosphere_level)
     shards = str(args.shards) if args.shards is not None else _trained_on(args.model)
@@ -64,6 +67,9 @@ def run(args: EvaluateArguments) -> int:
     }
     print(f"{len(records)} relics of split {split}\n")
     print(metric_tables.write(output, rows, facts))
+    if args.gallery > 0:
+        sheet = gallery.draw(reconstructor, records, args.gallery)
+        grids.write_bytes(output / "gallery.png", grids.png_bytes(sheet))
     return 0
 
 

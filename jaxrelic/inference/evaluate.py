@@ -188,8 +188,7 @@ class _Relic:
         cls, record: Record, preprocessing: photo.Preprocessing, settings: EvaluationSettings
     ) -> "_Relic":
         uid = record["uid"].decode()
-        # The same relic always shows the same side, whatever else is in the split.
-        chosen = zlib.crc32(uid.encode()) % len(record["rgba"])
+        chosen = view_shown(record)
         photographed = photo.prepare(transforms.decode_view(record, chosen), preprocessing)
         views = _views(record, settings)
         return cls(
@@ -204,6 +203,11 @@ class _Relic:
                 pixel_from_cam=np.stack([view.pixel_from_cam for view in views]),
             ),
         )
+
+
+def view_shown(record: Record) -> int:
+    """Which view methods see: the same side of a relic, whatever else is in the split."""
+    return zlib.crc32(record["uid"]) % len(record["rgba"])
 
 
 def _views(record: Record, settings: EvaluationSettings) -> list[transforms.View]:

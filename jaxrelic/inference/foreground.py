@@ -20,13 +20,16 @@ MIN_COLOUR_DISTANCE = 6.0
 
 GRABCUT_ROUNDS = 5
 
+SPECK_SHARE = 0.02
+"""Holes smaller than this part of the object are highlights, whatever their colour."""
+
 
 @typechecked
 def find(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """Coverage of the most likely object, all zero when nothing differs from the frame.
 
     Pixels unlike the frame seed GrabCut (Rother et al., SIGGRAPH 2004); of its answer the largest
-    connected piece is kept, and its holes are filled unless the background shows through them.
+    connected piece is kept, and its holes are filled unless the background shows through.
 
     Args:
         rgb: Photograph in [0, 1].
@@ -83,10 +86,12 @@ def _largest_piece(mask: np.ndarray) -> np.ndarray:
 
 
 def _fill_holes(piece: np.ndarray, *, unlike_frame: np.ndarray) -> np.ndarray:
-    """Fills holes unless most of their pixels look like the frame: a view through a handle."""
+    """Fills holes, but for views through a handle: large, and mostly of the frame's colours."""
     labels, count = scipy.ndimage.label(scipy.ndimage.binary_fill_holes(piece) & ~piece)
     if count == 0:
         return piece
     index = np.arange(1, count + 1)
-    solid = index[scipy.ndimage.mean(unlike_frame, labels, index) > 0.5]
+    like_object = scipy.ndimage.mean(unlike_frame, labels, index) > 0.5
+    speck = scipy.ndimage.sum_labels(labels > 0, labels, index) < SPECK_SHARE * piece.sum()
+    solid = index[like_object | speck]
     return piece | np.isin(labels, solid)

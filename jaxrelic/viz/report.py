@@ -50,10 +50,10 @@ def build(inputs: ReportInputs) -> str:
     stages = _read_lines(inputs.stages)
     sections = [
         _section("reconstruction", "One photograph, one mesh", _headline(inputs.reconstruction)),
-        _section("relics", "Relics", _relics(inputs.workspace)),
-        _section("dataset", "Dataset", _dataset(inputs.workspace)),
-        _section("curves", "Training", _curves(inputs.run)),
         _section("metrics", "Metrics", _metrics(inputs.evaluation)),
+        _section("curves", "Training", _curves(inputs.run)),
+        _section("dataset", "Dataset", _dataset(inputs.workspace)),
+        _section("relics", "Relics", _relics(inputs.workspace)),
         _section("costs", "Time and memory", _costs(stages)),
         _section("commands", "Commands", _commands(stages)),
     ]
@@ -174,13 +174,28 @@ def _metrics(directory: pathlib.Path | None) -> str:
     page = _read_json(directory / "metrics.json")
     if not isinstance(page, dict) or not page.get("summary"):
         return html.note(f"No metrics.json in {directory}; run `jaxrelic evaluate`.")
-    parts = [f'<p class="small">{html.text(_evaluated(page))}</p>']
+    parts = [f'<p class="small">{html.text(_evaluated(page))}</p>', _gallery(directory)]
     for name, protocol in page["protocols"].items():
         lines = [line for line in page["summary"] if line["protocol"] == name]
         title = f"Protocol {name}, alignment {protocol['alignment']}"
-        parts.append(f"<h3>{html.text(title)}</h3>{_metric_table(lines)}")
+        mean = [line for line in lines if line["category"] == "all"]
+        parts.append(f"<h3>{html.text(title)}</h3>{_metric_table(mean)}")
+        parts.append(f"<details><summary>By category</summary>{_metric_table(lines)}</details>")
         parts.append(f'<p class="small">{html.text(protocol["unit"])}.</p>')
     return "".join(parts)
+
+
+def _gallery(directory: pathlib.Path) -> str:
+    """What the model made of some of the relics."""
+    data = html.read_or_none(directory / "gallery.png")
+    if data is None:
+        return html.note(f"No gallery.png in {directory}.")
+    caption = (
+        "Each relic: what the network saw, its mesh from the same camera in plain colours, and the "
+        "mesh a third and two thirds of a turn on."
+    )
+    picture = html.image(data, "gallery.png", "Relics and their reconstructions")
+    return f'<div class="gallery">{html.figure(picture, html.text(caption))}</div>'
 
 
 def _evaluated(page: Mapping[str, Any]) -> str:
