@@ -128,6 +128,13 @@ def test_the_ground_seen_through_a_handle_stays_ground():
 
 
 @needs_data
+def test_a_highlight_is_no_hole():
+    rgb = np.full((120, 120, 3), 0.8)
+    rgb[30:90, 30:90] = [0.2, 0.5, 0.3]
+    rgb[50:53, 50:54] = 0.8
+    assert foreground.find(rgb)[51, 51] == 1
+
+
 def test_a_render_on_grey_is_found_as_well_as_its_alpha():
     rgb, alpha = photo.read_picture(PHOTOS / "render-owl-decor.png")
     flat = rgb * alpha[..., None] + (1 - alpha[..., None]) * np.float32([0.8, 0.8, 0.75])

@@ -9,7 +9,7 @@ import pytest
 from jaxrelic.viz import grids, html, report
 
 HOSTILE = "<script>alert('amphora')</script>"
-SECTIONS = ["reconstruction", "relics", "dataset", "curves", "metrics", "costs", "commands"]
+SECTIONS = ["reconstruction", "metrics", "curves", "dataset", "relics", "costs", "commands"]
 
 
 class Page(HTMLParser):
@@ -77,6 +77,7 @@ def inputs(tmp_path):
         "shards": "shards",
     }
     (run / "metrics.json").write_text(json.dumps(metrics))
+    (run / "gallery.png").write_bytes(picture)
     previews = tmp_path / "previews"
     previews.mkdir()
     for name in report.HEADLINE:
@@ -104,7 +105,7 @@ def test_everything_that_was_given_is_said(inputs):
     for words in (
         *("CC-BY-4.0", "Museum & Sons", "b.glb", "truncated", "ends early"),
         *("Protocol unicorn, alignment gradient_icp", "CD in hundredths", "1.23", "0.750"),
-        *("61.2", "500", "jaxrelic train <x>", "held out"),
+        *("61.2", "500", "jaxrelic train <x>", "held out", "what the network saw"),
     ):
         assert words in text
 

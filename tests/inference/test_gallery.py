@@ -1,0 +1,30 @@
+import numpy as np
+
+from jaxrelic.data import loader, synthetic
+from jaxrelic.inference import evaluate, gallery
+from jaxrelic.viz import grids
+
+
+def test_a_gallery_shows_each_chosen_relic_as_the_network_saw_it(reconstructor):
+    records = synthetic.SyntheticRelics()
+    sheet = gallery.draw(reconstructor, records, 2)
+    tile, gap = gallery.TILE_PX, grids.GAP_PX
+    assert sheet.shape == (tile, 12 * (tile + gap) - gap, 3)
+    tiles = [sheet[:, k * (tile + gap) :][:, :tile] for k in range(8)]
+    assert all(picture.min() < 0.9 for picture in tiles)  # An empty tile is white.
+    assert not np.array_equal(tiles[0], tiles[4])
+    assert (sheet[:, 8 * (tile + gap) :] == 1).all()
+
+
+def test_a_finer_template_changes_the_mesh_and_no_parameter(reconstructor):
+    finer = reconstructor.at_level(3)
+    image = np.full((1, 32, 32, 3), 0.5, np.float32)
+    assert finer.variables is reconstructor.variables
+    assert finer.predict(image).vertices.shape == (1, 642, 3)
+    assert reconstructor.at_level(None) is reconstructor
+
+
+def test_the_view_shown_depends_on_the_relic_alone():
+    record = dict(loader.open_records(loader.DataConfig(path=loader.SYNTHETIC))[0])
+    assert evaluate.view_shown(record) == evaluate.view_shown({**record, "title": b"other"})
+    assert 0 <= evaluate.view_shown(record) < len(record["rgba"])
