@@ -11,7 +11,7 @@ demo:
 
 test:
 	@scripts/setup.sh --browser
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 lint:
 	@scripts/setup.sh
@@ -23,7 +23,7 @@ lint:
 # One lock serves Python 3.11 and 3.13; it names no index.
 lock:
 	@.venv/bin/uv pip compile pyproject.toml --extra engine --extra dev --universal \
-	    --no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
+	    --no-header --no-annotate --output-file requirements.lock
 
 clean:
 	rm -rf .venv .cache runs

@@ -50,7 +50,10 @@ def train(
     devices = jax.local_devices() if devices is None else devices
     parallel.check_batch_size(experiment.data.batch_size, devices)
     workdir.prepare(folder)
-    with open_checkpoints(folder, max_to_keep=experiment.keep_checkpoints) as checkpoints:
+    with (
+        workdir.alone(folder),
+        open_checkpoints(folder, max_to_keep=experiment.keep_checkpoints) as checkpoints,
+    ):
         start = checkpoints.latest_step
         if start is not None:
             workdir.check_same_run(folder, experiment)

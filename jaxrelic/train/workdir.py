@@ -1,8 +1,11 @@
 """The folder of a run: `config.json`, `checkpoints/`, `metrics.jsonl`, `tensorboard/`."""
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 
 import jax
 
@@ -25,6 +28,22 @@ def prepare(workdir: pathlib.Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UserError(f"cannot write to {workdir}: {error.strerror}; set --workdir") from error
+
+
+@contextlib.contextmanager
+def alone(workdir: pathlib.Path) -> Iterator[None]:
+    """Keeps a second run out of `workdir` while this one writes to it; ends with the process."""
+    if jax.process_index() != 0:
+        yield
+        return
+    with open(workdir / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"another process is training in {workdir}; wait for it, or set another --workdir"
+            ) from error
+        yield
 
 
 def check_same_run(workdir: pathlib.Path, experiment: Experiment) -> None:

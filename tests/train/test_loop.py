@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.train import loop, monitor
+from jaxrelic.train import loop, monitor, workdir
 from jaxrelic.train.optim import OptimConfig
 
 ONE = slice(0, 1)
@@ -104,3 +104,9 @@ def test_a_batch_that_cannot_be_dealt_out_names_its_setting(
 ):
     with pytest.raises(UserError, match=r"batch size 8 .* 3 devices; set data\.batch_size"):
         loop.train(tiny_experiment(), tiny_objective(), tmp_path, devices=jax.devices()[:3])
+
+
+def test_two_runs_never_share_a_folder(tmp_path, tiny_experiment, tiny_objective):
+    with workdir.alone(tmp_path), pytest.raises(UserError, match="another process is training"):
+        loop.train(tiny_experiment(), tiny_objective(), tmp_path)
+    assert not (tmp_path / workdir.CONFIG_FILE).exists()
