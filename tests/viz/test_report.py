@@ -1,10 +1,12 @@
 """The report says everything it was given, says what is missing, and runs nothing."""
 
 import json
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from selenium import webdriver
 
 from jaxrelic.viz import grids, html, report
 
@@ -146,3 +148,37 @@ def test_only_web_pages_become_links():
     assert "<a " in html.link("https://example.org/?a=1&b=2", "x")
     for address in ("javascript:alert(1)", "data:text/html,x", "//evil", "file:///etc/passwd", ""):
         assert "<a" not in html.link(address, "x")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium from the system; selenium never fetches one."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no chromium and chromedriver here; scripts/setup.sh --browser installs them")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as chrome:
+        yield chrome
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width_px", [420, 1280])
+def test_a_real_browser_shows_the_page_whole(browser, inputs, tmp_path, width_px):
+    page = tmp_path / "report.html"
+    page.write_text(report.build(inputs))
+    browser.set_window_size(width_px, 900)
+    browser.get(page.as_uri())
+    # `decode` waits for a picture and fails for a broken one.
+    broken = browser.execute_async_script(
+        "const done = arguments[0], all = [...document.images].map(i => i.decode());"
+        "Promise.allSettled(all).then(r => done(r.map(x => x.status != 'fulfilled')))"
+    )
+    # The six headline pictures, the gallery, the loss curves and the relic with a thumbnail.
+    assert broken == 9 * [False]
+    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert browser.execute_script(overflow) == 0
+    assert browser.get_log("browser") == []
