@@ -21,7 +21,7 @@ def data_uri(data: bytes, name: str) -> str:
 def image(data: bytes, name: str, description: str) -> str:
     """An embedded picture; `name` gives its type."""
     source = data_uri(data, name)
-    return f'<img src="{source}" alt="{text(description)}" loading="lazy">'
+    return f'<img src="{source}" alt="{text(description)}">'
 
 
 def figure(picture: str, caption: str) -> str:
