@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]
     try:
-        settings = _parse(arguments)
+        settings = parse(arguments)
         next(module for kind, module in COMMANDS if isinstance(settings, kind)).run(settings)
         sys.stdout.flush()
     except SystemExit as stop:  # tyro's own: 0 after --help, 2 after an argument it cannot read.
@@ -70,7 +70,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> object:
+def parse(arguments: list[str]) -> object:
+    """The settings of a subcommand; nothing is run."""
     subcommands = {kind.__name__.lower(): kind for kind, _ in COMMANDS}
     return tyro.extras.subcommand_cli_from_dict(
         subcommands,

@@ -11,7 +11,6 @@ import os
 import pathlib
 import signal
 import sys
-import types
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -44,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _keep_compiled_programs()
         _log_to_stderr()
-        module = importlib.import_module(f"jaxrelic.cli.{name}")
-        return module.run(_parse(module, name, rest))
+        return importlib.import_module(f"jaxrelic.cli.{name}").run(parse(name, rest))
     except (UserError, OSError) as error:  # A full disk is the user's to clear, too.
         if debug:
             raise
@@ -54,8 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parse(module: types.ModuleType, name: str, argv: Sequence[str]) -> Any:
-    """The arguments of `module.run`."""
+def parse(name: str, argv: Sequence[str]) -> Any:
+    """The arguments of a subcommand, checked and typed; nothing is run."""
+    module = importlib.import_module(f"jaxrelic.cli.{name}")
     if hasattr(module, "parse"):
         return module.parse(argv)
     import tyro  # Not needed for --help of the whole.
