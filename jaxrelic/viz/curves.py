@@ -15,7 +15,10 @@ COLUMNS = 4
 LOGARITHMIC_FROM = 5.0
 """Ratio of largest to smallest value from which an axis is logarithmic."""
 NOT_LOSSES = frozenset(
-    {"step", "learning_rate", "sigma", "shape_size", "texture_size", "steps_per_second"}
+    {
+        *("step", "learning_rate", "sigma", "shape_size", "texture_size"),
+        *("steps_per_second", "dropped_faces"),
+    }
 )
 """Columns of a row that get no panel."""
 FIRST = "loss"
