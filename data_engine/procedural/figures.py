@@ -193,23 +193,15 @@ def _horns(p, species: str, crown: np.ndarray) -> list[np.ndarray]:
     return [fields.ring(sided, (cx + 0.03, 0.07, cz - 0.02), 0.065, 0.028, axis=1)]
 
 
-def animal(rng: np.random.Generator) -> Draft:
-    """A horse, bull or ram in profile on a plinth, head to the viewer's left."""
-    species = pick(rng, ("horse", "bull", "ram"))
-    q = draw(
-        rng,
-        length=(0.24, 0.34),
-        girth=(0.115, 0.165),
-        leg=(0.24, 0.4),
-        neck=(0.14, 0.3),
-        longest_cm=(8, 70),
-    )
-    back = 0.07 + q["leg"] + q["girth"]
-    rise = q["neck"] if species == "horse" else 0.5 * q["neck"]
-    nape = np.array([-q["length"] - 0.1, 0, back + 0.06 + rise])
+def _back(q: dict) -> float:
+    """Height of an animal's back."""
+    return 0.07 + q["leg"] + q["girth"]
+
+
+def _beast(q: dict, species: str, nape: np.ndarray, muzzle: np.ndarray, *, saddled: bool):
+    """Signed distance of an animal on its plinth; `q` holds its proportions."""
+    back = _back(q)
     crown = np.add(nape, (-0.02, 0, 0.06))
-    muzzle = np.add(nape, (-0.17, 0, -0.1))
-    saddled = species == "horse" and rng.random() < 0.6
 
     def field(x, y, z):
         p, sided = (x, y, z), (x, np.abs(y), z)
@@ -246,6 +238,26 @@ def animal(rng: np.random.Generator) -> Draft:
             np.float32(0.001) - z,
         )
 
+    return field
+
+
+def animal(rng: np.random.Generator) -> Draft:
+    """A horse, bull or ram in profile on a plinth, head to the viewer's left."""
+    species = pick(rng, ("horse", "bull", "ram"))
+    q = draw(
+        rng,
+        length=(0.24, 0.34),
+        girth=(0.115, 0.165),
+        leg=(0.24, 0.4),
+        neck=(0.14, 0.3),
+        longest_cm=(8, 70),
+    )
+    back = _back(q)
+    rise = q["neck"] if species == "horse" else 0.5 * q["neck"]
+    nape = np.array([-q["length"] - 0.1, 0, back + 0.06 + rise])
+    muzzle = np.add(nape, (-0.17, 0, -0.1))
+    saddled = species == "horse" and rng.random() < 0.6
+
     material = pick(
         rng,
         (
@@ -262,7 +274,7 @@ def animal(rng: np.random.Generator) -> Draft:
         ),
     )
     return _figure(
-        field,
+        _beast(q, species, nape, muzzle, saddled=saddled),
         (min(muzzle[0], nape[0] - 0.13) - 0.09, -0.25, -0.03),
         (q["length"] + 0.24, 0.25, max(nape[2] + 0.26, back + q["girth"] + 0.1)),
         rng,
