@@ -43,18 +43,18 @@ def test_a_mistake_is_one_line_unless_debugging(capsys):
 
 
 def test_ctrl_c_anywhere_exits_130(monkeypatch):
-    def interrupted(module, name, argv):
+    def interrupted(name, argv):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_parse", interrupted)
+    monkeypatch.setattr(cli, "parse", interrupted)
     assert cli.main(["train"]) == 130
 
 
 def test_a_full_disk_is_one_line(monkeypatch, capsys):
-    def full(module, name, argv):
+    def full(name, argv):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "run/metrics.jsonl")
 
-    monkeypatch.setattr(cli, "_parse", full)
+    monkeypatch.setattr(cli, "parse", full)
     assert cli.main(["train"]) == 2
     message = "jaxrelic: [Errno 28] No space left on device: 'run/metrics.jsonl'\n"
     assert capsys.readouterr().err == message
