@@ -1,7 +1,7 @@
 """The stage that lets only sound, measured, unrepeated relics on to Blender.
 
-The rules themselves are in `data_engine.gltf`; here they are run over
-the catalog, each file in a limited child process.
+The rules themselves are in `data_engine.gltf`; here they are run over the catalog, each file in a
+limited child process.
 """
 
 import dataclasses
