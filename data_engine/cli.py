@@ -6,6 +6,7 @@ finished before a stop stays; the same command continues.
 
 import errno
 import os
+import re
 import sqlite3
 import sys
 import traceback
@@ -72,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(arguments: list[str]) -> object:
     """The settings of a subcommand; nothing is run."""
-    subcommands = {kind.__name__.lower(): kind for kind, _ in COMMANDS}
+    subcommands = {_kebab_case(kind.__name__): kind for kind, _ in COMMANDS}
     return tyro.extras.subcommand_cli_from_dict(
         subcommands,
         prog="data-engine",
@@ -81,6 +82,10 @@ def parse(arguments: list[str]) -> object:
         "continues where it was stopped. --debug shows where an error arose.",
         args=arguments,
     )
+
+
+def _kebab_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
 
 
 def _explain(error: Exception) -> str | None:
