@@ -50,19 +50,10 @@ class Catalog:
     `reject`, `fail` or `release`. Open one `Catalog` per process and per thread.
     """
 
-    def __init__(self, path: str | os.PathLike, *, read_only: bool = False):
-        """Opens the file, and makes it when it is missing.
-
-        Args:
-            path: The SQLite file.
-            read_only: Write nothing at all, so that a catalog on a locked disk can be read too,
-                and one that other processes are writing to is not held up.
-        """
+    def __init__(self, path: str | os.PathLike):
+        """Opens the file, and makes it when it is missing."""
         self.path = pathlib.Path(path)
         self._leases: dict[tuple[str, str], tuple[str, str]] = {}  # (uid, stage) -> (key, owner)
-        if read_only:
-            self._db = catalog_schema.open_read_only(self.path, BUSY_TIMEOUT_S)
-            return
         self._db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         # NORMAL under WAL survives a killed process; only a power cut may undo the last moments.
@@ -120,41 +111,6 @@ class Catalog:
             " GROUP BY reason_stage, reason ORDER BY reason_stage, reason"
         )
         return {(stage, reason): count for stage, reason, count in rows}
-
-    def tallies(self) -> dict[tuple[str, str, str], int]:
-        """How many relics there are per (state, reason_stage, dup_kind)."""
-        rows = self._db.execute(
-            "SELECT state, reason_stage, dup_kind, COUNT(*) FROM relic GROUP BY 1, 2, 3"
-        )
-        return {(state, stage, kind): count for state, stage, kind, count in rows}
-
-    def blob_bytes(self) -> int:
-        """Bytes of the distinct GLB files."""
-        row = self._db.execute(
-            "SELECT COALESCE(SUM(size), 0) FROM"
-            " (SELECT MAX(glb_bytes) AS size FROM relic WHERE glb_sha256 != '' GROUP BY glb_sha256)"
-        ).fetchone()
-        return row[0]
-
-    def running(self) -> dict[str, int]:
-        """Relics under a lease that has not run out, per stage."""
-        rows = self._db.execute(
-            "SELECT stage, COUNT(*) FROM stage WHERE state = 'running' AND lease_until > ?"
-            " GROUP BY stage",
-            [time.time()],
-        )
-        return dict(map(tuple, rows))
-
-    def endings(self) -> dict[str, list[str]]:
-        """Per stage, when it was done with a relic, whatever came of it; oldest first."""
-        rows = self._db.execute(
-            "SELECT stage, at FROM event WHERE what IN ('finished', 'rejected', 'failed')"
-            " ORDER BY id"
-        )
-        ended: dict[str, list[str]] = {}
-        for stage, at in rows:
-            ended.setdefault(stage, []).append(at)
-        return ended
 
     def events(self, uid: str) -> list[Event]:
         """The history of one relic, oldest first."""

@@ -2,10 +2,8 @@
 
 import dataclasses
 import json
-import pathlib
 import sqlite3
 import typing
-import urllib.parse
 from collections.abc import Mapping
 
 STATES = (
@@ -168,37 +166,6 @@ def create_tables(connection: sqlite3.Connection) -> None:
             connection.execute(f"ALTER TABLE relic ADD COLUMN {field.name} {kind}{default}")
     for statement in _INDEXES.split(";"):
         connection.execute(statement)
-
-
-def open_read_only(path: pathlib.Path, timeout_s: float) -> sqlite3.Connection:
-    """A connection that writes nothing, not even beside the file."""
-    name = urllib.parse.quote(str(path.absolute()))
-    try:
-        connection = _read_only(f"file:{name}?mode=ro", timeout_s)
-    except sqlite3.OperationalError:
-        # A catalog in WAL mode needs its `-shm` file. After an orderly end there is none, and on a
-        # locked disk none can be made; nobody can be writing there, either.
-        connection = _read_only(f"file:{name}?immutable=1", timeout_s)
-    present = {row[1] for row in connection.execute("PRAGMA main.table_info(relic)")}
-    if missing := [field for field in dataclasses.fields(Relic) if field.name not in present]:
-        values = ", ".join(
-            f"{'NULL' if field.default is None else repr(field.default)} AS {field.name}"
-            for field in missing
-        )
-        # A temporary view of the same name hides the table: an older catalog reads like a new one.
-        connection.execute(f"CREATE TEMP VIEW relic AS SELECT *, {values} FROM main.relic")
-    return connection
-
-
-def _read_only(uri: str, timeout_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None)
-    try:
-        connection.execute("SELECT 1 FROM relic LIMIT 1")
-    except BaseException:
-        connection.close()
-        raise
-    connection.row_factory = sqlite3.Row
-    return connection
 
 
 def to_row(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:

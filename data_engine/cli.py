@@ -24,6 +24,7 @@ COMMANDS = (
     "validate",
     "render",
     "shards",
+    "release",
     "photograph",
     "status",
 )

@@ -17,7 +17,7 @@ OUT = ("rejected", "failed", "duplicate")
 """States off the road."""
 
 Tallies = Mapping[tuple[str, str, str], int]
-"""Relics per (state, reason_stage, dup_kind); see `Catalog.tallies`."""
+"""Relics per (state, reason_stage, dup_kind); see `CatalogReader.tallies`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

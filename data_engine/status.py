@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from data_engine.catalog import Catalog
+from data_engine.catalog_reader import CatalogReader
 from data_engine.stages import count_stages
 from data_engine.workspace import Workspace
 
@@ -24,7 +24,7 @@ MEASURED_FOLDERS = 64
 SCHEMA = "jaxrelic.status/1"
 
 
-def collect(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:
+def collect(workspace: Workspace, catalog: CatalogReader) -> dict[str, Any]:
     """The state of a workspace as plain values.
 
     Keys, which stay: `schema`; `workspace`, its folder; `relics`, how many there are; `states`,
@@ -74,7 +74,7 @@ def last_rate(ended: Sequence[str]) -> float | None:
     return 3600.0 * (len(run) - 1) / seconds if seconds >= 1.0 else None
 
 
-def disk_use(workspace: Workspace, catalog: Catalog) -> list[dict[str, Any]]:
+def disk_use(workspace: Workspace, catalog: CatalogReader) -> list[dict[str, Any]]:
     """Bytes per part of the workspace; a large number of renders is estimated from some."""
     used = [{"what": "relics", "bytes": catalog.blob_bytes(), "estimated": False}]
     for folder in sorted(path for path in workspace.renders.glob("*") if path.is_dir()):

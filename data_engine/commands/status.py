@@ -5,7 +5,8 @@ import json
 import pathlib
 from typing import Any
 
-from data_engine.catalog import Catalog, Relic
+from data_engine.catalog_reader import CatalogReader
+from data_engine.catalog_schema import Relic
 from data_engine.quantities import duration, rate, size
 from data_engine.stages import OUT
 from data_engine.status import collect
@@ -27,7 +28,7 @@ class Status:
 def run(args: Status) -> None:
     """Prints the state of a workspace; nothing is written to it."""
     workspace = Workspace(args.workspace, create=False)
-    with Catalog(workspace.catalog_path, read_only=True) as catalog:
+    with CatalogReader(workspace.catalog_path) as catalog:
         summary = collect(workspace, catalog)
         out = catalog.relics(OUT) if args.rejected else []
     if args.rejected:

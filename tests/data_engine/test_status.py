@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from data_engine.catalog import Catalog
+from data_engine.catalog_reader import CatalogReader
 from data_engine.catalog_schema import Relic
 from data_engine.cli import main
 from data_engine.stages import count_stages
@@ -43,7 +44,7 @@ def workspace(tmp_path):
 
 
 def summary(workspace):
-    with Catalog(workspace.catalog_path, read_only=True) as catalog:
+    with CatalogReader(workspace.catalog_path) as catalog:
         return collect(workspace, catalog)
 
 
@@ -130,7 +131,7 @@ def test_reading_leaves_a_running_writer_and_the_file_alone(workspace):
         writer.add({"uid": "unfinished"})  # Holds the write lock
         assert summary(workspace)["relics"] == 7
     with (
-        Catalog(workspace.catalog_path, read_only=True) as catalog,
+        CatalogReader(workspace.catalog_path) as catalog,
         pytest.raises(sqlite3.OperationalError, match="readonly"),
     ):
         catalog.add({"uid": "r9"})
@@ -145,7 +146,7 @@ def test_a_catalog_of_an_older_version_is_read_without_changing_it(tmp_path):
             raw.execute(f"ALTER TABLE relic DROP COLUMN {name}")
     raw.close()
     before = path.read_bytes()
-    with Catalog(path, read_only=True) as catalog:
+    with CatalogReader(path) as catalog:
         assert catalog.relics() == [Relic(uid="a", title="Vase", watertight=True)]
         assert dataclasses.asdict(catalog.get("a"))["license_spdx"] == "LicenseRef-unknown"
         assert catalog.counts() == {"found": 1}
