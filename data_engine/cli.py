@@ -24,6 +24,7 @@ COMMANDS = (
     "validate",
     "render",
     "shards",
+    "report",
     "release",
     "photograph",
     "status",

@@ -43,7 +43,6 @@ def test_dates_in_numbers_give_a_century(words, century):
         "No. 1780",
         "model #1234",
         "Vase 1250g",
-        "a bust of 1500 polygons"[:14],
         "12 AC units",
         "99th century",
         "chair_1780",
