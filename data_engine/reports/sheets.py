@@ -77,7 +77,9 @@ def relic_sheet(source: pathlib.Path, names: Sequence[str], relic: Relic) -> Ima
         place = column * TILE_PX, HEAD_PX
         sheet.paste(_tile(_over_paper(source / views.image_name(name))), place)
         shaded = Image.fromarray(shade_depth(depth, near, far))
-        sheet.paste(_tile(shaded), (place[0], HEAD_PX + TILE_PX))
+        # A depth between surface and background would be of neither.
+        shown = shaded.resize((TILE_PX, TILE_PX), Image.Resampling.NEAREST)
+        sheet.paste(shown, (place[0], HEAD_PX + TILE_PX))
     return sheet
 
 
