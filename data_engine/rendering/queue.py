@@ -28,6 +28,7 @@ READY = ("validated", "classified", "reviewed", "captioned", "rendered", "sharde
 """States to render from; the last two only when these settings have not been rendered yet."""
 BOUNDS_TOLERANCE = 2e-3
 """World units by which Blender's bounding box may differ from ours (0.25 % of the longest side)."""
+DISK_RESERVE_BYTES = 64 * 2**20
 LEASE_SLACK_S = 120.0
 
 _log = logging.getLogger(__name__)
@@ -41,8 +42,6 @@ class Outcome:
     what: str
     """rendered, kept (was complete), rejected or failed."""
     detail: str = ""
-    reason: str = "failed"
-    """Code of a rejection."""
 
 
 class RenderQueue:
@@ -84,7 +83,7 @@ class RenderQueue:
                     with contextlib.suppress(queue.Empty):
                         results.append(self._outcomes.get(timeout=0.1))
                         if results[-1].what in ("failed", "rejected"):
-                            bar.refused(results[-1].reason)
+                            bar.refused(results[-1].detail.partition(":")[0][:40])
                         bar.update(results[-1].what != "retry")
         for slot in slots:
             slot.result()
@@ -166,7 +165,7 @@ class RenderQueue:
             self._render(relic, child)
         except Refusal as error:
             catalog.reject(relic.uid, STAGE, error.reason, error.sentence)
-            return Outcome(uid=relic.uid, what="rejected", detail=str(error), reason=error.reason)
+            return Outcome(uid=relic.uid, what="rejected", detail=str(error))
         except RelicFailedError as error:
             self._check_disk()
             catalog.fail(relic.uid, STAGE, str(error))
@@ -182,7 +181,8 @@ class RenderQueue:
 
     def _check_disk(self) -> None:
         """A full disk makes Blender fail on every relic; that is not the relics' fault."""
-        self._workspace.check_space()
+        if self._workspace.free_bytes() < DISK_RESERVE_BYTES:
+            raise UserError(f"the disk of {self._workspace.root} is full; free some and run again")
 
     def _render(self, relic: Relic, child: BlenderChild) -> None:
         """Everything goes into a temporary sibling that is renamed when it is complete."""

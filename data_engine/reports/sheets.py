@@ -90,6 +90,16 @@ def shade_depth(depth: np.ndarray, near: float, far: float) -> np.ndarray:
     return np.rint(np.where(depth[..., None] > 0, shaded, np.float64(_PAPER))).astype(np.uint8)
 
 
+def write_contact_page(
+    path: pathlib.Path, relics: Sequence[Relic], thumbnails: Sequence[pathlib.Path]
+) -> None:
+    """Draws the page unless it shows these thumbnails with these words already."""
+    facts = [f"{relic.title}\0{relic.license_spdx}" for relic in relics]
+    keys = [_stored_key(thumbnail) for thumbnail in thumbnails]
+    key = hashlib.sha256("\0".join([_LAYOUT, *facts, *map(str, keys)]).encode()).hexdigest()
+    _write_once(path, key, lambda: contact_page(relics, thumbnails))
+
+
 def contact_page(relics: Sequence[Relic], thumbnails: Sequence[pathlib.Path]) -> Image.Image:
     """Thumbnails in rows, each with title and licence."""
     columns = min(PAGE_COLUMNS, len(relics))
@@ -125,13 +135,16 @@ def write_picture(path: pathlib.Path, image: Image.Image, key: str = "") -> None
 
 def _write_once(path: pathlib.Path, key: str, draw: Callable[[], Image.Image]) -> None:
     """Draws unless the file shows this already: a data set grows, its old pictures stay."""
+    if _stored_key(path) != key:
+        write_picture(path, draw(), key)
+
+
+def _stored_key(path: pathlib.Path) -> str | None:
     try:
         with Image.open(path) as present:
-            stored = present.info.get("key") or present.info.get("comment", b"").decode()
-    except (OSError, ValueError):  # Missing, or cut off by a full disk
-        stored = None
-    if stored != key:
-        write_picture(path, draw(), key)
+            return present.info.get("key") or present.info.get("comment", b"").decode()
+    except (OSError, ValueError):  # Missing, or not a picture
+        return None
 
 
 def _key(relic: Relic, source: pathlib.Path, *names: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from data_engine.catalog_reader import CatalogReader
 from data_engine.catalog_schema import Relic
-from data_engine.census import take
+from data_engine.census import Census, take
 from data_engine.progress import progress
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet
@@ -79,7 +79,7 @@ def write_pictures(
     return thumbnails
 
 
-def write_figures(folder: pathlib.Path, census, shown: Sequence[Relic]) -> list[str]:
+def write_figures(folder: pathlib.Path, census: Census, shown: Sequence[Relic]) -> list[str]:
     """Histograms and the word cloud; returns the names of those that could be drawn."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figures.draw_all(census)
@@ -99,9 +99,8 @@ def write_contact_pages(
     pages = []
     for number, start in enumerate(range(0, len(shown), sheets.PAGE_RELICS), 1):
         part = shown[start : start + sheets.PAGE_RELICS]
-        picture = sheets.contact_page(part, [thumbnails[relic.uid] for relic in part])
         pages.append(root / f"contact-sheet-{number:03}.jpg")
-        sheets.write_picture(pages[-1], picture)
+        sheets.write_contact_page(pages[-1], part, [thumbnails[relic.uid] for relic in part])
     return pages
 
 

@@ -311,6 +311,14 @@ def test_shards_that_are_older_than_the_catalog_are_not_published(workspace, tmp
     assert not (tmp_path / "out").exists()
 
 
+def test_a_data_set_may_hold_several_records_of_each_relic(workspace, tmp_path, capsys):
+    add_data_set(workspace, {"train": 36, "val": 12, "test": 12}, "relic_images/all_views/1.0.0")
+    assert release(workspace, tmp_path / "out") == 0
+    add_data_set(workspace, {"train": 36, "val": 24, "test": 12}, "relic_images/all_views/1.0.0")
+    assert release(workspace, tmp_path / "out") == 2
+    assert "relic_images/all_views" in capsys.readouterr().err
+
+
 def test_a_workspace_without_shards_is_told_what_to_do(tmp_path, capsys):
     workspace = Workspace(tmp_path / "ws")
     with Catalog(workspace.catalog_path) as catalog:
