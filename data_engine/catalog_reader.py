@@ -7,8 +7,11 @@ import sqlite3
 import time
 import urllib.parse
 
-from data_engine.catalog import BUSY_TIMEOUT_S, Catalog
+from data_engine.catalog import Catalog
 from data_engine.catalog_schema import Relic
+
+TIMEOUT_S = 10.0
+"""How long to wait for a catalog that is being recovered; readers wait for nothing else."""
 
 
 class CatalogReader(Catalog):
@@ -73,7 +76,7 @@ def _open(path: pathlib.Path) -> sqlite3.Connection:
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=TIMEOUT_S, isolation_level=None)
     try:
         connection.execute("SELECT 1 FROM relic LIMIT 1")
     except BaseException:

@@ -13,7 +13,6 @@ import pytest
 
 from data_engine.catalog import Catalog
 from data_engine.catalog_reader import CatalogReader
-from data_engine.catalog_schema import Relic
 from data_engine.cli import main
 from data_engine.stages import count_stages
 from data_engine.status import collect, last_rate, render_bytes
@@ -127,28 +126,31 @@ def test_the_table_and_the_json_say_the_same(workspace, capsys):
 
 
 def test_reading_leaves_a_running_writer_and_the_file_alone(workspace):
-    with Catalog(workspace.catalog_path) as writer, writer._transaction():
-        writer.add({"uid": "unfinished"})  # Holds the write lock
-        assert summary(workspace)["relics"] == 7
-    with (
-        CatalogReader(workspace.catalog_path) as catalog,
-        pytest.raises(sqlite3.OperationalError, match="readonly"),
-    ):
-        catalog.add({"uid": "r9"})
+    writer = sqlite3.connect(workspace.catalog_path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")  # Takes the write lock
+    writer.execute("UPDATE relic SET state = 'failed'")
+    assert summary(workspace)["states"]["sharded"] == 1
+    writer.execute("ROLLBACK")
+    writer.close()
+    with CatalogReader(workspace.catalog_path) as catalog:
+        assert "r0" in catalog
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            catalog.add({"uid": "r9"})
 
 
 def test_a_catalog_of_an_older_version_is_read_without_changing_it(tmp_path):
     path = tmp_path / "catalog.sqlite"
     with Catalog(path) as catalog:
-        catalog.add({"uid": "a", "title": "Vase", "watertight": True})
+        catalog.add({"uid": "a", "title": "Vase", "watertight": True, "triangles": 12})
+        written = catalog.get("a")
     with sqlite3.connect(path) as raw:
         for name in ("render_id", "license_spdx", "triangles"):
             raw.execute(f"ALTER TABLE relic DROP COLUMN {name}")
     raw.close()
     before = path.read_bytes()
     with CatalogReader(path) as catalog:
-        assert catalog.relics() == [Relic(uid="a", title="Vase", watertight=True)]
-        assert dataclasses.asdict(catalog.get("a"))["license_spdx"] == "LicenseRef-unknown"
+        assert catalog.relics() == [dataclasses.replace(written, triangles=None)]
+        assert catalog.get("a").license_spdx == "LicenseRef-unknown"
         assert catalog.counts() == {"found": 1}
     assert path.read_bytes() == before
 
