@@ -11,7 +11,7 @@ from data_engine.catalog_schema import Relic
 from data_engine.census import UNKNOWN, Census
 from data_engine.escaping import in_html, web_address
 from data_engine.quantities import size
-from data_engine.reports.sheets import PAGE_RELICS
+from data_engine.reports.sheets import PAGE_RELICS, contact_page_name
 from data_engine.stages import OUT
 
 GALLERY_RELICS, BANNER_RELICS, LISTED_OUT = 60, 9, 200
@@ -51,7 +51,8 @@ def build(content: Content) -> dict[str, str]:
     for number in numbers:
         part = content.shown[(number - 1) * PAGE_RELICS : number * PAGE_RELICS]
         links = " ".join(_page_link(other, number) for other in numbers)
-        body = f'<nav><a href="index.html">Overview</a> {links}</nav>{_gallery(part)}'
+        picture = f'<a href="{contact_page_name(number)}">as one picture</a>'
+        body = f'<nav><a href="index.html">Overview</a> {links} {picture}</nav>{_gallery(part)}'
         first = (number - 1) * PAGE_RELICS + 1
         title = f"Relics {first} to {first + len(part) - 1}"
         pages[_page_name(number)] = _page(title, f"of {len(content.shown)}", "", body)

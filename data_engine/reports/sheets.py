@@ -90,6 +90,11 @@ def shade_depth(depth: np.ndarray, near: float, far: float) -> np.ndarray:
     return np.rint(np.where(depth[..., None] > 0, shaded, np.float64(_PAPER))).astype(np.uint8)
 
 
+def contact_page_name(number: int) -> str:
+    """File of the page that shows the relics number * 100 - 99 to number * 100."""
+    return f"contact-sheet-{number:03}.jpg"
+
+
 def write_contact_page(
     path: pathlib.Path, relics: Sequence[Relic], thumbnails: Sequence[pathlib.Path]
 ) -> None:

@@ -99,7 +99,7 @@ def write_contact_pages(
     pages = []
     for number, start in enumerate(range(0, len(shown), sheets.PAGE_RELICS), 1):
         part = shown[start : start + sheets.PAGE_RELICS]
-        pages.append(root / f"contact-sheet-{number:03}.jpg")
+        pages.append(root / sheets.contact_page_name(number))
         sheets.write_contact_page(pages[-1], part, [thumbnails[relic.uid] for relic in part])
     return pages
 
