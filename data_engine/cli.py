@@ -14,7 +14,16 @@ from types import ModuleType
 
 import tyro
 
-from data_engine.commands import ingest, photograph, procedural, render, shards, status, validate
+from data_engine.commands import (
+    ingest,
+    photograph,
+    poses,
+    procedural,
+    render,
+    shards,
+    status,
+    validate,
+)
 from data_engine.errors import UserError
 
 USER_FAULT, INTERRUPTED = 2, 130
@@ -23,6 +32,7 @@ COMMANDS: tuple[tuple[type, ModuleType], ...] = (
     (procedural.Procedural, procedural),
     (ingest.Ingest, ingest),
     (validate.Validate, validate),
+    (poses.Poses, poses),
     (render.Render, render),
     (shards.Shards, shards),
     (photograph.Photograph, photograph),

@@ -15,7 +15,7 @@ from data_engine.catalog_schema import Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
 from data_engine.rendering import exr
-from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
+from data_engine.rendering.child import RelicFailedError, RenderChild, RenderLimits
 from data_engine.rendering.framing import frame_relic
 from data_engine.rendering.poses import PoseSet, from_angles
 from data_engine.rendering.settings import RenderSettings
@@ -60,7 +60,7 @@ def run(args: Photograph) -> None:
     settings = RenderSettings(size=args.size, samples=args.samples)
     try:
         rgba = shoot(
-            workspace, relic, poses, settings, BlenderLimits(blender_python=args.blender_python)
+            workspace, relic, poses, settings, RenderLimits(blender_python=args.blender_python)
         )
     except (RelicFailedError, Refusal) as error:
         raise UserError(f"cannot photograph {relic.uid} ({relic.title}): {error}") from error
@@ -98,7 +98,7 @@ def shoot(
     relic: Relic,
     poses: PoseSet,
     settings: RenderSettings,
-    limits: BlenderLimits,
+    limits: RenderLimits,
 ) -> np.ndarray:
     """Renders one view: RGBA [s, s, 4] uint8, straight alpha."""
     glb = workspace.blob_path(relic.glb_sha256)
@@ -113,7 +113,7 @@ def shoot(
             "out": folder,
             "log": f"{folder}/blender.log",
         }
-        child = BlenderChild(settings, poses, limits)
+        child = RenderChild(settings, poses, limits)
         try:
             child.render(job, lambda index: None)
         finally:
