@@ -32,7 +32,8 @@ def import_relic(bpy, glb: str, world_from_import: np.ndarray) -> list:
 
 def check_textures(images) -> None:
     """Raises when a texture cannot be decoded: Blender would paint the surface magenta."""
-    broken = sorted(image.name for image in images if image.users and not image.has_data)
+    # Asking for the size makes Blender decode the image; `has_data` alone does not.
+    broken = sorted(image.name for image in images if image.users and not image.size[0])
     if broken:
         raise Refusal("bad_glb", f"Blender cannot decode its texture {', '.join(broken)[:200]}")
 

@@ -139,7 +139,7 @@ def open_panorama(bpy, path: str):
     """The image of an equirectangular panorama; SystemExit when Blender cannot read it."""
     try:
         image = bpy.data.images.load(path)
-        readable = image.size[0] > 0 and image.has_data
+        readable = image.size[0] > 0
     except RuntimeError:
         readable = False
     if not readable:

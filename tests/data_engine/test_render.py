@@ -232,7 +232,7 @@ def test_a_file_blender_refuses_fails_and_the_same_child_serves_the_next(tmp_pat
     job["log"] = str(tmp_path / "log.txt")
     seen = []
     try:
-        with pytest.raises(Refusal, match="crash: .*Bad GLB"):
+        with pytest.raises(Refusal, match=r"crash: .*Bad GLB"):
             child.render({**job, "glb": str(broken)}, seen.append)
         bounds = child.render({**job, "glb": str(good)}, seen.append)
     finally:
