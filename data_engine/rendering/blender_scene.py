@@ -18,7 +18,7 @@ _CYCLES = {
     "device": "CPU",
     "feature_set": "SUPPORTED",
     "use_denoising": False,
-    "use_adaptive_sampling": False,
+    "adaptive_min_samples": 16,
     "sampling_pattern": "AUTOMATIC",
     "auto_scrambling_distance": False,
     "scrambling_distance": 1.0,
@@ -89,6 +89,8 @@ def configure(bpy, setup: dict) -> None:
     _assign(scene.view_settings, _VIEW)
     scene.display_settings.display_device = "sRGB"
     scene.cycles.samples, scene.cycles.seed = settings["samples"], settings["seed"]
+    scene.cycles.use_adaptive_sampling = settings["noise"] > 0
+    scene.cycles.adaptive_threshold = settings["noise"]
     render.threads = setup["threads"]
     render.resolution_x = render.resolution_y = settings["size"]
     layer = scene.view_layers[0]
@@ -108,7 +110,7 @@ def _assign(target, values: dict) -> None:
 
 
 def add_lights(bpy, lighting: dict) -> None:
-    """White surroundings or a panorama, and sun lamps (strength in W/m2) or point lamps."""
+    """White surroundings, a dome or a panorama; and sun lamps (W/m2) or point lamps (W)."""
     scene = bpy.context.scene
     scene.world = bpy.data.worlds.new("surroundings")
     scene.world.use_nodes = True
@@ -116,6 +118,12 @@ def add_lights(bpy, lighting: dict) -> None:
     background = tree.nodes["Background"]
     background.inputs["Color"].default_value = (1, 1, 1, 1)
     background.inputs["Strength"].default_value = lighting["world"]
+    # A smooth world is met by scattered rays often enough; aiming extra rays at it doubles the cost
+    # and adds noise. A panorama may hold a small bright sun.
+    scene.world.cycles.sampling_method = "AUTOMATIC" if "hdri" in lighting else "NONE"
+    if "dome" in lighting:
+        strength = dome_strength(tree, lighting["world"], **lighting["dome"])
+        tree.links.new(strength, background.inputs["Strength"])
     if "hdri" in lighting:
         panorama = tree.nodes.new("ShaderNodeTexEnvironment")
         panorama.image = open_panorama(bpy, lighting["hdri"])
@@ -133,6 +141,20 @@ def add_lights(bpy, lighting: dict) -> None:
         lamp = bpy.data.objects.new("point", data)
         lamp.location = point["position"]
         scene.collection.objects.link(lamp)
+
+
+def dome_strength(tree, mean: float, *, brightest: list[float], slope: float):
+    """Node output mean + slope * cos(angle between the ray and the brightest direction)."""
+    cosine = tree.nodes.new("ShaderNodeVectorMath")
+    cosine.operation = "DOT_PRODUCT"
+    cosine.inputs[1].default_value = brightest
+    direction = tree.nodes.new("ShaderNodeTexCoord")
+    tree.links.new(direction.outputs["Generated"], cosine.inputs[0])
+    strength = tree.nodes.new("ShaderNodeMath")
+    strength.operation = "MULTIPLY_ADD"
+    strength.inputs[1].default_value, strength.inputs[2].default_value = slope, mean
+    tree.links.new(cosine.outputs["Value"], strength.inputs[0])
+    return strength.outputs["Value"]
 
 
 def open_panorama(bpy, path: str):

@@ -14,9 +14,17 @@ RENDERER_VERSION = 2
 """Raised when the same settings would give other pixels; it enters `render_id`."""
 
 LIGHTING = {
-    # Facing the key, a white wall reflects 0.4 + 1.7 / pi, just below the white of the image;
-    # turned away from both lamps it keeps 0.4, so no view is dark and every view shows shading.
+    # A dome whose radiance is 0.67 + 0.4 cos(angle to its brightest point). An open white wall that
+    # faces this point reflects 0.67 + 2/3 * 0.4 = 0.94, one turned away from it 0.4: no view is
+    # dark and every view shows shading. Without lamps there are few noisy pixels.
     "studio": {
+        "world": 0.67,
+        "dome": {"brightest": [0.4767, -0.5721, 0.6674], "slope": 0.4},
+        "suns": [],
+        "points": [],
+    },
+    # The same range from a key and a fill lamp, which cast shadows.
+    "key_fill": {
         "world": 0.4,
         "suns": [
             {"direction": [-0.5, 0.6, -0.7], "strength": 1.7, "angle_deg": 25.0},
@@ -58,14 +66,17 @@ class RenderSettings:
     shell:N@SEED, zero123:ELEVATION_DEG, or the path of a pose file (`data-engine poses`)."""
     size: int = 256
     """Width and height of a view, in pixels; intrinsics follow."""
-    samples: int = 32
-    """Light paths per pixel."""
+    samples: int = 96
+    """Light paths per pixel, at most."""
+    noise: float = 0.02
+    """A pixel gets no more paths once its estimated error is below this; 0: all get `samples`."""
     framing: Literal["fit", "box", "sphere"] = "fit"
     """fit: longest side 0.8, reduced until every view keeps a margin; box: longest side 0.8
     whatever is cut off; sphere: bounding sphere of radius 0.495."""
-    lighting: Literal["studio", "builder", "three_point", "hdri"] = "studio"
-    """studio: soft surroundings, a key and a fill light; builder: as in the published builder;
-    three_point: key, fill and rim light; hdri: the panorama of --hdri."""
+    lighting: Literal["studio", "key_fill", "builder", "three_point", "hdri"] = "studio"
+    """studio: a dome, brighter on one side; key_fill: two soft lamps in grey surroundings; builder:
+    as in the published builder; three_point: key, fill and rim light; hdri: the panorama of
+    --hdri."""
     hdri: str = ""
     """Equirectangular panorama (.hdr or .exr) for --lighting hdri; its digest is recorded."""
     seed: int = 0
@@ -77,6 +88,8 @@ class RenderSettings:
         for name, low, high in (("size", 8, 4096), ("samples", 1, 65536), ("seed", 0, 2**31 - 1)):
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"{name} = {getattr(self, name)} is not in {low}..{high}")
+        if not 0 <= self.noise <= 1:
+            raise UserError(f"noise = {self.noise} is not in 0..1")
         if (self.lighting == "hdri") != bool(self.hdri):
             raise UserError("--lighting hdri and --hdri FILE go together")
 
