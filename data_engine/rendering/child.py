@@ -83,7 +83,10 @@ class RenderChild:
         except (RelicFailedError, Refusal) as error:
             last_words = self._log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
             self.kill()
-            remedy = "name an interpreter that has numpy and bpy with --blender-python"
+            remedy = (
+                "name an interpreter that has numpy and bpy with --blender-python, or raise "
+                "--memory-gib"
+            )
             raise UserError(
                 f"the {settings.engine} engine did not start under {python}: {last_words or error}"
                 + (f"; {remedy}" if blender else "")
@@ -190,7 +193,9 @@ class RenderChild:
         if OUT_OF_MEMORY.search(self._words()):
             limit = f"{self._limits.memory_gib:g} GiB"
             return Refusal("bomb", f"it needs more than {limit} ({name}); raise --memory-gib")
-        return RelicFailedError(f"the render process died ({name})")
+        # Native code that is refused memory often dies of it without a word.
+        limit = f"memory limit {self._limits.memory_gib:g} GiB"
+        return RelicFailedError(f"the render process died ({name}; {limit})")
 
     def _words(self) -> bytes:
         """The end of what the process wrote about the relic at hand."""

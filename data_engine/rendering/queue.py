@@ -184,7 +184,7 @@ class RenderQueue:
         except OSError as error:
             raise UserError(
                 f"cannot write the views of {relic.uid}: {error.strerror or error}; "
-                "free the disk and run the command again"
+                "free or mend the disk and run the command again"
             ) from error
         else:
             catalog.finish(relic.uid, STAGE, "rendered", **recorded(meta))

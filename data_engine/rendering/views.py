@@ -1,6 +1,7 @@
 """From raw renders to the views of one relic on disk: convert, check, describe."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import pathlib
@@ -141,7 +142,7 @@ def check_files(folder: pathlib.Path, poses: PoseSet, *, depth_m: bool) -> str:
         sha256 of the list of file names and digests, which identifies the output as a whole.
 
     Raises:
-        RuntimeError: A file is missing, damaged, or of another size or pixel type.
+        OSError: A file is missing, damaged, or of another size or pixel type than was written.
     """
     manifest = []
     for view in poses.names:
@@ -150,7 +151,7 @@ def check_files(folder: pathlib.Path, poses: PoseSet, *, depth_m: bool) -> str:
             data = path.read_bytes() if path.is_file() else b""
             found = _pixel_format(path, data)
             if found != (wanted := _expected_format(name, view, poses.size)):
-                raise RuntimeError(f"{name} holds {found} where {wanted} was written")
+                raise OSError(errno.EIO, f"{name} holds {found} where {wanted} was written")
             manifest.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
     return hashlib.sha256("".join(sorted(manifest)).encode()).hexdigest()
 

@@ -145,7 +145,7 @@ def write_bytes_for_depth(path):
 def test_a_file_that_is_missing_or_damaged_or_of_another_kind_is_found(folder, file, damage):
     name = file(TWO.names[1])
     damage(folder / name)
-    with pytest.raises(RuntimeError, match=name):
+    with pytest.raises(OSError, match=name):
         views.check_files(folder, TWO, depth_m=True)
 
 
