@@ -57,7 +57,8 @@ def run(args: Photograph) -> None:
     with Catalog(workspace.catalog_path) as catalog:
         relic = choose_relic(catalog, args)
     poses = from_angles([args.elevation_deg], [args.azimuth_deg]).scaled(args.size)
-    settings = RenderSettings(size=args.size, samples=args.samples)
+    # Lamps, as in a room: before this backdrop the dome would leave pale relics without contrast.
+    settings = RenderSettings(size=args.size, samples=args.samples, noise=0.0, lighting="key_fill")
     try:
         rgba = shoot(
             workspace, relic, poses, settings, RenderLimits(blender_python=args.blender_python)
