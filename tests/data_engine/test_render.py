@@ -157,6 +157,17 @@ def test_a_z_up_file_renders_like_its_y_up_twin(rendered):
         np.testing.assert_allclose(*depths, atol=0.0011)
 
 
+def test_a_relic_gives_the_same_bytes_alone_and_with_another_number_of_threads(rendered, tmp_path):
+    workspace, uids = rendered
+    other, other_uids = make_workspace(tmp_path, {"red": (red_mesh(), "Y")})
+    run_queue(other, limits=RenderLimits(timeout_s=60, threads=1))
+    digests = [
+        views.read_meta(place.render_dir(SETTINGS.render_id(), uid))["render_sha256"]
+        for place, uid in ((workspace, uids["red"]), (other, other_uids["red"]))
+    ]
+    assert digests[0] == digests[1]
+
+
 def test_vertex_colours_show_and_a_missing_material_is_neutral(rendered):
     workspace, uids = rendered
     name = SETTINGS.pose_set().names[0]
