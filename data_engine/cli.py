@@ -22,6 +22,7 @@ COMMANDS = (
     "procedural",
     "ingest",
     "validate",
+    "poses",
     "render",
     "shards",
     "report",
