@@ -1,8 +1,10 @@
-"""`data-engine shards`: rendered relics to a TFDS data set, with a contact sheet and credits."""
+"""`data-engine shards`: rendered relics to TFDS data sets, with a contact sheet and credits."""
 
 import collections
 import dataclasses
 import pathlib
+from collections.abc import Sequence
+from typing import Literal
 
 import tyro
 
@@ -11,6 +13,7 @@ from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
 from data_engine.rendering import views
 from data_engine.rendering.poses import read_poses
+from data_engine.shards.source import ShardSource
 from data_engine.splits import SplitShares, assign_splits
 from data_engine.workspace import Workspace
 
@@ -25,6 +28,11 @@ class Shards:
     """Folder made by `data-engine ingest`."""
     render_id: str = ""
     """Which render to pack, when the workspace holds several; `renders/` lists them."""
+    records: Literal["views", "one_view", "all_views"] = "views"
+    """What a record is. views: a relic with all its views, depth and surface points (data set
+    relic_views, for training with several views). one_view: one 64 px photograph of each relic;
+    all_views: a record per view (data set relic_images, for single-view training, with the words
+    and surface points of the relics beside it in relic_shapes)."""
     held_out: tyro.conf.OmitArgPrefixes[SplitShares] = dataclasses.field(
         default_factory=SplitShares
     )
@@ -35,32 +43,37 @@ def run(args: Shards) -> None:
     """Builds the data set, marks its relics as sharded and writes the reports."""
     # TensorFlow Datasets takes seconds to import; `data-engine --help` need not wait for it.
     from data_engine.reports import write_reports
-    from data_engine.shards import ShardSource, build_shards
+    from data_engine.shards.build import build
+    from data_engine.shards.layouts import layouts
 
+    source = shard_source(args)
+    for layout in layouts(source, args.records):
+        target = build(source, layout)
+        counts = collections.Counter(source.split_of.values())
+        print(f"{target}: " + ", ".join(f"{counts[name]} {name}" for name in sorted(counts)))
+    record_splits(source.workspace, source.relics, source.split_of)
+    for path in write_reports(source.workspace, source.render_id, source.poses):
+        print(path)
+
+
+def shard_source(args: Shards) -> ShardSource:
+    """The relics to pack and the split of each."""
     workspace = Workspace(args.workspace, create=False)
     workspace.check_writable()
     render_id = choose_render(workspace, args.render_id)
-    poses = read_poses(workspace.renders / render_id / "poses.json")
     relics = rendered_relics(workspace, render_id)
     split_of, moved = assign_splits(
         {relic.uid: relic.cluster or relic.uid for relic in relics}, args.held_out
     )
-    target = build_shards(
-        ShardSource(
-            workspace=workspace,
-            render_id=render_id,
-            poses=poses,
-            relics=tuple(relics),
-            split_of=split_of,
-            moved=moved,
-            shares=args.held_out,
-        )
+    return ShardSource(
+        workspace=workspace,
+        render_id=render_id,
+        poses=read_poses(workspace.renders / render_id / "poses.json"),
+        relics=tuple(relics),
+        split_of=split_of,
+        moved=moved,
+        shares=args.held_out,
     )
-    record_splits(workspace, relics, split_of)
-    counts = collections.Counter(split_of.values())
-    print(f"{target}: " + ", ".join(f"{counts[name]} {name}" for name in sorted(counts)))
-    for path in write_reports(workspace, render_id, poses):
-        print(path)
 
 
 def choose_render(workspace: Workspace, wanted: str) -> str:
@@ -88,7 +101,7 @@ def rendered_relics(workspace: Workspace, render_id: str) -> list[Relic]:
     ]
 
 
-def record_splits(workspace: Workspace, relics: list[Relic], split_of: dict[str, str]) -> None:
+def record_splits(workspace: Workspace, relics: Sequence[Relic], split_of: dict[str, str]) -> None:
     """Moves the relics to `sharded`; those that are there with the same split stay untouched."""
     with Catalog(workspace.catalog_path) as catalog:
         for relic in relics:

@@ -1,10 +1,12 @@
 """Shards written here by TFDS itself, read back through the loader."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import loader, relics, synthetic
+from jaxrelic.data import data_sets, loader, relics, synthetic
 from jaxrelic.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -83,8 +85,23 @@ def test_a_path_without_shards_is_named(tmp_path):
 def test_two_data_sets_below_one_path_are_a_question(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "dataset_info.json").touch()
-    with pytest.raises(UserError, match=r"2 data sets; set data\.path to one of a, b"):
+        (tmp_path / name / "dataset_info.json").write_text('{"name": "relic_views"}')
+    with pytest.raises(UserError, match=r"2 relic_views data sets; set data\.path to one: a, b"):
+        relics.open_relics(tmp_path, "train")
+
+
+def test_another_kind_of_data_set_beside_the_relics_is_passed_over(shards, tmp_path):
+    with pytest.raises(UserError, match=r"no relic_images shards at .*, only relic_views"):
+        data_sets.find_data_set(shards, "relic_images")
+    shutil.copytree(shards, tmp_path / "views")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "dataset_info.json").write_text('{"name": "relic_images"}')
+    assert data_sets.find_data_set(tmp_path, "relic_images") == tmp_path / "images"
+
+
+def test_a_damaged_data_set_is_named(tmp_path):
+    (tmp_path / "dataset_info.json").write_text("{")
+    with pytest.raises(UserError, match=r"dataset_info\.json is damaged"):
         relics.open_relics(tmp_path, "train")
 
 
