@@ -49,7 +49,12 @@ def open_images(path: str | pathlib.Path, split: str) -> Sequence[Mapping[str, A
 
     fields = (*IMAGE_FIELDS, *CAMERA_FIELDS, "category")
     return data_sets.open_records(
-        path, split, name="relic_images", fields=fields, image_fields=IMAGE_FIELDS
+        path,
+        split,
+        name="relic_images",
+        fields=fields,
+        image_fields=IMAGE_FIELDS,
+        only_fields=True,
     )
 
 

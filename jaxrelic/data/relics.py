@@ -12,8 +12,15 @@ TRAINING_FIELDS = (*IMAGE_FIELDS, "cam_from_world", "pixel_from_cam", "category"
 """Fields a training example is made of."""
 
 
-def open_relics(path: str | pathlib.Path, split: str) -> Sequence[data_sets.Record]:
+def open_relics(
+    path: str | pathlib.Path, split: str, *, only_training_fields: bool = False
+) -> Sequence[data_sets.Record]:
     """Opens the shards under `path`, given as the version directory or any one parent of it."""
     return data_sets.open_records(
-        path, split, name="relic_views", fields=TRAINING_FIELDS, image_fields=IMAGE_FIELDS
+        path,
+        split,
+        name="relic_views",
+        fields=TRAINING_FIELDS,
+        image_fields=IMAGE_FIELDS,
+        only_fields=only_training_fields,
     )

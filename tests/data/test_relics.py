@@ -60,12 +60,18 @@ def test_records_come_back_with_images_still_encoded(shards):
         assert depth.dtype == np.uint16
 
 
+def test_training_reads_no_field_it_does_not_need(shards):
+    record = relics.open_relics(shards, "train", only_training_fields=True)[0]
+    assert set(record) == set(relics.TRAINING_FIELDS)
+    assert "uid" in relics.open_relics(shards, "train")[0]
+
+
 def test_shards_and_the_relics_they_hold_give_the_same_examples(shards, monkeypatch):
     settings = {"batch_size": 3, "image_size": 16, "target_size": 16, "num_targets": 2}
     config = loader.DataConfig(path=str(shards), **settings)
     from_shards = loader.batches(config, supervision="multiview", seed=0)[2]
     order = [int(r["uid"].split(b"-")[1]) for r in relics.open_relics(shards, "train")]
-    monkeypatch.setattr(loader, "open_records", lambda config: [RELICS[i] for i in order])
+    monkeypatch.setattr(loader, "open_records", lambda *_, **__: [RELICS[i] for i in order])
     from_memory = loader.batches(config, supervision="multiview", seed=0)[2]
     for name, array in from_memory.items():
         np.testing.assert_array_equal(from_shards[name], array)
