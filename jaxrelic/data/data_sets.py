@@ -87,7 +87,7 @@ class _Records(Sequence[Record]):
         return len(self._serialized)
 
     def __getitem__(self, index: int) -> Record:
-        serialized = self._serialized[index]
+        serialized = self._serialized[range(len(self))[index]]  # IndexError ends a loop.
         return self._features.deserialize_example_np(serialized, decoders=self._decoders)
 
 
