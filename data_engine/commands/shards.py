@@ -28,11 +28,12 @@ class Shards:
     """Folder made by `data-engine ingest`."""
     render_id: str = ""
     """Which render to pack, when the workspace holds several; `renders/` lists them."""
-    records: Literal["views", "one_view", "all_views"] = "views"
-    """What a record is. views: a relic with all its views, depth and surface points (data set
-    relic_views, for training with several views). one_view: one 64 px photograph of each relic;
-    all_views: a record per view (data set relic_images, for single-view training, with the words
-    and surface points of the relics beside it in relic_shapes)."""
+    records: Literal["views", "views_depth", "one_view", "all_views"] = "views"
+    """What a record is. views: a relic with all its views, depth in millimetres and surface points
+    (data set relic_views, for training with several views). views_depth: the same with exact float
+    depth (render with --depth-m). one_view: one 64 px photograph of each relic; all_views: a
+    record per photograph (data set relic_images, for single-view training; the words and surface
+    points of the relics go to relic_shapes beside it)."""
     held_out: tyro.conf.OmitArgPrefixes[SplitShares] = dataclasses.field(
         default_factory=SplitShares
     )

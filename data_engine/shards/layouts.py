@@ -27,14 +27,15 @@ class Layout:
 
 def layouts(source: ShardSource, records: str) -> list[Layout]:
     """The data sets that `data-engine shards --records ...` writes, the main one first."""
-    if records == "views":
+    if records in ("views", "views_depth"):
+        exact = records == "views_depth"
         return [
             Layout(
                 name="relic_views",
-                config=relic_views.config_name(source),
+                config=relic_views.config_name(source) + ("_depth" if exact else ""),
                 description="Relics with provenance, rendered from known cameras. See jaxrelic.",
-                features=relic_views.features,
-                records=relic_views.records,
+                features=relic_views.features_with_depth if exact else relic_views.features,
+                records=relic_views.records_with_depth if exact else relic_views.records,
             )
         ]
     if not source.has_shapes:

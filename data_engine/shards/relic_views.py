@@ -43,6 +43,21 @@ def features(source: ShardSource) -> dict:
     }
 
 
+def features_with_depth(source: ShardSource) -> dict:
+    """`features` and the exact depth, float32, compressed."""
+    n, size, f = len(source.poses), source.poses.size, tfds.features
+    depth = f.Tensor(shape=(n, size, size, 1), dtype=np.float32, encoding=f.Encoding.ZLIB)
+    return {**features(source), "depth": depth}
+
+
+def records_with_depth(source: ShardSource, relic: Relic) -> Iterator[tuple[str, dict]]:
+    """`records` and the exact depth, of relics rendered with `--depth-m`."""
+    folder = source.workspace.render_dir(source.render_id, relic.uid)
+    for key, record in records(source, relic):
+        depths = [views.depth_metres(folder, name) for name in source.poses.names]
+        yield key, {**record, "depth": np.stack(depths)[..., None].astype(np.float32)}
+
+
 def records(source: ShardSource, relic: Relic) -> Iterator[tuple[str, dict]]:
     """The one record of a relic, under its uid."""
     folder = source.workspace.render_dir(source.render_id, relic.uid)

@@ -26,6 +26,9 @@ A `relic_views` record is that, seen by `n` posed cameras:
 | near_far | [n, 2] float32 | depth bounds in world units |
 | view_name, anchor, neighbour, clipped | [n] | which pose; neighbour is -1 on anchors |
 
+The configuration ending in `_depth` adds `depth`, [n, s, s, 1] float32: the same planar depth
+in world units, unrounded.
+
 Views that were imported without a mesh have no known surface and no known source frame; such a data
 set (its configuration ends in `_no_shape`) lacks the last three rows of `relic_shapes`.
 

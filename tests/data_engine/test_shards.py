@@ -129,6 +129,17 @@ def test_another_process_and_another_order_of_entry_give_the_same_bytes(built, m
     assert digests(workspace.shards / "relic_views" / "v3_16" / "1.0.0") == digests(built[1])
 
 
+def test_exact_depth_comes_back_bit_for_bit(make, tmp_path, monkeypatch):
+    workspace = make(tmp_path)
+    depth = np.random.default_rng(0).normal(size=(SIZE, SIZE)).astype(np.float32)
+    monkeypatch.setattr(views, "depth_metres", lambda folder, name: depth, raising=False)
+    command.run(command.Shards(workspace=tmp_path, records="views_depth"))
+    records, _ = load(workspace.shards / "relic_views" / "v3_16_depth" / "1.0.0")
+    assert len(records) == len(TITLES)
+    for record in records.values():
+        np.testing.assert_array_equal(record["depth"], np.stack([depth] * 3)[..., None])
+
+
 def test_the_rubbish_of_a_killed_build_is_swept_away(make, tmp_path):
     workspace = make(tmp_path)
     dead = subprocess.Popen(["true"])
