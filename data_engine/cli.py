@@ -14,7 +14,17 @@ from types import ModuleType
 
 import tyro
 
-from data_engine.commands import ingest, photograph, procedural, render, shards, status, validate
+from data_engine.commands import (
+    export_one2345,
+    import_one2345,
+    ingest,
+    photograph,
+    procedural,
+    render,
+    shards,
+    status,
+    validate,
+)
 from data_engine.errors import UserError
 
 USER_FAULT, INTERRUPTED = 2, 130
@@ -25,6 +35,8 @@ COMMANDS: tuple[tuple[type, ModuleType], ...] = (
     (validate.Validate, validate),
     (render.Render, render),
     (shards.Shards, shards),
+    (export_one2345.ExportOne2345, export_one2345),
+    (import_one2345.ImportOne2345, import_one2345),
     (photograph.Photograph, photograph),
     (status.Status, status),
 )

@@ -49,7 +49,7 @@ def run(args: Shards) -> None:
 
     source = shard_source(args)
     for layout in layouts(source, args.records):
-        target = build(source, layout)
+        target = build(source, layout, source.workspace.shards)
         counts = collections.Counter(source.split_of.values())
         print(f"{target}: " + ", ".join(f"{counts[name]} {name}" for name in sorted(counts)))
     record_splits(source.workspace, source.relics, source.split_of)
@@ -73,7 +73,7 @@ def shard_source(args: Shards) -> ShardSource:
         relics=tuple(relics),
         split_of=split_of,
         moved=moved,
-        shares=args.held_out,
+        split_rule=args.held_out.rule(),
     )
 
 

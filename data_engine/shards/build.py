@@ -20,9 +20,8 @@ from data_engine.errors import UserError
 from data_engine.progress import progress
 from data_engine.shards.canonical import CanonicalWriter
 from data_engine.shards.layouts import LAYOUT_VERSION, Layout
-from data_engine.shards.source import ShardSource
+from data_engine.shards.source import Source
 from data_engine.splits import SPLITS
-from data_engine.workspace import Workspace
 
 _BUILDING = ".building-"
 
@@ -33,9 +32,7 @@ class LayoutBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version(LAYOUT_VERSION)
     RELEASE_NOTES = {LAYOUT_VERSION: "First layout."}  # noqa: RUF012 - TFDS reads a plain dict here
 
-    def __init__(
-        self, *, layout: Layout, source: ShardSource, on_relic: Callable[[], None], **kwargs
-    ):
+    def __init__(self, *, layout: Layout, source: Source, on_relic: Callable[[], None], **kwargs):
         """Takes what to write besides the arguments of every TFDS builder."""
         self.name = layout.name
         self._layout, self._source, self._on_relic = layout, source, on_relic
@@ -48,7 +45,7 @@ class LayoutBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             description=self._layout.description,
             metadata=tfds.core.MetadataDict(
                 render_id=self._source.render_id,
-                split_rule=self._source.shares.rule(),
+                split_rule=self._source.split_rule,
                 split_moved=self._source.moved,
             ),
         )
@@ -68,17 +65,22 @@ class LayoutBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 self._on_relic()
 
 
-def build(source: ShardSource, layout: Layout) -> pathlib.Path:
+def build(source: Source, layout: Layout, root: pathlib.Path) -> pathlib.Path:
     """Writes the data set beside its place, then moves it there whole; identical ones stay.
+
+    Args:
+        source: What it is made from.
+        layout: Which data set.
+        root: Folder of all data sets, `shards` of a workspace.
 
     Returns:
         The directory that `tfds.builder_from_directory` opens.
     """
     if not source.relics:
         raise UserError("no relic is rendered with these settings; run `data-engine render` first")
-    target = source.workspace.shards / layout.name / layout.config / LAYOUT_VERSION
+    target = root / layout.name / layout.config / LAYOUT_VERSION
     with (
-        building_folder(source.workspace) as temporary,
+        building_folder(root) as temporary,
         progress(len(source.relics), stage=f"shards {layout.name}", unit="relic") as bar,
         quiet_tfds(),
     ):
@@ -91,14 +93,14 @@ def build(source: ShardSource, layout: Layout) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def building_folder(workspace: Workspace) -> Iterator[str]:
+def building_folder(root: pathlib.Path) -> Iterator[str]:
     """A folder for half-made data sets beside the finished; those of killed runs are swept away."""
-    for old in workspace.shards.glob(f"{_BUILDING}*"):
+    for old in root.glob(f"{_BUILDING}*"):
         pid = old.name.removeprefix(_BUILDING).partition("-")[0]
         if pid.isdigit() and not pathlib.Path(f"/proc/{pid}").exists():
             shutil.rmtree(old, ignore_errors=True)
     prefix = f"{_BUILDING}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(dir=workspace.shards, prefix=prefix) as folder:
+    with tempfile.TemporaryDirectory(dir=root, prefix=prefix) as folder:
         yield folder
 
 

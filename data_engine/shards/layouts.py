@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
 from data_engine.shards import relic_images, relic_shapes, relic_views
-from data_engine.shards.source import ShardSource
+from data_engine.shards.source import ShardSource, Source
 from jaxrelic.data import schema
 
 LAYOUT_VERSION = "1.0.0"
@@ -20,9 +21,9 @@ class Layout:
     name: str
     config: str
     description: str
-    features: Callable[[ShardSource], dict]
-    records: Callable[[ShardSource, Relic], Iterator[tuple[str, dict]]]
-    """Keys and records of one relic; keys are unique in the data set."""
+    features: Callable[[Source], dict]
+    records: Callable[[Any, Relic], Iterator[tuple[str, dict]]]
+    """Keys and records of one relic of the source; keys are unique in the data set."""
 
 
 def layouts(source: ShardSource, records: str) -> list[Layout]:

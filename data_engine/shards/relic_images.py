@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from data_engine.catalog_schema import Relic
 from data_engine.rendering import exr, views
-from data_engine.shards.source import ShardSource
+from data_engine.shards.source import ShardSource, Source
 from jaxrelic.data import schema
 
 CROP_MARGIN = 1.2
@@ -30,7 +30,7 @@ _LINEAR = np.where(
 """Linear light of each sRGB code (IEC 61966-2-1)."""
 
 
-def features(source: ShardSource) -> dict:
+def features(source: Source) -> dict:
     """The TFDS features of a record."""
     size, f = schema.IMAGE_SIZE_PX, tfds.features
     return {

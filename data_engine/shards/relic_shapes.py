@@ -10,11 +10,11 @@ from data_engine.gltf.reader import load_geometry
 from data_engine.rendering import views
 from data_engine.rendering.framing import Framing
 from data_engine.shapes import sample_surface
-from data_engine.shards.source import ShardSource
+from data_engine.shards.source import ShardSource, Source
 from jaxrelic.data import schema
 
 
-def features(source: ShardSource) -> dict:
+def features(source: Source) -> dict:
     """The TFDS features of a record; without its mesh a relic has no shape fields."""
     f, points = tfds.features, (schema.NUM_SHAPE_POINTS, 3)
     shape = {
@@ -38,8 +38,8 @@ def records(source: ShardSource, relic: Relic) -> Iterator[tuple[str, dict]]:
     yield relic.uid, make_record(source, relic)
 
 
-def make_record(source: ShardSource, relic: Relic) -> dict:
-    """Words from the catalog, the surface from the GLB in the frame of the renders."""
+def make_record(source: Source, relic: Relic) -> dict:
+    """Words from the catalog; where there is a mesh, its surface in the frame of the renders."""
     return {
         "uid": relic.uid,
         "source": relic.source,

@@ -11,20 +11,20 @@ import tensorflow_datasets as tfds
 from data_engine.catalog_schema import Relic
 from data_engine.rendering import views
 from data_engine.shards import relic_shapes
-from data_engine.shards.source import ShardSource
+from data_engine.shards.source import ShardSource, Source
 
 SMOKE = (4, 64)
 """Number and size of the views of the configuration `smoke`."""
 
 
-def config_name(source: ShardSource) -> str:
+def config_name(source: Source) -> str:
     """`v40_256`: number of views, then their size in pixels; four views of 64 px are `smoke`."""
     views_and_size = len(source.poses), source.poses.size
     name = "smoke" if views_and_size == SMOKE else "v{}_{}".format(*views_and_size)
     return name if source.has_shapes else f"{name}_no_shape"
 
 
-def features(source: ShardSource) -> dict:
+def features(source: Source) -> dict:
     """The TFDS features of a record."""
     n, size, f = len(source.poses), source.poses.size, tfds.features
     image = f.Image(shape=(size, size, 4), encoding_format="png")
@@ -43,7 +43,7 @@ def features(source: ShardSource) -> dict:
     }
 
 
-def features_with_depth(source: ShardSource) -> dict:
+def features_with_depth(source: Source) -> dict:
     """`features` and the exact depth, float32, compressed."""
     n, size, f = len(source.poses), source.poses.size, tfds.features
     depth = f.Tensor(shape=(n, size, size, 1), dtype=np.float32, encoding=f.Encoding.ZLIB)
@@ -60,20 +60,34 @@ def records_with_depth(source: ShardSource, relic: Relic) -> Iterator[tuple[str,
 
 def records(source: ShardSource, relic: Relic) -> Iterator[tuple[str, dict]]:
     """The one record of a relic, under its uid."""
-    folder = source.workspace.render_dir(source.render_id, relic.uid)
-    meta, poses, n = views.read_meta(folder), source.poses, len(source.poses)
+    folder, names = source.workspace.render_dir(source.render_id, relic.uid), source.poses.names
+    meta = views.read_meta(folder)
     yield (
         relic.uid,
-        {
-            **relic_shapes.make_record(source, relic),
-            "rgba": [(folder / views.image_name(name)).read_bytes() for name in poses.names],
-            "depth_mm": [(folder / views.depth_name(name)).read_bytes() for name in poses.names],
-            "cam_from_world": poses.cam_from_world().astype(np.float32),
-            "pixel_from_cam": np.tile(poses.pixel_from_cam.astype(np.float32), (n, 1, 1)),
-            "near_far": np.tile(np.float32(poses.near_far), (n, 1)),
-            "view_name": list(poses.names),
-            "anchor": np.array(poses.anchor, np.int32),
-            "neighbour": np.array(poses.neighbour, np.int32),
-            "clipped": np.array([view["clipped"] for view in meta["views"]]),
-        },
+        make_record(
+            source,
+            relic,
+            rgba=[(folder / views.image_name(name)).read_bytes() for name in names],
+            depth_mm=[(folder / views.depth_name(name)).read_bytes() for name in names],
+            clipped=[view["clipped"] for view in meta["views"]],
+        ),
     )
+
+
+def make_record(
+    source: Source, relic: Relic, *, rgba: list[bytes], depth_mm: list[bytes], clipped: list[bool]
+) -> dict:
+    """A record from what is different for every relic, in the order of the poses."""
+    poses, n = source.poses, len(source.poses)
+    return {
+        **relic_shapes.make_record(source, relic),
+        "rgba": rgba,
+        "depth_mm": depth_mm,
+        "cam_from_world": poses.cam_from_world().astype(np.float32),
+        "pixel_from_cam": np.tile(poses.pixel_from_cam.astype(np.float32), (n, 1, 1)),
+        "near_far": np.tile(np.float32(poses.near_far), (n, 1)),
+        "view_name": list(poses.names),
+        "anchor": np.array(poses.anchor, np.int32),
+        "neighbour": np.array(poses.neighbour, np.int32),
+        "clipped": np.array(clipped),
+    }

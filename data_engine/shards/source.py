@@ -4,27 +4,32 @@ import dataclasses
 
 from data_engine.catalog_schema import Relic
 from data_engine.rendering.poses import PoseSet
-from data_engine.splits import SplitShares
 from data_engine.workspace import Workspace
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ShardSource:
-    """Everything a build reads; the same source gives the same bytes."""
+class Source:
+    """What every data set is told; the same source gives the same bytes."""
 
-    workspace: Workspace
     render_id: str
     poses: PoseSet
     relics: tuple[Relic, ...]
-    """Those with a complete render folder, sorted by uid."""
+    """Those with all their views, sorted by uid."""
     split_of: dict[str, str]
     """uid to split."""
-    moved: dict[str, str]
+    split_rule: str
+    """How the splits came about, in words."""
+    moved: dict[str, str] = dataclasses.field(default_factory=dict)
     """Clusters that were moved to fill an empty split (splits.assign_splits)."""
-    shares: SplitShares
-    """How much was held out."""
 
     @property
     def has_shapes(self) -> bool:
         """Whether the meshes are known; views imported from elsewhere come without them."""
         return all(relic.glb_sha256 for relic in self.relics)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardSource(Source):
+    """Relics of a workspace, with the render folders and blobs that lie in it."""
+
+    workspace: Workspace

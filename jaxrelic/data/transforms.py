@@ -124,11 +124,12 @@ def object_square(alpha: np.ndarray, margin: float) -> tuple[float, float, float
         alpha: Coverage in [0, 1]; an empty image gives the whole frame.
         margin: Side of the square over the longer side of the object's box; 1 touches it.
     """
-    rows, columns = np.nonzero(alpha >= _OPAQUE)
+    opaque = alpha >= _OPAQUE
+    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
     if not len(rows):
         height, width = alpha.shape
         return width / 2, height / 2, float(max(height, width))
-    left, right, top, bottom = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
     return (left + right) / 2, (top + bottom) / 2, margin * max(right - left, bottom - top)
 
 

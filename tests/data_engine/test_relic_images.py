@@ -75,7 +75,6 @@ def test_a_point_seen_in_the_render_is_at_the_same_spot_of_the_photograph(
 def source_of(workspace, poses):
     from data_engine.catalog import Catalog
     from data_engine.shards.source import ShardSource
-    from data_engine.splits import SplitShares
 
     with Catalog(workspace.catalog_path) as catalog:
         relics = tuple(catalog.relics())
@@ -85,8 +84,7 @@ def source_of(workspace, poses):
         poses=poses,
         relics=relics,
         split_of={relic.uid: "train" for relic in relics},
-        moved={},
-        shares=SplitShares(),
+        split_rule="all train",
     )
 
 
