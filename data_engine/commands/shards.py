@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
@@ -16,6 +16,9 @@ from data_engine.rendering.poses import read_poses
 from data_engine.shards.source import ShardSource
 from data_engine.splits import SplitShares, assign_splits
 from data_engine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from data_engine.shards.layouts import Layout
 
 STAGE = "shards"
 
@@ -34,6 +37,12 @@ class Shards:
     depth (render with --depth-m). one_view: one 64 px photograph of each relic; all_views: a
     record per photograph (data set relic_images, for single-view training; the words and surface
     points of the relics go to relic_shapes beside it)."""
+    beam: bool = False
+    """Make the records in an Apache Beam pipeline (pip install 'jaxrelic[beam]'). A relic that
+    cannot be packed is then left out, with its reason, in place of ending the run."""
+    beam_options: str = ""
+    """Options of that pipeline in one line, such as --beam-options='--runner=FlinkRunner'; empty:
+    Beam's DirectRunner, on this machine. Workers must see the workspace under the same path."""
     held_out: tyro.conf.OmitArgPrefixes[SplitShares] = dataclasses.field(
         default_factory=SplitShares
     )
@@ -44,17 +53,44 @@ def run(args: Shards) -> None:
     """Builds the data set, marks its relics as sharded and writes the reports."""
     # TensorFlow Datasets takes seconds to import; `data-engine --help` need not wait for it.
     from data_engine.reports import write_reports
-    from data_engine.shards.build import build
     from data_engine.shards.layouts import layouts
 
-    source = shard_source(args)
+    source, refused = shard_source(args), {}
     for layout in layouts(source, args.records):
-        target = build(source, layout, source.workspace.shards)
-        counts = collections.Counter(source.split_of.values())
+        target, dead_letters = _build(source, layout, args)
+        refused |= dead_letters
+        counts = collections.Counter(
+            split for uid, split in source.split_of.items() if uid not in dead_letters
+        )
         print(f"{target}: " + ", ".join(f"{counts[name]} {name}" for name in sorted(counts)))
-    record_splits(source.workspace, source.relics, source.split_of)
+    for uid, reason in sorted(refused.items()):
+        print(f"left out {uid}: {reason}")
+    packed = [relic for relic in source.relics if relic.uid not in refused]
+    record_splits(source.workspace, packed, source.split_of)
     for path in write_reports(source.workspace, source.render_id, source.poses):
         print(path)
+
+
+def _build(
+    source: ShardSource, layout: "Layout", args: Shards
+) -> tuple[pathlib.Path, dict[str, str]]:
+    """Builds one data set; returns its directory, and why which relics are not in it."""
+    from data_engine.shards.build import build
+
+    root = source.workspace.shards
+    if not args.beam:
+        return build(source, layout, root), {}
+    try:
+        from data_engine.shards import beam
+    except ImportError as error:
+        raise UserError(
+            f"Apache Beam cannot be imported ({error}); pip install 'jaxrelic[beam]', or leave out "
+            "--beam"
+        ) from error
+    dead_letters = source.workspace.reports / f"{layout.name}-left-out.jsonl"
+    dead_letters.unlink(missing_ok=True)
+    target = build(source, layout, root, beam.beam_builder(args.beam_options, dead_letters))
+    return target, beam.read_dead_letters(dead_letters)
 
 
 def shard_source(args: Shards) -> ShardSource:

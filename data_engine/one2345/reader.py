@@ -66,6 +66,7 @@ def open_folder(root: pathlib.Path) -> tuple[FolderSource, list[str]]:
         relics=tuple(_relic(uid, words.get(uid, {})) for uid in complete),
         split_of={uid: split_of.get(uid, "train") for uid in complete},
         split_rule=f"as in {layout.SPLITS}; relics it does not name train",
+        has_shapes=False,
         folders=complete,
         names=names,
     )

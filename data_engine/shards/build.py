@@ -65,13 +65,19 @@ class LayoutBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 self._on_relic()
 
 
-def build(source: Source, layout: Layout, root: pathlib.Path) -> pathlib.Path:
+def build(
+    source: Source,
+    layout: Layout,
+    root: pathlib.Path,
+    make_builder: Callable[..., LayoutBuilder] = LayoutBuilder,
+) -> pathlib.Path:
     """Writes the data set beside its place, then moves it there whole; identical ones stay.
 
     Args:
         source: What it is made from.
         layout: Which data set.
         root: Folder of all data sets, `shards` of a workspace.
+        make_builder: `LayoutBuilder`, or one that does the same elsewhere.
 
     Returns:
         The directory that `tfds.builder_from_directory` opens.
@@ -84,7 +90,7 @@ def build(source: Source, layout: Layout, root: pathlib.Path) -> pathlib.Path:
         progress(len(source.relics), stage=f"shards {layout.name}", unit="relic") as bar,
         quiet_tfds(),
     ):
-        builder = LayoutBuilder(
+        builder = make_builder(
             layout=layout, source=source, on_relic=bar.update, data_dir=temporary
         )
         builder.download_and_prepare()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from data_engine.catalog_schema import Relic
-from data_engine.errors import UserError
 from data_engine.shards import relic_images, relic_shapes, relic_views
 from data_engine.shards.source import ShardSource, Source
 from jaxrelic.data import schema
@@ -39,11 +38,6 @@ def layouts(source: ShardSource, records: str) -> list[Layout]:
                 records=relic_views.records_with_depth if exact else relic_views.records,
             )
         ]
-    if not source.has_shapes:
-        raise UserError(
-            f"the views of render {source.render_id} were imported without meshes, so there are no "
-            "surfaces for relic_shapes; use --records views"
-        )
     images = Layout(
         name="relic_images",
         config=records,

@@ -22,10 +22,8 @@ class Source:
     moved: dict[str, str] = dataclasses.field(default_factory=dict)
     """Clusters that were moved to fill an empty split (splits.assign_splits)."""
 
-    @property
-    def has_shapes(self) -> bool:
-        """Whether the meshes are known; views imported from elsewhere come without them."""
-        return all(relic.glb_sha256 for relic in self.relics)
+    has_shapes: bool = True
+    """Whether the meshes are known; views imported from elsewhere come without them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
