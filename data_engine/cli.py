@@ -27,6 +27,8 @@ COMMANDS = (
     "shards",
     "report",
     "release",
+    "export_one2345",
+    "import_one2345",
     "photograph",
     "status",
 )

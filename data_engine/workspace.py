@@ -1,5 +1,6 @@
 """Where a data set under construction lives on disk, and how files enter it."""
 
+import glob
 import hashlib
 import os
 import pathlib
@@ -65,7 +66,7 @@ class Workspace:
         self.check_space(needed_bytes)
         for folder in (self.root, self.blobs, self.renders, self.shards, self.reports, self.logs):
             try:
-                with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-") as probe:
+                with tempfile.TemporaryFile(dir=folder) as probe:  # Nameless: no kill leaves it.
                     probe.write(b"\0")
             except OSError as error:
                 raise UserError(
@@ -113,8 +114,16 @@ class Workspace:
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
-    """Writes a temporary sibling, then renames it, so a reader never sees half a file."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Writes a temporary sibling, then renames it, so a reader never sees half a file.
+
+    Siblings that killed processes left are removed.
+    """
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        pid = re.fullmatch(rf"\.{re.escape(path.name)}\.(\d+)\.\w+", old.name)
+        if pid and not pathlib.Path("/proc", pid[1]).exists():
+            old.unlink(missing_ok=True)
+    prefix = f".{path.name}.{os.getpid()}."
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
