@@ -71,7 +71,8 @@ def convert_view(
     linear, depth = exr.read_exr(source)
     rgba = exr.to_straight_srgb(linear)
     _write_png(folder / image_name(name), cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA))
-    _write_png(folder / depth_name(name), exr.to_millimetres(depth))
+    # Depth is smooth: a third smaller and faster to decode than with OpenCV's fastest setting.
+    _write_png(folder / depth_name(name), exr.to_millimetres(depth), compression=6)
     if depth_m:
         exr.write_depth(folder / depth_metres_name(name), depth)
     return describe(name, rgba)
@@ -191,9 +192,10 @@ def read_meta(folder: pathlib.Path) -> dict | None:
     return json.loads((folder / "meta.json").read_text("utf-8"))
 
 
-def _write_png(path: pathlib.Path, pixels: np.ndarray) -> None:
+def _write_png(path: pathlib.Path, pixels: np.ndarray, *, compression: int | None = None) -> None:
+    options = [] if compression is None else [cv2.IMWRITE_PNG_COMPRESSION, compression]
     # imencode, then write: cv2.imwrite reports a full disk as a bare False.
-    written, data = cv2.imencode(".png", pixels)
+    written, data = cv2.imencode(".png", pixels, options)
     if not written:
         raise RuntimeError(f"OpenCV could not encode {path.name}")
     path.write_bytes(data.tobytes())
