@@ -14,7 +14,19 @@ from types import ModuleType
 
 import tyro
 
-from data_engine.commands import ingest, photograph, procedural, render, shards, status, validate
+from data_engine.commands import (
+    duplicates,
+    export_jsonl,
+    forget,
+    import_jsonl,
+    ingest,
+    photograph,
+    procedural,
+    render,
+    shards,
+    status,
+    validate,
+)
 from data_engine.errors import UserError
 
 USER_FAULT, INTERRUPTED = 2, 130
@@ -23,10 +35,14 @@ COMMANDS: tuple[tuple[type, ModuleType], ...] = (
     (procedural.Procedural, procedural),
     (ingest.Ingest, ingest),
     (validate.Validate, validate),
+    (duplicates.Duplicates, duplicates),
     (render.Render, render),
     (shards.Shards, shards),
     (photograph.Photograph, photograph),
     (status.Status, status),
+    (forget.Forget, forget),
+    (export_jsonl.ExportJsonl, export_jsonl),
+    (import_jsonl.ImportJsonl, import_jsonl),
 )
 """Settings and the module that runs them, in the order of the road."""
 
