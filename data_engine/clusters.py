@@ -9,8 +9,10 @@ from data_engine.errors import UserError
 STAGE = "duplicates"
 LIVE = "'validated', 'classified', 'reviewed', 'captioned', 'rendered', 'sharded'"
 """States, as SQL, of the relics that are or may come to be in a data set."""
-NEAR = 0.0007
-"""Distance of two surfaces, relative to the diagonal, below which they are one object."""
+NEAR = 0.0012
+"""Root mean square distance of two surfaces, relative to the diagonal, below which they are one
+object. Measured: 0.0003 for the two Lucys, at most 0.001 for scans decimated to a fifth, 0.002 for
+a jug with a handle 15 % smaller, 0.0029 for the most alike of 216 procedural relics."""
 
 
 class Groups:

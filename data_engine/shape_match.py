@@ -22,6 +22,8 @@ SEARCHED_STARTS, REFINED_STARTS = 16, 3
 """Starting rotations that a look leaves, and that a search leaves."""
 HOPELESS = 0.02
 """A distance after the search, relative to the diagonal, beyond which nothing is refined."""
+SCALES = 0.95, 1.05
+"""Surfaces come with equal radii; free to shrink, one would collapse into a corner of the other."""
 DAMPING = 1e-7
 """Share of each point's weight that keeps the free turns of a sphere or a vase where they are."""
 SETTLED = 1e-3
@@ -42,7 +44,8 @@ class Match:
     """The best alignment that was found."""
 
     distance: float
-    """Mean distance of the surfaces, the larger of both directions, relative to the diagonal."""
+    """Root mean square distance of the surfaces, the larger of both directions, relative to the
+    diagonal: a handle more or less counts, where a mean would drown it in the rest."""
     pose: Pose
     """Moves the first surface onto the second."""
 
@@ -147,12 +150,12 @@ class _Target:
             step = np.linalg.solve(damped, rows.T @ np.sum(normals * gap, axis=-1))
             turn = scipy.spatial.transform.Rotation.from_rotvec(step[:3]).as_matrix()
             scale, rotation, shift = pose
-            growth = 1 + step[6]
+            growth = np.clip(scale * (1 + step[6]), *SCALES) / scale
             pose = (growth * scale, turn @ rotation, growth * turn @ shift + step[3:6])
         return pose
 
     def residual(self, points: np.ndarray) -> float:
-        """Mean distance of points from the surface that the samples stand for.
+        """Root mean square distance of points from the surface that the samples stand for.
 
         Along the normal of the nearest sample in full; across it only beyond the sample's disc.
         """
@@ -160,7 +163,8 @@ class _Target:
         offset = points - self._points[nearest]
         off_plane = np.sum(offset * self._normals[nearest], axis=-1)
         across = np.sqrt(np.maximum(np.sum(offset**2, axis=-1) - off_plane**2, 0.0))
-        return float(np.mean(np.hypot(off_plane, np.maximum(across - self._disc, 0.0))))
+        beyond = np.maximum(across - self._disc, 0.0)
+        return float(np.sqrt(np.mean(off_plane**2 + beyond**2)))
 
 
 def _similarity(source: np.ndarray, target: np.ndarray) -> Pose:
@@ -170,7 +174,7 @@ def _similarity(source: np.ndarray, target: np.ndarray) -> Pose:
     u, singular, vt = np.linalg.svd((target - target_mean).T @ centred)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
     rotation = (u * signs) @ vt
-    scale = singular @ signs / np.sum(centred**2)
+    scale = np.clip(singular @ signs / np.sum(centred**2), *SCALES)
     return scale, rotation, target_mean - scale * rotation @ source_mean
 
 
