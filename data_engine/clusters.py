@@ -72,7 +72,7 @@ def _retire_repeats(catalog: Catalog, age: dict[str, int]) -> list[tuple[str, st
     pairs = catalog.query(
         "SELECT a, b FROM pair"
         " JOIN relic AS one ON one.uid = a JOIN relic AS other ON other.uid = b"
-        f" WHERE moved AND human != 'separate' AND one.state IN ({LIVE})"
+        f" WHERE moved AND human = '' AND one.state IN ({LIVE})"
         f" AND other.state IN ({LIVE})"
     )
     groups = Groups({uid for pair in pairs for uid in pair}, _separated(catalog))
