@@ -85,7 +85,9 @@ def race(code: str, path: pathlib.Path, processes: int) -> tuple[float, int]:
     started = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(path)],
-            **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         for _ in range(processes)

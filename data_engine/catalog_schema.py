@@ -102,8 +102,6 @@ class Relic:
     bbox_max: Triple | None = None
     geometry_sha256: str = ""
     """Equal for the same shape under another name, texture, scale or vertex order."""
-    appearance_hash: str = ""
-    """Average hash of its anchor renders, 64 bits each, in hex; near relics differ in few bits."""
     llm_label: int | None = None
     """1 artefact, 2 plant, 3 animal, 4 building, 5 other."""
     llm_confidence: float | None = None

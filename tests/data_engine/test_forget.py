@@ -137,12 +137,13 @@ def test_a_blob_that_another_relic_uses_stays(workspace):
 def test_a_killed_removal_is_completed_by_the_next_run(workspace, monkeypatch, capsys):
     before = relics(workspace)
     uids = [before[name].uid for name in ("box-0.glb", "box-1.glb", "copy.glb")]
-    removed = []
+    removed, rmtree = [], shutil.rmtree
 
-    def die_at_the_second(path, *_, **__):
+    def die_at_the_second(path):
         removed.append(path)
         if len(removed) == 2:
             raise KeyboardInterrupt
+        rmtree(path)
 
     with monkeypatch.context() as patch:
         patch.setattr(tombstones.shutil, "rmtree", die_at_the_second)
