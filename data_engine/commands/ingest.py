@@ -37,14 +37,23 @@ class Ingest:
 def run(args: Ingest) -> None:
     """Ingests, then tells what was taken, what was not, and why."""
     workers = checked_workers(args.workers)
-    find_meshes(args.folder)  # A slip in the folder's name must not leave a workspace behind.
+    found = find_meshes(
+        args.folder
+    )  # A slip in the folder's name must not leave a workspace behind.
     workspace = Workspace(args.workspace)
-    workspace.check_writable()
+    # Every file is kept, so its size at least is needed; those known from before need nothing.
+    workspace.check_writable(
+        0 if workspace.catalog_path.exists() else _bytes(args.folder, found.meshes)
+    )
     if args.retry:
         with Catalog(workspace.catalog_path) as catalog:
             catalog.retry_failed(STAGE)
     report = ingest_folder(args.folder, workspace, up=args.up, workers=workers, limits=args.limits)
     print_report(report)
+
+
+def _bytes(folder: pathlib.Path, files: tuple[str, ...]) -> int:
+    return sum((folder / file).stat().st_size for file in files)
 
 
 def print_report(report: IngestReport) -> None:

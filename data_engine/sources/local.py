@@ -135,6 +135,8 @@ def ingest_folder(
         )
         for task, outcome in pool.run(ingest.tasks(bar)):
             ingest.settle(task, outcome)
+            if isinstance(outcome, Refusal):
+                bar.refused(outcome.reason)
             bar.update()
     return ingest.report
 
