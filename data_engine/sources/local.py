@@ -17,6 +17,7 @@ from data_engine.errors import Refusal, UserError
 from data_engine.progress import progress
 from data_engine.sources.convert import SUFFIXES
 from data_engine.sources.manifest import clean, described, read_manifest
+from data_engine.tombstones import find_tombstone
 from data_engine.workspace import Workspace
 
 STAGE = "ingest"
@@ -54,6 +55,8 @@ class IngestReport:
     duplicates: int = 0
     rejected: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """(file, reason, sentence)."""
+    forgotten: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """(file, sentence): not taken, because somebody asked for its removal."""
     skipped: tuple[str, ...] = ()
     warnings: list[str] = dataclasses.field(default_factory=list)
 
@@ -164,7 +167,7 @@ class _Ingest:
         """Enters the files one by one, and yields those whose content is still to be read."""
         for file in self._found.meshes:
             relic = self._enter(file)
-            if relic.state == "found" and relic.uid not in self._running:
+            if relic and relic.state == "found" and relic.uid not in self._running:
                 self._running.add(relic.uid)
                 target = self._incoming / f"{relic.uid}.glb"
                 path = str(self._folder / file)
@@ -172,7 +175,7 @@ class _Ingest:
             else:
                 bar.update()
 
-    def _enter(self, file: str) -> Relic:
+    def _enter(self, file: str) -> Relic | None:
         sha256 = _sha256(self._folder / file)
         entry = self._found.entries.get(file, {})
         if entry.get("sha256") not in (None, sha256):
@@ -187,6 +190,10 @@ class _Ingest:
             **described(entry, pathlib.PurePosixPath(path).stem),
             "up_axis": self._up_axis(file, entry),
         }
+        marks = {"source_url": record["source_url"], "source_sha256": sha256, "glb_sha256": sha256}
+        if stone := find_tombstone(self._catalog, uid=uid, **marks):
+            self.report.forgotten.append((file, stone.words()))
+            return None
         first = self._catalog.get(uid) if uid in self._catalog else None
         if first is not None and first.source_file != path:
             record |= {"uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"file:{sha256}:{path}"))}
@@ -210,6 +217,12 @@ class _Ingest:
             return
         made = pathlib.Path(task["target"] if outcome["converted"] else task["path"])
         data = made.read_bytes()
+        if stone := find_tombstone(self._catalog, glb_sha256=hashlib.sha256(data).hexdigest()):
+            self._catalog.reject(
+                task["uid"], STAGE, "forgotten", f"its content was {stone.words()}"
+            )
+            self.report.forgotten.append((task["file"], stone.words()))
+            return
         digest = self._workspace.store_blob(data)
         facts = {"glb_sha256": digest, "glb_bytes": len(data), "source_format": outcome["format"]}
         self._catalog.finish(task["uid"], STAGE, "fetched", **facts)
