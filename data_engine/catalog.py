@@ -156,6 +156,12 @@ class Catalog:
                 self._log(uid, "ingest", "updated", {name: record[name] for name in news})
         return uid
 
+    def remove(self, uid: str) -> None:
+        """Takes out a record that turned out to stand for no relic, with its history."""
+        with self._transaction():
+            for table in ("event", "stage", "relic"):
+                self._db.execute(f"DELETE FROM {table} WHERE uid = ?", [uid])
+
     def claim(
         self,
         stage: str,

@@ -16,8 +16,9 @@ from data_engine.gltf.container import read_glb
 from data_engine.gltf.pack import Neighbours, pack_gltf
 from data_engine.gltf.reader import load_geometry
 from data_engine.shape_facts import geometry_sha256
+from data_engine.sources.found import find_meshes
 from data_engine.sources.licenses import credit_line, deed_url, spdx_of
-from data_engine.sources.local import find_meshes, ingest_folder
+from data_engine.sources.local import ingest_folder
 from data_engine.sources.manifest import CATEGORY_OF, MAX_LINE, described
 from data_engine.validate import validate_all
 from data_engine.workspace import Workspace
