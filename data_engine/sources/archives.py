@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -28,6 +29,9 @@ MAX_RATIO = 100
 FREE_BYTES = 1 << 20
 """Up to this size a member may have any ratio: it does no harm."""
 MAX_NAME = 500
+"""Bytes of a member's name."""
+MAX_TOLD = 100
+"""Members named in an answer, which is one line of bounded length."""
 
 _INDEX = "index.json"
 _CHUNK = 1 << 20
@@ -35,7 +39,15 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _KEPT = (*SUFFIXES, *PICTURES, ".bin", ".mtl")
 _DRIVE = re.compile(r"[A-Za-z]:")
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
 """What `zipfile` raises on archives that are not as they say."""
 
 
@@ -55,7 +67,7 @@ class Members(Neighbours):
 
 def read_index(folder: str | os.PathLike) -> list[tuple[str, str]]:
     """Name and sha256 of the members of an unpacked archive; the n-th is the file `n`."""
-    return [(name, digest) for name, digest in json.loads((_index_path(folder)).read_text())]
+    return [(name, digest) for name, digest in json.loads(_index_path(folder).read_text())]
 
 
 def _index_path(folder: str | os.PathLike) -> pathlib.Path:
@@ -77,7 +89,7 @@ def unpack(task: dict[str, Any]) -> dict[str, Any]:
     except _DAMAGE as error:
         raise _refused(f"it cannot be read: {error}") from error
     _index_path(folder).write_text(json.dumps(index))
-    return {"skipped": skipped}
+    return {"skipped": skipped[:MAX_TOLD]}
 
 
 def checked_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -113,6 +125,8 @@ def _check_kind(entry: zipfile.ZipInfo) -> None:
     mode = entry.external_attr >> 16  # Zero where the archiver knew no Unix.
     if stat.S_IFMT(mode) not in (0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
         raise _refused(f"its entry {_brief(entry)} is a link or no file")
+    if entry.header_offset < 0:
+        raise _refused(f"its entry {_brief(entry)} begins before the archive does")
     if entry.flag_bits & _ENCRYPTED:
         raise _refused("it is encrypted; ingest it without its password")
     if entry.compress_type not in _METHODS:

@@ -37,7 +37,7 @@ def find_meshes(folder: pathlib.Path) -> Found:
         return _just(folder)
     if not folder.is_dir():
         raise UserError(
-            f"{folder} is neither a folder nor a ZIP archive; name the folder that holds the meshes"
+            f"{folder} is not a folder, nor a ZIP archive; name the folder that holds the meshes"
         )
     meshes, archives, skipped, entries, warnings = [], [], [], {}, []
     for directory, subfolders, files in os.walk(folder, onerror=_raise):

@@ -127,8 +127,8 @@ class _Ingest:
         folder = str(self._incoming / f"{uid}-{len(self._users)}")
         ((_, outcome),) = self._opener.run([{"path": str(path), "folder": folder}])
         if isinstance(outcome, Refusal):
-            relic = self._enter(file, digest, {})
-            self._reject(relic.uid, file, outcome)
+            if (relic := self._enter(file, digest, {})).state == "found":
+                self._reject(relic.uid, file, outcome)
             return
         if uid in self._catalog:  # Refused before, and taken now that it was tried again.
             self._catalog.remove(uid)
