@@ -2,10 +2,12 @@
 
 import hashlib
 
+import numpy as np
 from gltf_documents import BINARY, changed, tetrahedron
 
+from data_engine import validate
 from data_engine.catalog import Catalog
-from data_engine.children import ChildLimits
+from data_engine.children import ChildLimits, ChildPool
 from data_engine.gltf.pack import write_glb
 from data_engine.validate import validate_all
 from data_engine.workspace import Workspace
@@ -38,3 +40,39 @@ def test_the_stage_validates_refuses_and_finds_repeats(tmp_path):
     assert validate_all(workspace, workers=2, limits=ChildLimits()).validated == 0
     with Catalog(workspace.catalog_path) as catalog:
         assert [catalog.events(uid) for uid in (sound, twin, broken)] == before
+
+
+MISBEHAVING = """
+import os, time
+from data_engine.validate import validate_blob
+
+def work(task):
+    if task["file"] == "crashes":
+        os.abort()
+    if task["file"] == "hangs":
+        time.sleep(600)
+    if task["file"] == "grows":
+        bytearray(8 << 30)
+    return validate_blob(task)
+"""
+
+
+def test_a_crash_a_hang_and_a_glutton_become_reasons_and_the_others_are_validated(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "misbehaving.py").write_text(MISBEHAVING)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(
+        validate, "ChildPool", lambda _, **options: ChildPool("misbehaving:work", **options)
+    )
+    workspace = Workspace(tmp_path / "ws")
+    for number, name in enumerate(("crashes", "first", "grows", "hangs", "last")):
+        matrix = np.diag([1.0, 1.0 + number, 1.0, 1.0]).ravel().tolist()
+        enter(workspace, write_glb(changed("nodes/0/matrix", matrix), BINARY), name)
+    limits = ChildLimits(seconds=5.0, memory_gib=2.0)
+    assert validate_all(workspace, workers=1, limits=limits).validated == 2
+    with Catalog(workspace.catalog_path) as catalog:
+        reasons = {relic.source_file: relic.reason for relic in catalog.relics("rejected")}
+        assert reasons == {"crashes": "crash", "grows": "bomb", "hangs": "timeout"}
+        assert {relic.source_file for relic in catalog.relics("validated")} == {"first", "last"}
+        assert all(relic.detail for relic in catalog.relics("rejected"))
