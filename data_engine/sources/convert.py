@@ -52,6 +52,8 @@ def convert_file(task: dict[str, Any]) -> dict[str, Any]:
 
 def sniff(data: bytes, suffix: str) -> str:
     """The mesh format of a file from its content; its suffix only decides between texts."""
+    if not data:
+        raise Refusal("not_glb", "it is empty")
     head = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
     if data[:4] == b"glTF":
         return "glb"
