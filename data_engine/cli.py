@@ -5,8 +5,8 @@ finished before a stop stays; the same command continues.
 """
 
 import errno
+import importlib
 import os
-import re
 import sqlite3
 import sys
 import traceback
@@ -14,21 +14,27 @@ from types import ModuleType
 
 import tyro
 
-from data_engine.commands import ingest, photograph, procedural, render, shards, status, validate
 from data_engine.errors import UserError
 
 USER_FAULT, INTERRUPTED = 2, 130
 
-COMMANDS: tuple[tuple[type, ModuleType], ...] = (
-    (procedural.Procedural, procedural),
-    (ingest.Ingest, ingest),
-    (validate.Validate, validate),
-    (render.Render, render),
-    (shards.Shards, shards),
-    (photograph.Photograph, photograph),
-    (status.Status, status),
+COMMANDS = (
+    "procedural",
+    "ingest",
+    "validate",
+    "poses",
+    "render",
+    "shards",
+    "report",
+    "release",
+    "export_one2345",
+    "import_one2345",
+    "photograph",
+    "status",
 )
-"""Settings and the module that runs them, in the order of the road."""
+"""Modules of `data_engine.commands`, in the order of the road. Module `foo_bar` is the subcommand
+`foo-bar`; it holds its settings, class `FooBar`, and `run(settings)`. Only the one that is asked
+for is imported, so that `status` need not wait for OpenCV and Pillow."""
 
 _DISK_REMEDIES = {
     errno.ENOSPC: "free some space or choose another --workspace, then run it again",
@@ -51,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = [word for word in arguments if word != "--debug"]
     try:
         settings = parse(arguments)
-        next(module for kind, module in COMMANDS if isinstance(settings, kind)).run(settings)
+        sys.modules[type(settings).__module__].run(settings)
         sys.stdout.flush()
     except SystemExit as stop:  # tyro's own: 0 after --help, 2 after an argument it cannot read.
         return int(stop.code or 0)
@@ -73,19 +79,28 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(arguments: list[str]) -> object:
     """The settings of a subcommand; nothing is run."""
-    subcommands = {_kebab_case(kind.__name__): kind for kind, _ in COMMANDS}
+    word = arguments[0] if arguments else ""
+    if word in map(_kebab_case, COMMANDS):
+        kind = settings_class(word.replace("-", "_"))
+        return tyro.cli(kind, prog=f"data-engine {word}", args=arguments[1:])
     return tyro.extras.subcommand_cli_from_dict(
-        subcommands,
+        {_kebab_case(name): settings_class(name) for name in COMMANDS},
         prog="data-engine",
         description="Museum scans to a rendered, documented data set. Run the stages in this "
-        "order: procedural (or your own folder), ingest, validate, render, shards. Every stage "
-        "continues where it was stopped. --debug shows where an error arose.",
+        "order: procedural (or your own folder), ingest, validate, render, shards, release. Every "
+        "stage continues where it was stopped. --debug shows where an error arose.",
         args=arguments,
     )
 
 
+def settings_class(name: str) -> type:
+    """The settings of the subcommand in module `name`."""
+    module: ModuleType = importlib.import_module(f"data_engine.commands.{name}")
+    return getattr(module, "".join(part.capitalize() for part in name.split("_")))
+
+
 def _kebab_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    return name.replace("_", "-")
 
 
 def _explain(error: Exception) -> str | None:

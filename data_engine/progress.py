@@ -1,5 +1,6 @@
-"""A progress bar with rate and time left on a terminal, one summary line elsewhere."""
+"""How far a stage is: a bar on a terminal, plain lines elsewhere; both with rate and refusals."""
 
+import collections
 import io
 import sys
 import time
@@ -7,38 +8,75 @@ from collections.abc import Iterable
 
 import tqdm
 
-QUIET_INTERVAL_S = 3600.0
+from data_engine.quantities import duration, rate
+
+LINE_INTERVAL_S = 30.0
+"""Seconds between the lines of a log; a stage that is done sooner writes one."""
 
 
 class Progress(tqdm.tqdm):
-    """`tqdm` that stays quiet in logs; use it as an iterator or call `update` inside `with`."""
+    """A bar that also counts what went wrong; iterate over it or call `update` inside `with`."""
 
     monitor_interval = 0  # No watcher thread: stages start child processes.
 
     def __init__(self, iterable: Iterable | None, total: int | None, *, stage: str, unit: str):
         """Use `progress`."""
-        self._quiet = not sys.stderr.isatty()
+        self._in_log = not sys.stderr.isatty()
         self._stage, self._noun, self._began = stage, unit, time.monotonic()
+        self._refused: collections.Counter[str] = collections.Counter()
         super().__init__(
             iterable,
             total=total,
             desc=stage,
             unit=f" {unit}s",
-            file=io.StringIO() if self._quiet else sys.stderr,
-            mininterval=QUIET_INTERVAL_S if self._quiet else 0.1,
-            dynamic_ncols=not self._quiet,
+            file=io.StringIO() if self._in_log else sys.stderr,
+            mininterval=LINE_INTERVAL_S if self._in_log else 0.1,
+            miniters=1,  # Otherwise tqdm learns to look rarely, and a slow stretch goes unsaid.
+            dynamic_ncols=not self._in_log,
         )
 
+    def refused(self, reason: str) -> None:
+        """Counts a unit that failed or was rejected; `update` counts it among all."""
+        self._refused[reason] += 1
+        if not self._in_log:
+            self.set_postfix_str(self._out(), refresh=False)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Draws the bar, or writes a line to a log."""
+        if not self._in_log:
+            super().display(msg, pos)
+        elif self.n:
+            seconds = time.monotonic() - self._began
+            of_total = f"/{self.total}" if self.total else ""
+            words = [f"{self.n}{of_total} {self._noun}s", rate(self.n / seconds)]
+            if self.total:
+                words.append(f"{duration((self.total - self.n) * seconds / self.n)} left")
+            self._say(", ".join([*words, *filter(None, [self._out()])]))
+
     def close(self) -> None:
-        """Ends the bar; in a log this writes the one line. Closing twice is harmless."""
+        """Ends the bar; in a log this writes the last line. Closing twice is harmless."""
         if self.disable:
             return
+        in_log, self._in_log = self._in_log, False  # tqdm's own last display goes nowhere in a log
         super().close()
-        if self._quiet:
+        self._in_log = in_log
+        if in_log:
             seconds = time.monotonic() - self._began
             plural = "" if self.n == 1 else "s"
-            print(f"{self._stage}: {self.n} {self._noun}{plural} in {seconds:.1f} s",
-                  file=sys.stderr)  # fmt: skip
+            words = f"{self.n} {self._noun}{plural} in {seconds:.1f} s"
+            speed = f" ({rate(self.n / seconds)})" if self.n and seconds else ""
+            self._say(", ".join(filter(None, [words + speed, self._out()])))
+
+    def _out(self) -> str:
+        """`3 out: 2 timeout, 1 crash`, or nothing."""
+        if not self._refused:
+            return ""
+        reasons = sorted(self._refused.items(), key=lambda item: (-item[1], item[0]))
+        words = ", ".join(f"{count} {reason}" for reason, count in reasons)
+        return f"{self._refused.total()} out: {words}"
+
+    def _say(self, words: str) -> None:
+        print(f"{self._stage}: {words}", file=sys.stderr, flush=True)
 
 
 def progress(iterable_or_total: Iterable | int | None, *, stage: str, unit: str) -> Progress:

@@ -52,6 +52,8 @@ def validate_all(workspace: Workspace, *, workers: int, limits: ChildLimits) -> 
     ):
         for task, outcome in pool.run(_tasks(catalog, workspace, limits)):
             _settle(catalog, task, outcome, report)
+            if isinstance(outcome, Refusal):
+                bar.refused(outcome.reason)
             bar.update()
     return report
 

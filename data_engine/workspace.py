@@ -1,5 +1,6 @@
 """Where a data set under construction lives on disk, and how files enter it."""
 
+import glob
 import hashlib
 import os
 import pathlib
@@ -8,6 +9,10 @@ import shutil
 import tempfile
 
 from data_engine.errors import UserError
+from data_engine.quantities import size
+
+DISK_RESERVE_BYTES = 64 << 20
+"""Free space below which no stage begins: SQLite must always find room for what was decided."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -52,17 +57,31 @@ class Workspace:
                 "choose another --workspace"
             ) from error
 
-    def check_writable(self) -> None:
-        """Raises `UserError` unless a file can be made in every folder that stages write to."""
+    def check_writable(self, needed_bytes: int = 0) -> None:
+        """Raises `UserError` unless a stage can write: to every folder, and so much.
+
+        Args:
+            needed_bytes: What the stage is about to write, as far as that is known.
+        """
+        self.check_space(needed_bytes)
         for folder in (self.root, self.blobs, self.renders, self.shards, self.reports, self.logs):
             try:
-                with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-") as probe:
+                with tempfile.TemporaryFile(dir=folder) as probe:  # Nameless: no kill leaves it.
                     probe.write(b"\0")
             except OSError as error:
                 raise UserError(
                     f"cannot write to {folder}: {error.strerror}; "
                     "free the disk, mend the permissions or choose another --workspace"
                 ) from error
+
+    def check_space(self, needed_bytes: int = 0) -> None:
+        """Raises `UserError` unless the disk has room for this much and a reserve."""
+        free, wanted = self.free_bytes(), needed_bytes + DISK_RESERVE_BYTES
+        if free < wanted:
+            raise UserError(
+                f"the disk of {self.root} has {size(free)} free and {size(wanted)} are needed; "
+                "free some space or choose another --workspace, then run it again"
+            )
 
     def blob_path(self, sha256: str) -> pathlib.Path:
         """Where the GLB with this digest is, or would be."""
@@ -95,8 +114,16 @@ class Workspace:
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
-    """Writes a temporary sibling, then renames it, so a reader never sees half a file."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Writes a temporary sibling, then renames it, so a reader never sees half a file.
+
+    Siblings that killed processes left are removed.
+    """
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        pid = re.fullmatch(rf"\.{re.escape(path.name)}\.(\d+)\.\w+", old.name)
+        if pid and not pathlib.Path("/proc", pid[1]).exists():
+            old.unlink(missing_ok=True)
+    prefix = f".{path.name}.{os.getpid()}."
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

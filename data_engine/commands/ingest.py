@@ -8,7 +8,7 @@ import tyro
 from data_engine.catalog import Catalog
 from data_engine.children import ChildLimits
 from data_engine.commands.children import checked_workers, usable_cores
-from data_engine.sources.found import find_meshes
+from data_engine.sources.found import Found, find_meshes
 from data_engine.sources.local import STAGE, IngestReport, Up, ingest_folder
 from data_engine.sources.manifest import clean
 from data_engine.workspace import Workspace
@@ -43,14 +43,19 @@ class Ingest:
 def run(args: Ingest) -> None:
     """Ingests, then tells what was taken, what was not, and why."""
     workers = checked_workers(args.workers)
-    find_meshes(args.folder)  # A slip in the folder's name must not leave a workspace behind.
+    found = find_meshes(args.folder)  # A slip in its name must not leave a workspace behind.
     workspace = Workspace(args.workspace)
-    workspace.check_writable()
+    # Every file is kept, so its size at least is needed; those known from before need nothing.
+    workspace.check_writable(0 if workspace.catalog_path.exists() else _bytes(found))
     if args.retry:
         with Catalog(workspace.catalog_path) as catalog:
             catalog.retry_failed(STAGE)
     report = ingest_folder(args.folder, workspace, up=args.up, workers=workers, limits=args.limits)
     print_report(report)
+
+
+def _bytes(found: Found) -> int:
+    return sum((found.root / file).stat().st_size for file in (*found.meshes, *found.archives))
 
 
 def print_report(report: IngestReport) -> None:

@@ -15,7 +15,7 @@ from data_engine.catalog_schema import Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
 from data_engine.rendering import exr
-from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
+from data_engine.rendering.child import RelicFailedError, RenderChild, RenderLimits
 from data_engine.rendering.framing import frame_relic
 from data_engine.rendering.poses import PoseSet, from_angles
 from data_engine.rendering.settings import RenderSettings
@@ -57,10 +57,11 @@ def run(args: Photograph) -> None:
     with Catalog(workspace.catalog_path) as catalog:
         relic = choose_relic(catalog, args)
     poses = from_angles([args.elevation_deg], [args.azimuth_deg]).scaled(args.size)
-    settings = RenderSettings(size=args.size, samples=args.samples)
+    # Lamps, as in a room: before this backdrop the dome would leave pale relics without contrast.
+    settings = RenderSettings(size=args.size, samples=args.samples, noise=0.0, lighting="key_fill")
     try:
         rgba = shoot(
-            workspace, relic, poses, settings, BlenderLimits(blender_python=args.blender_python)
+            workspace, relic, poses, settings, RenderLimits(blender_python=args.blender_python)
         )
     except (RelicFailedError, Refusal) as error:
         raise UserError(f"cannot photograph {relic.uid} ({relic.title}): {error}") from error
@@ -98,7 +99,7 @@ def shoot(
     relic: Relic,
     poses: PoseSet,
     settings: RenderSettings,
-    limits: BlenderLimits,
+    limits: RenderLimits,
 ) -> np.ndarray:
     """Renders one view: RGBA [s, s, 4] uint8, straight alpha."""
     glb = workspace.blob_path(relic.glb_sha256)
@@ -113,7 +114,7 @@ def shoot(
             "out": folder,
             "log": f"{folder}/blender.log",
         }
-        child = BlenderChild(settings, poses, limits)
+        child = RenderChild(settings, poses, limits)
         try:
             child.render(job, lambda index: None)
         finally:

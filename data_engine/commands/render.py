@@ -8,7 +8,7 @@ import tyro
 
 from data_engine.catalog import Catalog
 from data_engine.errors import UserError
-from data_engine.rendering.child import BlenderLimits
+from data_engine.rendering.child import RenderLimits
 from data_engine.rendering.queue import STAGE, RenderQueue
 from data_engine.rendering.settings import RenderSettings
 from data_engine.workspace import Workspace
@@ -16,7 +16,7 @@ from data_engine.workspace import Workspace
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Render:
-    """Render every validated relic with Blender; run it again to continue."""
+    """Render every validated relic; run it again to continue."""
 
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
@@ -24,14 +24,14 @@ class Render:
         default_factory=RenderSettings
     )
     """What decides the pixels."""
-    limits: tyro.conf.OmitArgPrefixes[BlenderLimits] = dataclasses.field(
-        default_factory=BlenderLimits
+    limits: tyro.conf.OmitArgPrefixes[RenderLimits] = dataclasses.field(
+        default_factory=RenderLimits
     )
-    """What a Blender process may use."""
+    """What a render process may use."""
     workers: int = 2
-    """Blender processes at a time; each uses `threads` threads."""
+    """Processes at a time; each uses `threads` threads."""
     retry: bool = False
-    """Try again what failed three times."""
+    """Try again what crashed, or ran out of time or memory."""
 
 
 def run(args: Render) -> None:
@@ -46,9 +46,9 @@ def run(args: Render) -> None:
     queue = RenderQueue(workspace, args.settings, args.limits, workers=args.workers)
     outcomes = queue.run()
     for outcome in outcomes:
-        if outcome.what in ("failed", "rejected"):
+        if outcome.what == "rejected":
             log = workspace.log_path(STAGE, outcome.uid)
             print(f"{outcome.uid} {outcome.what}: {outcome.detail} (log: {log})")
-    counts = collections.Counter(outcome.what for outcome in outcomes if outcome.what != "retry")
+    counts = collections.Counter(outcome.what for outcome in outcomes)
     summary = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     print(f"render {queue.render_id}: {summary or 'nothing to do'}")

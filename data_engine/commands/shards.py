@@ -1,8 +1,10 @@
-"""`data-engine shards`: rendered relics to a TFDS data set, with a contact sheet and credits."""
+"""`data-engine shards`: rendered relics to TFDS data sets, with a contact sheet and credits."""
 
 import collections
 import dataclasses
 import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
@@ -11,8 +13,12 @@ from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
 from data_engine.rendering import views
 from data_engine.rendering.poses import read_poses
+from data_engine.shards.source import ShardSource
 from data_engine.splits import SplitShares, assign_splits
 from data_engine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from data_engine.shards.layouts import Layout
 
 STAGE = "shards"
 
@@ -25,6 +31,18 @@ class Shards:
     """Folder made by `data-engine ingest`."""
     render_id: str = ""
     """Which render to pack, when the workspace holds several; `renders/` lists them."""
+    records: Literal["views", "views_depth", "one_view", "all_views"] = "views"
+    """What a record is. views: a relic with all its views, depth in millimetres and surface points
+    (data set relic_views, for training with several views). views_depth: the same with exact float
+    depth (render with --depth-m). one_view: one 64 px photograph of each relic; all_views: a
+    record per photograph (data set relic_images, for single-view training; the words and surface
+    points of the relics go to relic_shapes beside it)."""
+    beam: bool = False
+    """Make the records in an Apache Beam pipeline (pip install 'jaxrelic[beam]'). A relic that
+    cannot be packed is then left out, with its reason, in place of ending the run."""
+    beam_options: str = ""
+    """Options of that pipeline in one line, such as --beam-options='--runner=FlinkRunner'; empty:
+    Beam's DirectRunner, on this machine. Workers must see the workspace under the same path."""
     held_out: tyro.conf.OmitArgPrefixes[SplitShares] = dataclasses.field(
         default_factory=SplitShares
     )
@@ -35,32 +53,64 @@ def run(args: Shards) -> None:
     """Builds the data set, marks its relics as sharded and writes the reports."""
     # TensorFlow Datasets takes seconds to import; `data-engine --help` need not wait for it.
     from data_engine.reports import write_reports
-    from data_engine.shards import ShardSource, build_shards
+    from data_engine.shards.layouts import layouts
 
+    source, refused = shard_source(args), {}
+    for layout in layouts(source, args.records):
+        target, dead_letters = _build(source, layout, args)
+        refused |= dead_letters
+        counts = collections.Counter(
+            split for uid, split in source.split_of.items() if uid not in dead_letters
+        )
+        print(f"{target}: " + ", ".join(f"{counts[name]} {name}" for name in sorted(counts)))
+    for uid, reason in sorted(refused.items()):
+        print(f"left out {uid}: {reason}")
+    packed = [relic for relic in source.relics if relic.uid not in refused]
+    record_splits(source.workspace, packed, source.split_of)
+    for path in write_reports(source.workspace, source.render_id, source.poses):
+        print(path)
+
+
+def _build(
+    source: ShardSource, layout: "Layout", args: Shards
+) -> tuple[pathlib.Path, dict[str, str]]:
+    """Builds one data set; returns its directory, and why which relics are not in it."""
+    from data_engine.shards.build import build
+
+    root = source.workspace.shards
+    if not args.beam:
+        return build(source, layout, root), {}
+    try:
+        from data_engine.shards import beam
+    except ImportError as error:
+        raise UserError(
+            f"Apache Beam cannot be imported ({error}); pip install 'jaxrelic[beam]', or leave out "
+            "--beam"
+        ) from error
+    dead_letters = source.workspace.reports / f"{layout.name}-left-out.jsonl"
+    dead_letters.unlink(missing_ok=True)
+    target = build(source, layout, root, beam.beam_builder(args.beam_options, dead_letters))
+    return target, beam.read_dead_letters(dead_letters)
+
+
+def shard_source(args: Shards) -> ShardSource:
+    """The relics to pack and the split of each."""
     workspace = Workspace(args.workspace, create=False)
     workspace.check_writable()
     render_id = choose_render(workspace, args.render_id)
-    poses = read_poses(workspace.renders / render_id / "poses.json")
     relics = rendered_relics(workspace, render_id)
     split_of, moved = assign_splits(
         {relic.uid: relic.cluster or relic.uid for relic in relics}, args.held_out
     )
-    target = build_shards(
-        ShardSource(
-            workspace=workspace,
-            render_id=render_id,
-            poses=poses,
-            relics=tuple(relics),
-            split_of=split_of,
-            moved=moved,
-            shares=args.held_out,
-        )
+    return ShardSource(
+        workspace=workspace,
+        render_id=render_id,
+        poses=read_poses(workspace.renders / render_id / "poses.json"),
+        relics=tuple(relics),
+        split_of=split_of,
+        moved=moved,
+        split_rule=args.held_out.rule(),
     )
-    record_splits(workspace, relics, split_of)
-    counts = collections.Counter(split_of.values())
-    print(f"{target}: " + ", ".join(f"{counts[name]} {name}" for name in sorted(counts)))
-    for path in write_reports(workspace, render_id, poses):
-        print(path)
 
 
 def choose_render(workspace: Workspace, wanted: str) -> str:
@@ -88,7 +138,7 @@ def rendered_relics(workspace: Workspace, render_id: str) -> list[Relic]:
     ]
 
 
-def record_splits(workspace: Workspace, relics: list[Relic], split_of: dict[str, str]) -> None:
+def record_splits(workspace: Workspace, relics: Sequence[Relic], split_of: dict[str, str]) -> None:
     """Moves the relics to `sharded`; those that are there with the same split stay untouched."""
     with Catalog(workspace.catalog_path) as catalog:
         for relic in relics:

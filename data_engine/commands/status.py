@@ -5,37 +5,32 @@ import json
 import pathlib
 from typing import Any
 
-from data_engine.catalog import Catalog, Relic
+from data_engine.catalog_reader import CatalogReader
+from data_engine.catalog_schema import Relic
+from data_engine.quantities import duration, rate, size
+from data_engine.stages import OUT
+from data_engine.status import collect
 from data_engine.workspace import Workspace
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Status:
-    """Show how many relics are in which state, and why some are out."""
+    """Show how far each stage is and how fast it was, why relics are out, and what is on disk."""
 
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
     rejected: bool = False
     """List every file that cannot be used, with its reason."""
     json: bool = False
-    """Print one JSON object in place of the table."""
+    """Print one JSON object in place of the table; its keys stay the same."""
 
 
 def run(args: Status) -> None:
-    """Prints the state of a workspace."""
+    """Prints the state of a workspace; nothing is written to it."""
     workspace = Workspace(args.workspace, create=False)
-    with Catalog(workspace.catalog_path) as catalog:
-        counts, reasons = catalog.counts(), catalog.reasons()
-        out = catalog.relics(("rejected", "failed", "duplicate")) if args.rejected else []
-    summary: dict[str, Any] = {
-        "workspace": str(workspace.root),
-        "relics": sum(counts.values()),
-        "states": counts,
-        "reasons": [
-            {"stage": stage, "reason": reason, "count": count}
-            for (stage, reason), count in reasons.items()
-        ],
-    }
+    with CatalogReader(workspace.catalog_path) as catalog:
+        summary = collect(workspace, catalog)
+        out = catalog.relics(OUT) if args.rejected else []
     if args.rejected:
         summary["rejected"] = [unusable(relic) for relic in sorted(out, key=_by_file)]
     print(json.dumps(summary, indent=2, ensure_ascii=False) if args.json else table(summary))
@@ -55,13 +50,29 @@ def unusable(relic: Relic) -> dict[str, str]:
 
 def table(summary: dict[str, Any]) -> str:
     """The summary as lines of text."""
-    lines = [f"{summary['relics']} relics in {summary['workspace']}"]
-    lines += [f"  {state:<11}{count:>7}" for state, count in summary["states"].items()]
+    states = ", ".join(f"{count} {state}" for state, count in summary["states"].items())
+    lines = [
+        f"{summary['relics']} relics in {summary['workspace']}" + (f": {states}" if states else "")
+    ]
+    lines.append(_STAGE_LINE.format("stage", "done", "out", "waiting", "last rate", "left"))
+    lines += [_stage(entry) for entry in summary["stages"]]
     if summary["reasons"]:
         lines.append("out, by reason")
     lines += [
-        f"  {entry['stage']:<10} {entry['reason']:<22}{entry['count']:>5}"
+        f"  {entry['stage']:<10} {entry['reason']:<22}{entry['count']:>7}"
         for entry in summary["reasons"]
+    ]
+    lines.append(f"disk, {size(summary['disk']['free_bytes'])} free")
+    lines += [
+        f"  {entry['what']:<26}{'about ' if entry['estimated'] else '':>6}{size(entry['bytes']):>9}"
+        for entry in summary["disk"]["used"]
+    ]
+    if summary["datasets"]:
+        lines.append("data sets")
+    lines += [
+        f"  {entry['name']:<32}{size(entry['bytes']):>9}  "
+        + ", ".join(f"{count} {split}" for split, count in entry["splits"].items())
+        for entry in summary["datasets"]
     ]
     if summary.get("rejected"):
         lines.append("unusable files")
@@ -70,6 +81,18 @@ def table(summary: dict[str, Any]) -> str:
         for entry in summary.get("rejected", [])
     ]
     return "\n".join(lines)
+
+
+_STAGE_LINE = "  {:<10}{:>7}{:>7}{:>9}{:>12}  {}"
+
+
+def _stage(entry: dict[str, Any]) -> str:
+    speed = "" if entry["per_hour"] is None else rate(entry["per_hour"] / 3600)
+    left = "" if entry["seconds_left"] is None else duration(entry["seconds_left"])
+    if entry["running"]:
+        left = f"{left} ({entry['running']} running)".strip()
+    counts = (entry["done"], entry["out"], entry["waiting"])
+    return _STAGE_LINE.format(entry["stage"], *counts, speed, left).rstrip()
 
 
 def _by_file(relic: Relic) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""Poses, framing, the job queue and the Blender worker."""
+"""Poses, framing, the job queue, and the engines: Blender and a ray caster."""

@@ -1,10 +1,17 @@
-"""One Blender process seen from outside: started with limits, fed relics, buried when it dies."""
+"""One render process seen from outside: started with limits, fed relics, buried when it dies.
 
+What a relic does to its process becomes a `Refusal` where it is certain: it ran out of time, or out
+of memory, or the renderer answered with a reason. A death without words may be the machine's fault
+or the relic's; `RelicFailedError` leaves that to the caller, who tries once more.
+"""
+
+import contextlib
 import dataclasses
 import functools
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -12,25 +19,31 @@ import tempfile
 import threading
 from collections.abc import Callable
 
-from data_engine.errors import UserError
-from data_engine.rendering.poses import PoseSet
-from data_engine.rendering.settings import LIGHTING, RenderSettings
+from data_engine.errors import Refusal, UserError
+from data_engine.rendering.pose_set import PoseSet
+from data_engine.rendering.settings import RenderSettings
 
-WORKER = pathlib.Path(__file__).with_name("blender_worker.py")
+WORKERS = {
+    engine: pathlib.Path(__file__).with_name(f"{engine}_worker.py")
+    for engine in ("blender", "raycast")
+}
+"""Scripts that run in the process, by engine."""
+OUT_OF_MEMORY = re.compile(rb"bad_alloc|Malloc returns null|MemoryError|[Oo]ut of memory")
+"""What a process that ran against its memory limit may leave in its log."""
 START_TIMEOUT_S = 180.0
 """Importing Blender from a cold disk on a busy machine; normally one to three seconds."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BlenderLimits:
-    """What one Blender process may use, and which interpreter runs it."""
+class RenderLimits:
+    """What one render process may use, and which interpreter runs Blender."""
 
     threads: int = 2
-    """Threads per Blender process."""
+    """Threads per process."""
     timeout_s: float = 300.0
-    """Wall-clock limit for one relic, in seconds."""
+    """Wall-clock limit for one relic, in seconds; processor time may be `threads` times as much."""
     memory_gib: float = 8.0
-    """Address space of one Blender process, in GiB."""
+    """Address space of one process, in GiB."""
     relics_per_child: int = 20
     """Relics one process renders before a fresh one takes over; Blender grows with each."""
     blender_python: str = ""
@@ -43,44 +56,51 @@ class BlenderLimits:
 
 
 class RelicFailedError(Exception):
-    """The child could not render this relic; the next one deserves another try."""
+    """The process died over this relic and did not say why; a fresh one may fare better."""
 
 
-class BlenderChild:
+class RenderChild:
     """A running worker. Use `render` for one relic at a time, `close` at the end."""
 
-    def __init__(self, settings: RenderSettings, poses: PoseSet, limits: BlenderLimits):
-        """Starts the process and waits until Blender is imported.
+    def __init__(self, settings: RenderSettings, poses: PoseSet, limits: RenderLimits):
+        """Starts the process and waits until the renderer is ready.
 
         Raises:
-            UserError: Blender cannot be imported, with the remedy.
+            UserError: It cannot start, for example because bpy is missing, with the remedy.
         """
         self._limits = limits
-        self._home = tempfile.TemporaryDirectory(prefix="data-engine-blender-")
-        python = limits.blender_python or sys.executable
-        self._start_log = pathlib.Path(self._home.name) / "start.log"
-        self._process = self._start(python)
+        self._home = tempfile.TemporaryDirectory(prefix="data-engine-render-")
+        blender = settings.engine == "blender"
+        python = (limits.blender_python if blender else "") or sys.executable
+        self._log = pathlib.Path(self._home.name) / "start.log"
+        self._log_start = 0
+        self._process = self._start(python, WORKERS[settings.engine])
         self.served = 0
         try:
             with self._deadline(START_TIMEOUT_S):
                 self._send(_setup(settings, poses, limits))
                 answer = self._receive()
-        except RelicFailedError as error:
-            last_words = self._start_log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+        except (RelicFailedError, Refusal) as error:
+            last_words = self._log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
             self.kill()
+            remedy = (
+                "name an interpreter that has numpy and bpy with --blender-python, or raise "
+                "--memory-gib"
+            )
             raise UserError(
-                f"Blender did not start under {python}: {last_words or error}; name an interpreter "
-                "that has numpy and bpy with --blender-python"
+                f"the {settings.engine} engine did not start under {python}: {last_words or error}"
+                + (f"; {remedy}" if blender else "")
             ) from error
         if answer["event"] == "fatal":
             self.kill()
             raise UserError(answer["error"])
+        self.renderer: str = answer["renderer"]
 
-    def _start(self, python: str) -> subprocess.Popen:
-        with self._start_log.open("wb") as log:  # Later each relic's own log takes over
+    def _start(self, python: str, worker: pathlib.Path) -> subprocess.Popen:
+        with self._log.open("wb") as log:  # Later each relic's own log takes over
             try:
                 return subprocess.Popen(
-                    [*_without_network(), python, "-I", str(WORKER)],
+                    [*_without_network(), python, "-I", str(worker)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -111,15 +131,18 @@ class BlenderChild:
             The corners of the relic's bounding box in the world, as Blender sees it.
 
         Raises:
-            RelicFailedError: Blender refused the file, died, or ran out of time.
+            Refusal: The renderer refused the file, or it took too much time or memory.
+            RelicFailedError: The process died for a reason it did not give.
         """
         self.served += 1
+        self._log = pathlib.Path(job["log"])
+        self._log_start = self._log.stat().st_size if self._log.exists() else 0
         with self._deadline(self._limits.timeout_s):
             self._send(job)
             while (answer := self._receive())["event"] == "view":
                 on_view(answer["index"])
         if answer["event"] == "failed":
-            raise RelicFailedError(answer["error"])
+            raise Refusal(answer["reason"], answer["error"])
         return answer["bounds"]
 
     def close(self) -> None:
@@ -135,7 +158,9 @@ class BlenderChild:
         """Ends the worker at once."""
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # A last job may still be in the buffer
+                stream.close()
         self._home.cleanup()
 
     def _send(self, message: dict) -> None:
@@ -143,26 +168,42 @@ class BlenderChild:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError) as error:
-            raise RelicFailedError(self._obituary()) from error
+            raise self._obituary() from error
 
     def _receive(self) -> dict:
         line = self._process.stdout.readline()
         if not line.endswith(b"\n"):
-            raise RelicFailedError(self._obituary())
+            raise self._obituary()
         return json.loads(line)
 
     def _deadline(self, seconds: float) -> "_Deadline":
         self._expiry = _Deadline(seconds, self._process)
         return self._expiry
 
-    def _obituary(self) -> str:
+    def _obituary(self) -> Refusal | RelicFailedError:
+        """Why the process is gone."""
         code = self._process.wait()
         if self._expiry.expired:
-            return f"no result after {self._expiry.seconds:g} s (--timeout-s); Blender was stopped"
+            return Refusal(
+                "timeout", f"no result after {self._expiry.seconds:g} s; raise --timeout-s"
+            )
         if code == -signal.SIGXCPU:
-            return "Blender used up its processor time"
+            return Refusal("timeout", "it used up its processor time; raise --timeout-s")
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"Blender died ({name}); memory limit {self._limits.memory_gib:g} GiB"
+        if OUT_OF_MEMORY.search(self._words()):
+            limit = f"{self._limits.memory_gib:g} GiB"
+            return Refusal("bomb", f"it needs more than {limit} ({name}); raise --memory-gib")
+        # Native code that is refused memory often dies of it without a word.
+        limit = f"memory limit {self._limits.memory_gib:g} GiB"
+        return RelicFailedError(f"the render process died ({name}; {limit})")
+
+    def _words(self) -> bytes:
+        """The end of what the process wrote about the relic at hand."""
+        if not self._log.is_file():
+            return b""
+        with self._log.open("rb") as log:
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 65536))
+            return log.read()
 
 
 class _Deadline:
@@ -185,15 +226,16 @@ class _Deadline:
         self._timer.cancel()
 
 
-def _setup(settings: RenderSettings, poses: PoseSet, limits: BlenderLimits) -> dict:
-    budget = limits.timeout_s * limits.threads * limits.relics_per_child
+def _setup(settings: RenderSettings, poses: PoseSet, limits: RenderLimits) -> dict:
     return {
+        "parent": os.getpid(),
         "settings": dataclasses.asdict(settings),
-        "lighting": LIGHTING[settings.lighting],
+        "lighting": settings.lights(),
         "pixel_from_cam": poses.pixel_from_cam.tolist(),
         "world_from_cam": poses.world_from_cam.tolist(),
+        "cam_from_world": poses.cam_from_world().tolist(),
         "threads": limits.threads,
-        "cpu_s": int(budget + START_TIMEOUT_S),
+        "cpu_s": limits.timeout_s * limits.threads,
         "memory_bytes": int(limits.memory_gib * 2**30),
     }
 

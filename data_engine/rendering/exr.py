@@ -1,4 +1,4 @@
-"""Multilayer EXR as Blender writes it: linear, premultiplied colour and planar depth."""
+"""EXR files: raw renders with linear, premultiplied colour and planar depth; and depth alone."""
 
 import pathlib
 
@@ -23,6 +23,33 @@ def read_exr(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     rgba = next(pixels for name, pixels in channels.items() if name.endswith("Combined"))
     depth = next(pixels for name, pixels in channels.items() if name.endswith("Depth.Z"))
     return rgba, np.where(depth < BACKGROUND_DEPTH, depth, np.float32(0))
+
+
+def write_exr(path: pathlib.Path, rgba: np.ndarray, depth: np.ndarray) -> None:
+    """Writes a raw render as Blender would: RGBA and depth (0 = background), float32."""
+    z = np.where(depth > 0, depth, 10 * BACKGROUND_DEPTH)
+    channels = {"ViewLayer.Combined": rgba.astype(np.float32), "ViewLayer.Depth.Z": z}
+    _write(path, channels, OpenEXR.NO_COMPRESSION)
+
+
+def write_depth(path: pathlib.Path, depth: np.ndarray) -> None:
+    """Writes a depth image [h, w] float32 without loss, as channel Z."""
+    _write(path, {"Z": depth}, OpenEXR.ZIP_COMPRESSION)
+
+
+def read_depth(path: pathlib.Path) -> np.ndarray:
+    """Inverse of `write_depth`."""
+    with OpenEXR.File(str(path)) as file:
+        return np.array(file.channels()["Z"].pixels)
+
+
+def _write(path: pathlib.Path, channels: dict[str, np.ndarray], compression) -> None:
+    header = {"compression": compression, "type": OpenEXR.scanlineimage}
+    contiguous = {
+        name: np.ascontiguousarray(pixels, np.float32) for name, pixels in channels.items()
+    }
+    with OpenEXR.File(header, contiguous) as file:
+        file.write(str(path))
 
 
 def to_straight_srgb(rgba: np.ndarray) -> np.ndarray:

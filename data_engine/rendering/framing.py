@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from data_engine.errors import Refusal, UserError
-from data_engine.rendering.poses import PoseSet
+from data_engine.rendering.pose_set import PoseSet
 
 LONGEST_SIDE = 0.8
 """World units of the longest side of the bounding box, as in One-2-3-45."""

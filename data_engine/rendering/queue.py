@@ -1,4 +1,9 @@
-"""Renders every validated relic: leases from the catalog, Blender in child processes."""
+"""Renders every validated relic: leases from the catalog, engines in child processes.
+
+A relic that the renderer refuses, or that takes too much time or memory, is rejected at once with
+that reason: the same limits would end the same way. A process that dies without saying why is given
+one more chance, with a fresh process. `data-engine render --retry` tries all of them again.
+"""
 
 import concurrent.futures
 import contextlib
@@ -13,12 +18,12 @@ import threading
 import numpy as np
 
 from data_engine.catalog import Catalog, Relic
+from data_engine.catalog_schema import COLUMNS
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
 from data_engine.progress import progress
-from data_engine.rendering import poses as pose_files
-from data_engine.rendering import views
-from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
+from data_engine.rendering import pose_files, views
+from data_engine.rendering.child import RelicFailedError, RenderChild, RenderLimits
 from data_engine.rendering.framing import Framing, frame_relic
 from data_engine.rendering.settings import RenderSettings
 from data_engine.workspace import Workspace, write_atomically
@@ -30,6 +35,9 @@ BOUNDS_TOLERANCE = 2e-3
 """World units by which Blender's bounding box may differ from ours (0.25 % of the longest side)."""
 DISK_RESERVE_BYTES = 64 * 2**20
 LEASE_SLACK_S = 120.0
+RECORDED = ("render_id", "render_sha256", "normalize_scale", "normalize_center")
+ATTEMPTS = 2
+"""Processes that may die over one relic before it is rejected."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +48,7 @@ class Outcome:
 
     uid: str
     what: str
-    """rendered, kept (was complete), rejected or failed."""
+    """rendered, kept (was complete) or rejected."""
     detail: str = ""
 
 
@@ -48,15 +56,15 @@ class RenderQueue:
     """One run over the catalog with one set of settings."""
 
     def __init__(
-        self, workspace: Workspace, settings: RenderSettings, limits: BlenderLimits, *, workers: int
+        self, workspace: Workspace, settings: RenderSettings, limits: RenderLimits, *, workers: int
     ):
         """Prepares the run and writes settings.json and poses.json of this render.
 
         Args:
             workspace: Where catalog, relics and renders are.
             settings: What decides the pixels.
-            limits: What a Blender process may use.
-            workers: Number of Blender processes.
+            limits: What a render process may use.
+            workers: Number of render processes.
         """
         self._workspace, self._settings, self._limits = workspace, settings, limits
         self._workers = workers
@@ -64,7 +72,7 @@ class RenderQueue:
         self.render_id = settings.render_id()
         self._stop = threading.Event()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._children: set[BlenderChild] = set()
+        self._children: set[RenderChild] = set()
         self._describe_render()
 
     def run(self) -> list[Outcome]:
@@ -82,7 +90,9 @@ class RenderQueue:
                 while not (all(slot.done() for slot in slots) and self._outcomes.empty()):
                     with contextlib.suppress(queue.Empty):
                         results.append(self._outcomes.get(timeout=0.1))
-                        bar.update(results[-1].what != "retry")
+                        if results[-1].what in ("failed", "rejected"):
+                            bar.refused(results[-1].detail.partition(":")[0][:40])
+                        bar.update()
         for slot in slots:
             slot.result()
         return results
@@ -104,7 +114,7 @@ class RenderQueue:
     def _describe_render(self) -> None:
         folder = self._workspace.renders / self.render_id
         folder.mkdir(parents=True, exist_ok=True)
-        facts = json.dumps(dataclasses.asdict(self._settings), indent=1, sort_keys=True) + "\n"
+        facts = json.dumps(self._settings.facts(), indent=1, sort_keys=True) + "\n"
         write_atomically(folder / "settings.json", facts.encode())
         pose_files.write_poses(folder / "poses.json", self._poses)
 
@@ -115,19 +125,20 @@ class RenderQueue:
             for relic in catalog.relics(READY):
                 if relic.render_id == self.render_id and relic.state in ("rendered", "sharded"):
                     continue
-                if self._is_complete(relic):
-                    catalog.finish(relic.uid, STAGE, "rendered", render_id=self.render_id)
+                if meta := self._complete(relic):
+                    catalog.finish(relic.uid, STAGE, "rendered", **recorded(meta))
                     self._outcomes.put(Outcome(uid=relic.uid, what="kept"))
                 left += 1
         return left
 
-    def _is_complete(self, relic: Relic) -> bool:
+    def _complete(self, relic: Relic) -> dict | None:
+        """meta.json of a finished render of this very file."""
         meta = views.read_meta(self._workspace.render_dir(self.render_id, relic.uid))
-        return meta is not None and meta["glb_sha256"] == relic.glb_sha256
+        return meta if meta is not None and meta["glb_sha256"] == relic.glb_sha256 else None
 
     def _serve(self) -> None:
         """One slot: claims relics and renders them with a child of its own."""
-        lease_s = self._limits.timeout_s + LEASE_SLACK_S
+        lease_s = ATTEMPTS * (self._limits.timeout_s + LEASE_SLACK_S)
         child = None
         try:
             with Catalog(self._workspace.catalog_path) as catalog:
@@ -135,8 +146,12 @@ class RenderQueue:
                     relic = catalog.claim(STAGE, READY, self.render_id, lease_s=lease_s)
                     if relic is None:
                         break
-                    child = self._fresh(child)
-                    self._outcomes.put(self._settle(catalog, relic, child))
+                    for attempt in range(ATTEMPTS):
+                        child = self._fresh(child)
+                        outcome = self._settle(catalog, relic, child, last=attempt == ATTEMPTS - 1)
+                        if outcome is not None:
+                            self._outcomes.put(outcome)
+                            break
         except BaseException:
             self._stop.set()
             raise
@@ -144,50 +159,55 @@ class RenderQueue:
             if child is not None:
                 self._retire(child)
 
-    def _fresh(self, child: BlenderChild | None) -> BlenderChild:
+    def _fresh(self, child: RenderChild | None) -> RenderChild:
         if child is not None and not child.worn:
             return child
         if child is not None:
             self._retire(child)
-        child = BlenderChild(self._settings, self._poses, self._limits)
+        child = RenderChild(self._settings, self._poses, self._limits)
         self._children.add(child)
         return child
 
-    def _retire(self, child: BlenderChild) -> None:
+    def _retire(self, child: RenderChild) -> None:
         self._children.discard(child)
         child.close()
 
-    def _settle(self, catalog: Catalog, relic: Relic, child: BlenderChild) -> Outcome:
-        """Renders one relic and records what became of it."""
+    def _settle(
+        self, catalog: Catalog, relic: Relic, child: RenderChild, *, last: bool
+    ) -> Outcome | None:
+        """Renders one relic and records what became of it; None when it deserves another try."""
         try:
-            self._render(relic, child)
+            meta = self._render(relic, child)
         except Refusal as error:
-            catalog.reject(relic.uid, STAGE, error.reason, error.sentence)
-            return Outcome(uid=relic.uid, what="rejected", detail=str(error))
+            verdict = error
         except RelicFailedError as error:
-            self._check_disk()
-            catalog.fail(relic.uid, STAGE, str(error))
-            gone = catalog.get(relic.uid).state == "failed"
-            return Outcome(uid=relic.uid, what="failed" if gone else "retry", detail=str(error))
+            _log.info("%s: %s", relic.uid, error)
+            verdict = Refusal("crash", f"{error}, and so did a second one") if last else None
         except OSError as error:
             raise UserError(
                 f"cannot write the views of {relic.uid}: {error.strerror or error}; "
-                "free the disk and run the command again"
+                "free or mend the disk and run the command again"
             ) from error
-        catalog.finish(relic.uid, STAGE, "rendered", render_id=self.render_id)
-        return Outcome(uid=relic.uid, what="rendered")
+        else:
+            catalog.finish(relic.uid, STAGE, "rendered", **recorded(meta))
+            return Outcome(uid=relic.uid, what="rendered")
+        self._check_disk()
+        if verdict is None:
+            return None
+        catalog.reject(relic.uid, STAGE, verdict.reason, verdict.sentence)
+        return Outcome(uid=relic.uid, what="rejected", detail=str(verdict))
 
     def _check_disk(self) -> None:
         """A full disk makes Blender fail on every relic; that is not the relics' fault."""
         if self._workspace.free_bytes() < DISK_RESERVE_BYTES:
             raise UserError(f"the disk of {self._workspace.root} is full; free some and run again")
 
-    def _render(self, relic: Relic, child: BlenderChild) -> None:
+    def _render(self, relic: Relic, child: RenderChild) -> dict:
         """Everything goes into a temporary sibling that is renamed when it is complete."""
         folder = self._workspace.render_dir(self.render_id, relic.uid)
         partial = folder.with_name(f".{relic.uid}.part")
         shutil.rmtree(partial, ignore_errors=True)
-        raw = partial / "raw"
+        raw, depth_m = partial / "raw", self._settings.depth_m
         raw.mkdir(parents=True)
         try:
             framing, bounds = self._frame(relic)
@@ -195,17 +215,27 @@ class RenderQueue:
 
             def convert(index: int) -> None:
                 source = raw / f"{index}.exr"
-                facts.append(views.convert_view(source, partial, self._poses.names[index]))
+                name = self._poses.names[index]
+                facts.append(views.convert_view(source, partial, name, depth_m=depth_m))
                 source.unlink()
 
             job = self._job(relic, framing, raw)
             check_bounds(np.array(child.render(job, convert)), bounds)
-            views.check_views(facts)
-            self._write_meta(partial, relic, framing, facts)
+            views.check_views(facts, self._poses)
             raw.rmdir()
+            digest = views.check_files(partial, self._poses, depth_m=depth_m)
+            views.write_meta(
+                partial,
+                self._poses,
+                facts,
+                **self._identity(relic, framing),
+                renderer=child.renderer,
+                render_sha256=digest,
+            )
             (partial / views.DONE).touch()
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
+            return views.read_meta(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -225,23 +255,26 @@ class RenderQueue:
         return {
             "uid": relic.uid,
             "glb": str(self._workspace.blob_path(relic.glb_sha256)),
+            "world_from_gltf": framing.world_from_gltf().tolist(),
             "world_from_import": framing.world_from_import().tolist(),
             "out": str(raw),
             "log": str(log),
         }
 
-    def _write_meta(self, folder: pathlib.Path, relic: Relic, framing: Framing, facts) -> None:
-        views.write_meta(
-            folder,
-            self._poses,
-            facts,
-            uid=relic.uid,
-            render_id=self.render_id,
-            glb_sha256=relic.glb_sha256,
-            up_axis=framing.up_axis,
-            normalize_scale=framing.scale,
-            normalize_center=list(framing.center),
-        )
+    def _identity(self, relic: Relic, framing: Framing) -> dict:
+        return {
+            "uid": relic.uid,
+            "render_id": self.render_id,
+            "glb_sha256": relic.glb_sha256,
+            "up_axis": framing.up_axis,
+            "normalize_scale": framing.scale,
+            "normalize_center": list(framing.center),
+        }
+
+
+def recorded(meta: dict) -> dict:
+    """What the catalog keeps of meta.json."""
+    return {name: meta[name] for name in RECORDED if name in COLUMNS}
 
 
 def check_bounds(seen: np.ndarray, expected: np.ndarray) -> None:

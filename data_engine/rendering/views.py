@@ -1,15 +1,17 @@
 """From raw renders to the views of one relic on disk: convert, check, describe."""
 
 import dataclasses
+import errno
+import hashlib
 import json
 import pathlib
 
 import cv2
 import numpy as np
 
-from data_engine.errors import Refusal
+from data_engine.errors import Refusal, UserError
 from data_engine.rendering import exr
-from data_engine.rendering.poses import PoseSet
+from data_engine.rendering.pose_set import PoseSet
 
 COVERAGE_RANGE = (0.002, 0.95)
 """Fraction of a view's pixels the relic must cover for the view to be of use."""
@@ -17,6 +19,8 @@ USEFUL_VIEWS = 0.9
 """Fraction of the views that must be useful."""
 DARKEST = 8
 """A relic is visible when some pixel reaches this 8-bit level."""
+MISSING_TEXTURE = 0.2
+"""Fraction of the relic's pixels that may have the magenta of a missing texture."""
 DONE = "DONE"
 """Empty file, written last: the folder that holds it is complete."""
 
@@ -32,6 +36,12 @@ class ViewFacts:
     """The relic touches the border of the image."""
     brightest: int
     """Largest 8-bit colour value where the relic is."""
+    colour_spread: float
+    """Standard deviation of the 8-bit colours where the relic is, largest of the channels."""
+    magenta: float
+    """Fraction of the relic's pixels that are pure magenta, as Blender paints a missing texture."""
+    pixels_sha256: str
+    """Digest of the decoded colours."""
 
 
 def image_name(view: str) -> str:
@@ -44,13 +54,36 @@ def depth_name(view: str) -> str:
     return f"{view}_depth_mm.png"
 
 
-def convert_view(source: pathlib.Path, folder: pathlib.Path, name: str) -> ViewFacts:
-    """Writes the colour and the depth PNG of one EXR."""
+def depth_metres_name(view: str) -> str:
+    """File of the exact depth: float32 world units in an EXR, 0 = background (--depth-m)."""
+    return f"{view}_depth_m.exr"
+
+
+def file_names(view: str, *, depth_m: bool) -> list[str]:
+    """All files of a view."""
+    return [image_name(view), depth_name(view), *([depth_metres_name(view)] if depth_m else [])]
+
+
+def convert_view(
+    source: pathlib.Path, folder: pathlib.Path, name: str, *, depth_m: bool = False
+) -> ViewFacts:
+    """Writes the colour and the depth files of one raw render."""
     linear, depth = exr.read_exr(source)
     rgba = exr.to_straight_srgb(linear)
     _write_png(folder / image_name(name), cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA))
-    _write_png(folder / depth_name(name), exr.to_millimetres(depth))
+    # Depth is smooth: a third smaller and faster to decode than with OpenCV's fastest setting.
+    _write_png(folder / depth_name(name), exr.to_millimetres(depth), compression=6)
+    if depth_m:
+        exr.write_depth(folder / depth_metres_name(name), depth)
     return describe(name, rgba)
+
+
+def depth_metres(folder: pathlib.Path, name: str) -> np.ndarray:
+    """Planar depth [h, w] float32 in world units, 0 = background, of views with `--depth-m`."""
+    path = folder / depth_metres_name(name)
+    if not path.is_file():
+        raise UserError(f"there is no {path}; render with --depth-m")
+    return exr.read_depth(path)
 
 
 def describe(name: str, rgba: np.ndarray) -> ViewFacts:
@@ -58,16 +91,30 @@ def describe(name: str, rgba: np.ndarray) -> ViewFacts:
     alpha = rgba[..., 3]
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
     solid = alpha > 127
+    colours = rgba[solid, :3].astype(int)
     return ViewFacts(
         name=name,
         coverage=float(solid.mean()),
         clipped=bool(border.any()),
-        brightest=int(rgba[solid, :3].max(initial=0)),
+        brightest=int(colours.max(initial=0)),
+        colour_spread=round(float(colours.std(axis=0).max()), 3) if len(colours) else 0.0,
+        magenta=round(_magenta(colours), 4),
+        pixels_sha256=hashlib.sha256(np.ascontiguousarray(rgba).tobytes()).hexdigest(),
     )
 
 
-def check_views(facts: list[ViewFacts]) -> None:
-    """Raises `Refusal` unless enough views show the relic."""
+def _magenta(colours: np.ndarray) -> float:
+    """Fraction of colours [n, 3] with equal red and blue and next to no green."""
+    red, green, blue = colours.T
+    return float(
+        np.mean((red > 2 * DARKEST) & (np.abs(red - blue) <= 0.05 * red) & (green < 0.4 * red))
+        if len(colours)
+        else 0.0
+    )
+
+
+def check_views(facts: list[ViewFacts], poses: PoseSet) -> None:
+    """Raises `Refusal` unless enough views show the relic, in colours that can be its own."""
     low, high = COVERAGE_RANGE
     useful = [fact for fact in facts if low < fact.coverage < high]
     if len(useful) < USEFUL_VIEWS * len(facts):
@@ -79,6 +126,55 @@ def check_views(facts: list[ViewFacts]) -> None:
         )
     if max(fact.brightest for fact in facts) < DARKEST:
         raise Refusal("empty_render", "every view is black: the material reflects nothing")
+    if not any(fact.colour_spread > 0 for fact in facts):
+        raise Refusal("empty_render", "every view is one flat colour: nothing is shaded")
+    magenta = np.average([fact.magenta for fact in facts], weights=[f.coverage for f in facts])
+    if magenta > MISSING_TEXTURE:
+        raise Refusal("bad_glb", f"{magenta:.0%} of it shows the magenta of a missing texture")
+    anchors = [facts[number].pixels_sha256 for number in poses.anchor_views()]
+    if len(anchors) > 1 and len(set(anchors)) == 1:
+        raise Refusal("empty_render", f"the {len(anchors)} anchor views are one and the same image")
+
+
+def check_files(folder: pathlib.Path, poses: PoseSet, *, depth_m: bool) -> str:
+    """Reads every file of every view back.
+
+    Returns:
+        sha256 of the list of file names and digests, which identifies the output as a whole.
+
+    Raises:
+        OSError: A file is missing, damaged, or of another size or pixel type than was written.
+    """
+    manifest = []
+    for view in poses.names:
+        for name in file_names(view, depth_m=depth_m):
+            path = folder / name
+            data = path.read_bytes() if path.is_file() else b""
+            found = _pixel_format(path, data)
+            if found != (wanted := _expected_format(name, view, poses.size)):
+                raise OSError(errno.EIO, f"{name} holds {found} where {wanted} was written")
+            manifest.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+    return hashlib.sha256("".join(sorted(manifest)).encode()).hexdigest()
+
+
+def _pixel_format(path: pathlib.Path, data: bytes) -> tuple[tuple[int, ...], str] | None:
+    """Shape and type of an image file; None when it cannot be decoded."""
+    if not data:
+        return None
+    try:
+        if path.suffix == ".exr":
+            pixels = exr.read_depth(path)
+        else:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return None
+    return None if pixels is None else (pixels.shape, str(pixels.dtype))
+
+
+def _expected_format(name: str, view: str, size: int) -> tuple[tuple[int, ...], str]:
+    if name == image_name(view):
+        return (size, size, 4), "uint8"
+    return (size, size), "uint16" if name == depth_name(view) else "float32"
 
 
 def write_meta(folder: pathlib.Path, poses: PoseSet, facts: list[ViewFacts], **more) -> None:
@@ -96,9 +192,10 @@ def read_meta(folder: pathlib.Path) -> dict | None:
     return json.loads((folder / "meta.json").read_text("utf-8"))
 
 
-def _write_png(path: pathlib.Path, pixels: np.ndarray) -> None:
+def _write_png(path: pathlib.Path, pixels: np.ndarray, *, compression: int | None = None) -> None:
+    options = [] if compression is None else [cv2.IMWRITE_PNG_COMPRESSION, compression]
     # imencode, then write: cv2.imwrite reports a full disk as a bare False.
-    written, data = cv2.imencode(".png", pixels)
+    written, data = cv2.imencode(".png", pixels, options)
     if not written:
         raise RuntimeError(f"OpenCV could not encode {path.name}")
     path.write_bytes(data.tobytes())

@@ -212,6 +212,7 @@ class _Ingest:
     def _reject(self, uid: str, file: str, refusal: Refusal) -> None:
         self._catalog.reject(uid, STAGE, refusal.reason, refusal.sentence)
         self.report.rejected.append((file, refusal.reason, refusal.sentence))
+        self._bar.refused(refusal.reason)
 
     def _store(self, task: dict[str, Any], outcome: dict[str, Any]) -> None:
         made = pathlib.Path(task["target"] if outcome["converted"] else task["path"])

@@ -62,13 +62,17 @@ class DataConfig:
     """Threads that read and decode ahead of the training step."""
 
 
-def open_records(config: DataConfig) -> Sequence[transforms.Mapping]:
-    """Opens the relics that `config` names."""
+def open_records(
+    config: DataConfig, *, only_training_fields: bool = False
+) -> Sequence[transforms.Mapping]:
+    """Opens the relics that `config` names; whole records, or what `batches` needs of them."""
     if config.path == SYNTHETIC:
         return synthetic.SyntheticRelics()
     from jaxrelic.data import relics  # TFDS takes seconds to import and synthetic runs need none.
 
-    return relics.open_relics(pathlib.Path(config.path), config.split)
+    return relics.open_relics(
+        pathlib.Path(config.path), config.split, only_training_fields=only_training_fields
+    )
 
 
 def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain.MapDataset[Batch]:
@@ -80,7 +84,7 @@ def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain
     if config.batch_size < 1:
         raise UserError(f"data.batch_size is {config.batch_size}; set it to 1 or more")
     several = supervision == "multiview"
-    records = open_records(config)
+    records = open_records(config, only_training_fields=True)
     examples = (
         grain.MapDataset.source(records)
         .map_with_index(lambda i, record: {**record, "relic_index": i % len(records)})

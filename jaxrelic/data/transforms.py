@@ -45,14 +45,31 @@ class View:
 
 def decode_view(record: Mapping[str, Any], index: int) -> View:
     """Decodes one view of a record whose images are still PNG bytes."""
-    bgra = _decode_png(record["rgba"][index]).astype(np.float32) / 255
-    alpha = bgra[..., 3:]
+    depth = _decode_png(record["depth_mm"][index]).astype(np.float32)
+    depth /= MILLIMETRES
     return View(
-        rgba=np.concatenate([bgra[..., 2::-1] * alpha, alpha], axis=-1),
-        depth=_decode_png(record["depth_mm"][index]).astype(np.float32) / MILLIMETRES,
+        rgba=_premultiplied(_decode_png(record["rgba"][index])),
+        depth=depth,
         cam_from_world=np.asarray(record["cam_from_world"][index], np.float32),
         pixel_from_cam=np.asarray(record["pixel_from_cam"][index], np.float32),
     )
+
+
+def _premultiplied(bgra: np.ndarray) -> np.ndarray:
+    """Straight-alpha BGRA [h, w, 4] uint8 to RGBA float32 in [0, 1], colour multiplied by alpha.
+
+    Few pixels of a render are neither opaque nor empty, and only they are multiplied: half the
+    time of a loader went into multiplying by zero and one.
+    """
+    alpha = bgra[..., 3]
+    rgba = cv2.cvtColor(cv2.bitwise_and(bgra, bgra, mask=alpha), cv2.COLOR_BGRA2RGBA)
+    floats = rgba.astype(np.float32)
+    floats /= 255
+    pixels = floats.reshape(-1, 4)
+    # The difference wraps around: 0 becomes 255 and only 1 ... 254 stay below 254.
+    edge = np.flatnonzero(alpha.ravel() - np.uint8(1) < 254)
+    pixels[edge, :3] *= pixels[edge, 3:]
+    return floats
 
 
 def _decode_png(encoded: bytes) -> np.ndarray:
@@ -107,11 +124,12 @@ def object_square(alpha: np.ndarray, margin: float) -> tuple[float, float, float
         alpha: Coverage in [0, 1]; an empty image gives the whole frame.
         margin: Side of the square over the longer side of the object's box; 1 touches it.
     """
-    rows, columns = np.nonzero(alpha >= _OPAQUE)
+    opaque = alpha >= _OPAQUE
+    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
     if not len(rows):
         height, width = alpha.shape
         return width / 2, height / 2, float(max(height, width))
-    left, right, top, bottom = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
     return (left + right) / 2, (top + bottom) / 2, margin * max(right - left, bottom - top)
 
 

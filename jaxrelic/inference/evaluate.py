@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxrelic.data import transforms
 from jaxrelic.data.schema import CATEGORIES
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import alignment, cameras, sampling
 from jaxrelic.inference import baselines, photo
 from jaxrelic.inference.reconstruct import Reconstructor
@@ -188,6 +189,11 @@ class _Relic:
         cls, record: Record, preprocessing: photo.Preprocessing, settings: EvaluationSettings
     ) -> "_Relic":
         uid = record["uid"].decode()
+        if "points" not in record:
+            raise UserError(
+                f"relic {uid} was imported as views alone, so its true surface is not known; "
+                "evaluate on shards of relics that have their mesh"
+            )
         chosen = view_shown(record)
         photographed = photo.prepare(transforms.decode_view(record, chosen), preprocessing)
         views = _views(record, settings)

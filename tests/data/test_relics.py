@@ -1,10 +1,12 @@
 """Shards written here by TFDS itself, read back through the loader."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import loader, relics, synthetic
+from jaxrelic.data import data_sets, loader, relics, synthetic
 from jaxrelic.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -58,12 +60,18 @@ def test_records_come_back_with_images_still_encoded(shards):
         assert depth.dtype == np.uint16
 
 
+def test_training_reads_no_field_it_does_not_need(shards):
+    record = relics.open_relics(shards, "train", only_training_fields=True)[0]
+    assert set(record) == set(relics.TRAINING_FIELDS)
+    assert "uid" in relics.open_relics(shards, "train")[0]
+
+
 def test_shards_and_the_relics_they_hold_give_the_same_examples(shards, monkeypatch):
     settings = {"batch_size": 3, "image_size": 16, "target_size": 16, "num_targets": 2}
     config = loader.DataConfig(path=str(shards), **settings)
     from_shards = loader.batches(config, supervision="multiview", seed=0)[2]
     order = [int(r["uid"].split(b"-")[1]) for r in relics.open_relics(shards, "train")]
-    monkeypatch.setattr(loader, "open_records", lambda config: [RELICS[i] for i in order])
+    monkeypatch.setattr(loader, "open_records", lambda *_, **__: [RELICS[i] for i in order])
     from_memory = loader.batches(config, supervision="multiview", seed=0)[2]
     for name, array in from_memory.items():
         np.testing.assert_array_equal(from_shards[name], array)
@@ -83,8 +91,23 @@ def test_a_path_without_shards_is_named(tmp_path):
 def test_two_data_sets_below_one_path_are_a_question(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "dataset_info.json").touch()
-    with pytest.raises(UserError, match=r"2 data sets; set data\.path to one of a, b"):
+        (tmp_path / name / "dataset_info.json").write_text('{"name": "relic_views"}')
+    with pytest.raises(UserError, match=r"2 relic_views data sets; set data\.path to one: a, b"):
+        relics.open_relics(tmp_path, "train")
+
+
+def test_another_kind_of_data_set_beside_the_relics_is_passed_over(shards, tmp_path):
+    with pytest.raises(UserError, match=r"no relic_images shards at .*, only relic_views"):
+        data_sets.find_data_set(shards, "relic_images")
+    shutil.copytree(shards, tmp_path / "views")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "dataset_info.json").write_text('{"name": "relic_images"}')
+    assert data_sets.find_data_set(tmp_path, "relic_images") == tmp_path / "images"
+
+
+def test_a_damaged_data_set_is_named(tmp_path):
+    (tmp_path / "dataset_info.json").write_text("{")
+    with pytest.raises(UserError, match=r"dataset_info\.json is damaged"):
         relics.open_relics(tmp_path, "train")
 
 

@@ -84,3 +84,16 @@ def test_depth_is_picked_not_averaged():
         pixel_from_cam=np.eye(3, dtype=np.float32),
     )
     assert set(np.unique(transforms.resize(view, 2).depth)) <= {0, 1, 2}
+
+
+def test_every_alpha_multiplies_its_colour_and_hides_it_when_zero():
+    rng = np.random.default_rng(0)
+    rgba = rng.integers(0, 256, (16, 16, 4), np.uint8)
+    rgba[..., 3] = np.arange(256).reshape(16, 16)
+    png = cv2.imencode(".png", rgba[..., [2, 1, 0, 3]])[1].tobytes()
+    depth = cv2.imencode(".png", np.zeros((16, 16), np.uint16))[1].tobytes()
+    poses = {"cam_from_world": np.eye(4)[None], "pixel_from_cam": np.eye(3)[None]}
+    view = transforms.decode_view({"rgba": [png], "depth_mm": [depth], **poses}, 0)
+    floats = rgba.astype(np.float32) / 255
+    np.testing.assert_array_equal(view.rgba[..., 3], floats[..., 3])
+    np.testing.assert_array_equal(view.rgba[..., :3], floats[..., :3] * floats[..., 3:])

@@ -13,7 +13,7 @@ import pytest
 import trimesh
 
 from data_engine.catalog import Catalog
-from data_engine.cli import COMMANDS, main
+from data_engine.cli import COMMANDS, main, settings_class
 from data_engine.workspace import Workspace
 
 
@@ -78,10 +78,13 @@ def test_the_stages_run_in_order_and_status_tells_where_they_are(workspace, caps
     assert "bad.glb: not_glb" in table
 
 
-@pytest.mark.parametrize("kind", [kind for kind, _ in COMMANDS])
-def test_every_command_explains_itself(kind, capsys):
-    assert main([kind.__name__.lower(), "--help"]) == 0
-    assert " ".join(kind.__doc__.split()[:3]) in capsys.readouterr().out
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name, capsys):
+    assert main([name.replace("_", "-"), "--help"]) == 0
+    words = " ".join(settings_class(name).__doc__.split()[:3])
+    assert words in capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert words in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import _thread
 import os
+import re
 import signal
 import sys
 import uuid
@@ -10,10 +11,10 @@ import pytest
 import trimesh
 
 from data_engine.catalog import Catalog
-from data_engine.errors import UserError
+from data_engine.errors import Refusal, UserError
 from data_engine.rendering import queue as render_queue
 from data_engine.rendering import views
-from data_engine.rendering.child import BlenderChild, BlenderLimits, RelicFailedError
+from data_engine.rendering.child import RenderChild, RenderLimits
 from data_engine.rendering.framing import Framing
 from data_engine.rendering.queue import RenderQueue
 from data_engine.rendering.settings import RenderSettings
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.blender
 pytest.importorskip("bpy", reason="bpy is not installed: pip install -e '.[engine]'")
 
 SETTINGS = RenderSettings(poses="sphere:3", size=48, samples=2)
-LIMITS = BlenderLimits(timeout_s=60)
+LIMITS = RenderLimits(timeout_s=60)
 # Low and high corners of two boxes before framing, in the world's axes; no symmetry may hide a
 # wrong axis.
 BOXES = np.array([[[7.0, -5, 2], [10, -3, 3]], [[9, -4, 3], [10, -3, 6]]])
@@ -156,6 +157,17 @@ def test_a_z_up_file_renders_like_its_y_up_twin(rendered):
         np.testing.assert_allclose(*depths, atol=0.0011)
 
 
+def test_a_relic_gives_the_same_bytes_alone_and_with_another_number_of_threads(rendered, tmp_path):
+    workspace, uids = rendered
+    other, other_uids = make_workspace(tmp_path, {"red": (red_mesh(), "Y")})
+    run_queue(other, limits=RenderLimits(timeout_s=60, threads=1))
+    digests = [
+        views.read_meta(place.render_dir(SETTINGS.render_id(), uid))["render_sha256"]
+        for place, uid in ((workspace, uids["red"]), (other, other_uids["red"]))
+    ]
+    assert digests[0] == digests[1]
+
+
 def test_vertex_colours_show_and_a_missing_material_is_neutral(rendered):
     workspace, uids = rendered
     name = SETTINGS.pose_set().names[0]
@@ -177,7 +189,7 @@ def test_faces_turned_differently_are_shaded_differently(rendered):
 
 def test_running_again_renders_nothing_that_is_done(rendered, monkeypatch):
     workspace, uids = rendered
-    monkeypatch.setattr(render_queue, "BlenderChild", None)  # Starting Blender would raise
+    monkeypatch.setattr(render_queue, "RenderChild", None)  # Starting Blender would raise
     assert run_queue(workspace) == []
     with Catalog(workspace.catalog_path) as catalog:
         for uid in uids.values():
@@ -193,31 +205,31 @@ def three_relics(tmp_path):
 
 def strike(monkeypatch, uid, blow):
     """Makes something happen to the child whenever it gets one relic."""
-    render = BlenderChild.render
+    render = RenderChild.render
 
     def struck(child, job, on_view):
         if job["uid"] == uid:
             blow(child)
         return render(child, job, on_view)
 
-    monkeypatch.setattr(BlenderChild, "render", struck)
+    monkeypatch.setattr(RenderChild, "render", struck)
 
 
 @pytest.mark.parametrize(
-    ("number", "limits", "word"),
+    ("number", "limits", "words"),
     [
-        (signal.SIGKILL, LIMITS, "SIGKILL"),
-        (signal.SIGSTOP, BlenderLimits(timeout_s=1.5), "no result after 1.5 s"),
+        (signal.SIGKILL, LIMITS, "crash: .*SIGKILL"),
+        (signal.SIGSTOP, RenderLimits(timeout_s=1.5), "timeout: no result after 1.5 s"),
     ],
 )
 def test_a_relic_that_kills_or_hangs_blender_fails_alone(
-    tmp_path, monkeypatch, number, limits, word
+    tmp_path, monkeypatch, number, limits, words
 ):
     workspace, uids = three_relics(tmp_path)
     strike(monkeypatch, uids["b"], lambda child: os.kill(child.pid, number))
     outcomes = run_queue(workspace, limits=limits)
-    assert states(workspace, uids) == {"a": "rendered", "b": "failed", "c": "rendered"}
-    assert word in next(outcome.detail for outcome in outcomes if outcome.what == "failed")
+    assert states(workspace, uids) == {"a": "rendered", "b": "rejected", "c": "rendered"}
+    assert re.match(words, next(o.detail for o in outcomes if o.what == "rejected"))
     assert not list(workspace.renders.rglob("*.part"))
 
 
@@ -226,12 +238,12 @@ def test_a_file_blender_refuses_fails_and_the_same_child_serves_the_next(tmp_pat
     data = trimesh.creation.box((1, 1, 1)).export(file_type="glb")
     broken.write_bytes(data[: len(data) // 2])
     good.write_bytes(data)
-    child = BlenderChild(SETTINGS, SETTINGS.pose_set(), LIMITS)
+    child = RenderChild(SETTINGS, SETTINGS.pose_set(), LIMITS)
     job = {"world_from_import": np.eye(4).tolist(), "out": str(tmp_path), "uid": "x"}
     job["log"] = str(tmp_path / "log.txt")
     seen = []
     try:
-        with pytest.raises(RelicFailedError, match=r"\w"):
+        with pytest.raises(Refusal, match=r"crash: .*Bad GLB"):
             child.render({**job, "glb": str(broken)}, seen.append)
         bounds = child.render({**job, "glb": str(good)}, seen.append)
     finally:
@@ -263,5 +275,5 @@ def test_an_interpreter_without_blender_is_named_with_the_remedy(tmp_path):
     python.write_text(f'#!/bin/sh\nexec {sys._base_executable} -S "$@"\n')
     python.chmod(0o755)
     with pytest.raises(UserError, match=r"No module named.*--blender-python"):
-        run_queue(workspace, limits=BlenderLimits(blender_python=str(python)))
+        run_queue(workspace, limits=RenderLimits(blender_python=str(python)))
     assert set(states(workspace, uids).values()) == {"validated"}

@@ -1,20 +1,18 @@
 import dataclasses
 import hashlib
+import os
+import subprocess
 import sys
-import uuid
 
 import cv2
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-import trimesh
 
 from data_engine.catalog import Catalog
 from data_engine.commands import shards as command
 from data_engine.errors import UserError
 from data_engine.rendering import poses, views
-from data_engine.rendering.framing import Framing
-from data_engine.workspace import Workspace
 from jaxrelic.data import schema
 
 SIZE, RENDER_ID = 16, "0123456789ab"
@@ -22,49 +20,9 @@ POSES = poses.sphere(3).scaled(SIZE)
 TITLES = ("Amphora", "青花瓷瓶", "Tête d’homme", "cup")
 
 
-def rendered_workspace(root):
-    """Four relics as the render stage leaves them, with random pixels."""
-    workspace = Workspace(root)
-    folder = workspace.renders / RENDER_ID
-    folder.mkdir()
-    poses.write_poses(folder / "poses.json", POSES)
-    with Catalog(workspace.catalog_path) as catalog:
-        for number, title in enumerate(TITLES):
-            render_one(workspace, catalog, number, title)
-    return workspace
-
-
-def render_one(workspace, catalog, number, title):
-    uid = str(uuid.uuid5(uuid.NAMESPACE_URL, title))
-    digest = workspace.store_blob(trimesh.creation.box((1, 2, 3 + number)).export(file_type="glb"))
-    catalog.add(
-        {
-            "uid": uid,
-            "title": title,
-            "glb_sha256": digest,
-            "watertight": True,
-            "license_spdx": "CC0-1.0",
-            "attribution": f"{title} by nobody",
-            "category": "vessel",
-            "description": "hollow",
-            "render_id": RENDER_ID,
-        }
-    )
-    catalog.finish(uid, "render", "rendered", render_id=RENDER_ID)
-    folder = workspace.render_dir(RENDER_ID, uid)
-    folder.mkdir(parents=True)
-    rng, facts = np.random.default_rng(number), []
-    for name in POSES.names:
-        rgba = rng.integers(0, 256, (SIZE, SIZE, 4), np.uint8)
-        depth = rng.integers(0, 65536, (SIZE, SIZE), np.uint16)
-        cv2.imwrite(str(folder / views.image_name(name)), rgba[..., [2, 1, 0, 3]])
-        cv2.imwrite(str(folder / views.depth_name(name)), depth)
-        facts.append(views.describe(name, rgba))
-    framing = Framing(scale=0.8 / (3 + number), center=(0.0, 0.0, 0.0))
-    identity = {"uid": uid, "glb_sha256": digest, "up_axis": framing.up_axis}
-    frame = {"normalize_scale": framing.scale, "normalize_center": list(framing.center)}
-    views.write_meta(folder, POSES, facts, **identity, **frame)
-    (folder / views.DONE).touch()
+@pytest.fixture(scope="module")
+def make(rendered_workspace):
+    return lambda root, titles=TITLES: rendered_workspace(root, POSES, RENDER_ID, titles)
 
 
 def build(workspace):
@@ -72,20 +30,20 @@ def build(workspace):
     return workspace.shards / "relic_views" / "v3_16" / "1.0.0"
 
 
-def load(folder):
+def load(folder, key="uid"):
     """All records by uid, and the split of each, read without the builder's code."""
     builder = tfds.builder_from_directory(str(folder))
     records, split_of = {}, {}
     for split in builder.info.splits:
         for record in builder.as_data_source(split=split):
-            uid = record["uid"].decode()
+            uid = record[key].decode()
             records[uid], split_of[uid] = record, split
     return records, split_of
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    workspace = rendered_workspace(tmp_path_factory.mktemp("built"))
+def built(make, tmp_path_factory):
+    workspace = make(tmp_path_factory.mktemp("built"))
     return workspace, build(workspace)
 
 
@@ -107,11 +65,22 @@ def test_images_come_back_bit_for_bit_and_cameras_as_float32(built):
         assert [name.decode() for name in record["view_name"]] == list(POSES.names)
 
 
-def test_records_hold_exactly_the_fields_of_the_contract(built):
+def promised(data_set):
+    """The fields that the table under the data set's name lists in the contract."""
+    section = schema.__doc__.partition(f"A `{data_set}` record")[2]
+    table = section[section.index("| ") :].split("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    return {name.strip() for row in rows for name in row.split(",")}
+
+
+def test_records_hold_exactly_the_fields_of_the_contract(built, images):
     records, _ = load(built[1])
-    rows = [line.split("|")[1] for line in schema.__doc__.splitlines() if line.startswith("| ")]
-    promised = {name.strip() for row in rows[2:] for name in row.split(",")}
-    assert set(next(iter(records.values()))) == promised
+    expected = promised("relic_shapes") | promised("relic_views")
+    assert set(next(iter(records.values()))) == expected
+    folders = {"relic_images": images["all_views"], "relic_shapes": images["shapes"]}
+    for name, folder in folders.items():
+        records, _ = load(folder)
+        assert set(next(iter(records.values()))) == promised(name)
 
 
 def test_words_and_classes_survive_in_any_script(built):
@@ -152,9 +121,64 @@ def digests(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_the_same_catalog_gives_the_same_bytes(built, tmp_path):
-    twin = build(rendered_workspace(tmp_path))
-    assert digests(twin) == digests(built[1])
+def test_another_process_and_another_order_of_entry_give_the_same_bytes(built, make, tmp_path):
+    workspace = make(tmp_path, TITLES[::-1])
+    words = [sys.executable, "-m", "data_engine.cli", "shards", "--workspace", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run(words, env=environment, check=True, capture_output=True, timeout=120)
+    assert digests(workspace.shards / "relic_views" / "v3_16" / "1.0.0") == digests(built[1])
+
+
+def test_exact_depth_comes_back_bit_for_bit(make, tmp_path, monkeypatch):
+    workspace = make(tmp_path)
+    depth = np.random.default_rng(0).normal(size=(SIZE, SIZE)).astype(np.float32)
+    monkeypatch.setattr(views, "depth_metres", lambda folder, name: depth, raising=False)
+    command.run(command.Shards(workspace=tmp_path, records="views_depth"))
+    records, _ = load(workspace.shards / "relic_views" / "v3_16_depth" / "1.0.0")
+    assert len(records) == len(TITLES)
+    for record in records.values():
+        np.testing.assert_array_equal(record["depth"], np.stack([depth] * 3)[..., None])
+
+
+def test_the_rubbish_of_a_killed_build_is_swept_away(make, tmp_path):
+    workspace = make(tmp_path)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    rubbish = workspace.shards / f".building-{dead.pid}-x"
+    rubbish.mkdir()
+    build(workspace)
+    assert not rubbish.exists()
+
+
+@pytest.fixture(scope="module")
+def images(make, tmp_path_factory):
+    """Directories of relic_images in both configurations, and of relic_shapes."""
+    workspace = make(tmp_path_factory.mktemp("images"))
+    for records in ("one_view", "all_views"):
+        command.run(command.Shards(workspace=workspace.root, records=records))
+    root = workspace.shards
+    folders = {name: root / "relic_images" / name / "1.0.0" for name in ("one_view", "all_views")}
+    return folders | {"shapes": root / "relic_shapes" / "points_10000" / "1.0.0"}
+
+
+def test_all_views_holds_every_view_once_and_one_view_a_fixed_one_of_each(images):
+    every, split_of = load(images["all_views"], key="image_id")
+    uids = {image_id.partition("/")[0] for image_id in every}
+    assert set(every) == {f"{uid}/{name}" for uid in uids for name in POSES.names}
+    assert len(uids) == len(TITLES)
+    chosen, split_of_chosen = load(images["one_view"], key="image_id")
+    assert {image_id.partition("/")[0] for image_id in chosen} == uids
+    assert len(chosen) == len(TITLES)
+    assert split_of_chosen.items() <= split_of.items()
+    for image_id, record in chosen.items():
+        np.testing.assert_array_equal(record["image"], every[image_id]["image"])
+
+
+def test_photographs_and_shapes_of_a_relic_are_in_the_same_split(images):
+    _, of_image = load(images["all_views"], key="image_id")
+    shapes, of_relic = load(images["shapes"])
+    assert {(i.partition("/")[0], split) for i, split in of_image.items()} == set(of_relic.items())
+    assert {record["license"] for record in shapes.values()} == {b"CC0-1.0"}
 
 
 def test_building_again_leaves_the_data_set_in_place_and_no_rubbish(built):
@@ -165,8 +189,8 @@ def test_building_again_leaves_the_data_set_in_place_and_no_rubbish(built):
     assert [path.name for path in workspace.shards.iterdir()] == ["relic_views"]
 
 
-def test_a_data_set_that_changed_is_replaced_whole(tmp_path):
-    workspace = rendered_workspace(tmp_path)
+def test_a_data_set_that_changed_is_replaced_whole(make, tmp_path):
+    workspace = make(tmp_path)
     folder = build(workspace)
     with Catalog(workspace.catalog_path) as catalog:
         dropped = catalog.relics()[0].uid
@@ -177,8 +201,8 @@ def test_a_data_set_that_changed_is_replaced_whole(tmp_path):
     assert folder.is_dir()
 
 
-def test_an_unfinished_render_is_left_out(tmp_path):
-    workspace = rendered_workspace(tmp_path)
+def test_an_unfinished_render_is_left_out(make, tmp_path):
+    workspace = make(tmp_path)
     with Catalog(workspace.catalog_path) as catalog:
         unfinished = catalog.relics()[0].uid
     (workspace.render_dir(RENDER_ID, unfinished) / views.DONE).unlink()
@@ -186,8 +210,8 @@ def test_an_unfinished_render_is_left_out(tmp_path):
     assert unfinished not in records
 
 
-def test_several_renders_ask_for_a_choice_and_none_for_a_render(tmp_path):
-    workspace = rendered_workspace(tmp_path)
+def test_several_renders_ask_for_a_choice_and_none_for_a_render(make, tmp_path):
+    workspace = make(tmp_path)
     (workspace.renders / "ffff").mkdir()
     poses.write_poses(workspace.renders / "ffff" / "poses.json", POSES)
     with pytest.raises(UserError, match=rf"2 renders.*{RENDER_ID} \| ffff"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import evaluate, metric_tables
 from jaxrelic.inference.photo import Preprocessing
@@ -58,6 +59,12 @@ def test_the_wrong_size_costs_without_alignment_and_is_forgiven_with_it(rows):
     after = pick(rows, "small_ball", "unicorn", "synthetic-0")
     assert before.silhouette_iou < 0.4
     assert after.silhouette_iou > 2 * before.silhouette_iou
+
+
+def test_relics_imported_without_their_shape_cannot_be_measured():
+    record = {name: value for name, value in RELICS[0].items() if name != "points"}
+    with pytest.raises(UserError, match=r"synthetic-0 was imported as views alone"):
+        evaluate.evaluate({"small_ball": small_ball}, [record], PREPROCESSING, SETTINGS)
 
 
 def test_every_relic_is_measured_by_every_method_under_every_protocol(rows):

@@ -1,12 +1,10 @@
 """The report says everything it was given, says what is missing, and runs nothing."""
 
 import json
-import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from selenium import webdriver
 
 from jaxrelic.viz import grids, html, report
 
@@ -148,21 +146,6 @@ def test_only_web_pages_become_links():
     assert "<a " in html.link("https://example.org/?a=1&b=2", "x")
     for address in ("javascript:alert(1)", "data:text/html,x", "//evil", "file:///etc/passwd", ""):
         assert "<a" not in html.link(address, "x")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless Chromium from the system; selenium never fetches one."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no chromium and chromedriver here; scripts/setup.sh --browser installs them")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as chrome:
-        yield chrome
 
 
 @pytest.mark.browser

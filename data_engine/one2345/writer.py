@@ -1,0 +1,125 @@
+"""Rendered relics as the folder that One-2-3-45 trains on."""
+
+import json
+import os
+import pathlib
+import shutil
+
+import cv2
+import numpy as np
+
+from data_engine.catalog_schema import Relic
+from data_engine.errors import UserError
+from data_engine.one2345 import layout
+from data_engine.progress import progress
+from data_engine.rendering import views
+from data_engine.rendering.poses import PoseSet, one2345
+from data_engine.splits import SPLITS
+from data_engine.workspace import Workspace, write_atomically
+
+
+def export(
+    workspace: Workspace,
+    render_id: str,
+    poses: PoseSet,
+    relics: list[Relic],
+    output: pathlib.Path,
+    *,
+    names: layout.Names,
+    folder_size: int,
+) -> None:
+    """Writes the folder; running it again completes or repeats it.
+
+    Args:
+        workspace: Where the renders are.
+        render_id: Which of them.
+        poses: Its cameras, those of One-2-3-45 in any size.
+        relics: With complete renders and a split, sorted by uid.
+        output: The folder, made when missing.
+        names: Whose file names.
+        folder_size: Relics per folder of the official layout.
+    """
+    check_poses(poses)
+    if unsplit := [relic.uid for relic in relics if relic.split not in SPLITS]:
+        raise UserError(
+            f"relic {unsplit[0]} and {len(unsplit) - 1} more are in no split; "
+            "run `data-engine shards` first"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    members: dict[str, list[dict[str, str]]] = {split: [] for split in SPLITS}
+    for number, relic in enumerate(progress(relics, stage="export", unit="relic")):
+        group = layout.folder_id(number, folder_size)
+        official = output / layout.VIEWS / group / relic.uid
+        target = official if names == "official" else output / relic.uid
+        _write_relic(workspace.render_dir(render_id, relic.uid), target, poses, names)
+        members[relic.split].append({"folder_id": group, "uid": relic.uid})
+    lines = [json.dumps(words(relic), ensure_ascii=False, sort_keys=True) for relic in relics]
+    write_atomically(output / layout.WORDS, ("\n".join(lines) + "\n").encode())
+    write_atomically(output / layout.POSES, layout.pose_json(poses).encode())
+    if names == "official":
+        write_atomically(output / layout.SPLITS, (json.dumps(members, indent=1) + "\n").encode())
+
+
+def check_poses(poses: PoseSet) -> None:
+    """Raises unless the cameras are the forty whose places in the file carry the meaning."""
+    wanted = one2345()
+    if poses.names != wanted.names or not np.allclose(
+        poses.world_from_cam, wanted.world_from_cam, atol=1e-5
+    ):
+        raise UserError(
+            f"these {len(poses)} views are not the 40 of One-2-3-45; "
+            "render with `--poses one2345` and choose that --render-id"
+        )
+
+
+def words(relic: Relic) -> dict[str, str]:
+    """What must travel with the pictures of a relic: its name, terms and credit line."""
+    return {
+        "uid": relic.uid,
+        "source": relic.source,
+        "title": relic.title,
+        "caption": relic.caption_en or relic.description,
+        "license": relic.license_spdx,
+        "attribution": relic.attribution,
+        "source_url": relic.source_url,
+        "category": relic.category,
+    }
+
+
+def _write_relic(
+    source: pathlib.Path, target: pathlib.Path, poses: PoseSet, names: layout.Names
+) -> None:
+    """Fills a temporary sibling and renames it, so that a folder is complete or not there."""
+    partial = target.with_name(f".{target.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for view, neighbour in zip(poses.names, poses.neighbour, strict=True):
+        files = layout.view_files(view, names, anchor=neighbour < 0)
+        image, depth = source / views.image_name(view), source / views.depth_name(view)
+        for name in filter(None, (files.rgba, files.source)):
+            _link(image, partial / name)
+        _link(depth, partial / files.depth_mm)
+        if files.depth_stretched:
+            millimetres = cv2.imread(str(depth), cv2.IMREAD_UNCHANGED)
+            encoded = cv2.imencode(".png", stretch(millimetres))[1]
+            (partial / files.depth_stretched).write_bytes(encoded.tobytes())
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+
+
+def _link(source: pathlib.Path, target: pathlib.Path) -> None:
+    """A second name for the file, or a copy where the disk or the system allows no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def stretch(depth_mm: np.ndarray) -> np.ndarray:
+    """Depth stretched over 16 bits between the nearest and the farthest pixel; background 0."""
+    seen = depth_mm > 0
+    if not seen.any():
+        return np.zeros_like(depth_mm)
+    near, far = int(depth_mm[seen].min()), int(depth_mm[seen].max())
+    part = (depth_mm.astype(np.float64) - near) / max(far - near, 1)
+    return np.where(seen, np.rint(65535 * part), 0).astype(np.uint16)
