@@ -67,6 +67,14 @@ class Catalog(Records):
         finally:
             super().close()
 
+    def remove(self, uid: str) -> None:
+        """Takes out a record that turned out to stand for no relic, its copies and its history."""
+        with self._transaction():
+            copies = self._db.execute("SELECT uid FROM relic WHERE dup_of = ?", [uid]).fetchall()
+            for name in (uid, *(copy for (copy,) in copies)):
+                for table in ("event", "stage", "relic"):
+                    self._db.execute(f"DELETE FROM {table} WHERE uid = ?", [name])
+
     def claim(
         self,
         stage: str,

@@ -8,6 +8,7 @@ REASONS = (
     "not_glb",
     "bad_glb",
     "bad_mesh",
+    "bad_archive",
     "external_uri",
     "unsupported_extension",
     "no_mesh",

@@ -8,7 +8,9 @@ import tyro
 from data_engine.catalog import Catalog
 from data_engine.children import ChildLimits
 from data_engine.commands.children import checked_workers, usable_cores
-from data_engine.sources.local import STAGE, IngestReport, Up, find_meshes, ingest_folder
+from data_engine.sources.found import Found, find_meshes
+from data_engine.sources.local import STAGE, IngestReport, Up, ingest_folder
+from data_engine.sources.manifest import clean
 from data_engine.workspace import Workspace
 
 SHOWN = 20
@@ -17,10 +19,14 @@ SHOWN = 20
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ingest:
-    """Enter a folder of GLB, glTF, OBJ, PLY or STL files; run it again after adding some."""
+    """Enter a folder of GLB, glTF, OBJ, PLY or STL files, or ZIP archives of them.
+
+    Run it again after adding some.
+    """
 
     folder: tyro.conf.Positional[pathlib.Path]
-    """Searched with its subfolders. A manifest.json in it gives titles, licences and authors."""
+    """Searched with its subfolders and the ZIP archives in them; or one archive alone. A
+    manifest.json gives titles, licences and authors."""
     workspace: pathlib.Path
     """Folder that keeps catalog, blobs, renders and shards; made when missing."""
     up: Up = "auto"
@@ -37,14 +43,10 @@ class Ingest:
 def run(args: Ingest) -> None:
     """Ingests, then tells what was taken, what was not, and why."""
     workers = checked_workers(args.workers)
-    found = find_meshes(
-        args.folder
-    )  # A slip in the folder's name must not leave a workspace behind.
+    found = find_meshes(args.folder)  # A slip in its name must not leave a workspace behind.
     workspace = Workspace(args.workspace)
     # Every file is kept, so its size at least is needed; those known from before need nothing.
-    workspace.check_writable(
-        0 if workspace.catalog_path.exists() else _bytes(args.folder, found.meshes)
-    )
+    workspace.check_writable(0 if workspace.catalog_path.exists() else _bytes(found))
     if args.retry:
         with Catalog(workspace.catalog_path) as catalog:
             catalog.retry_failed(STAGE)
@@ -52,24 +54,29 @@ def run(args: Ingest) -> None:
     print_report(report)
 
 
-def _bytes(folder: pathlib.Path, files: tuple[str, ...]) -> int:
-    return sum((folder / file).stat().st_size for file in files)
+def _bytes(found: Found) -> int:
+    return sum((found.root / file).stat().st_size for file in (*found.meshes, *found.archives))
 
 
 def print_report(report: IngestReport) -> None:
     """Prints what a person should know, most telling last."""
     for words in report.warnings:
-        print(f"note: {words}")
+        print(f"note: {_plain(words)}")
     for file in report.skipped[:SHOWN]:
-        print(f"skipped {file}: not a kind of file this stage reads")
+        print(f"skipped {_plain(file)}: not a kind of file this stage reads")
     if len(report.skipped) > SHOWN:
         print(f"skipped {len(report.skipped) - SHOWN} more")
     for file, sentence in report.forgotten:
         print(f"not taken {file}: {sentence}")
     for file, reason, sentence in report.rejected:
-        print(f"rejected {file}: {reason}: {sentence}")
+        print(f"rejected {_plain(file)}: {reason}: {sentence}")
     print(
         f"ingest: {report.added} taken ({report.converted} converted to GLB), "
         f"{report.known} known before, {report.duplicates} repeated, "
         f"{len(report.rejected)} rejected"
     )
+
+
+def _plain(words: str) -> str:
+    """Names of strangers without what would steer a terminal."""
+    return clean(words, 4096)

@@ -24,6 +24,7 @@ from data_engine.gltf.document import (
     table,
 )
 from data_engine.gltf.image_headers import image_size
+from data_engine.gltf.references import check_references
 
 MAX_NODES = 100_000
 MAX_NODE_DEPTH = 256
@@ -56,10 +57,30 @@ EXTENSIONS = frozenset(
 )
 """What a file may require: all that Blender imports, less what our own reader cannot decode."""
 
-_UNDECODED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "EXT_mesh_gpu_instancing")
+DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
+"""Compressed geometry, which `decompress` turns into plain accessors."""
+_REMEDIES = {
+    DRACO: "ingest it again",
+    MESHOPT: "ingest it again",
+    "KHR_meshopt_compression": "compress it with EXT_meshopt_compression, or not at all",
+    "EXT_mesh_gpu_instancing": "export each instance as a node",
+    "KHR_texture_basisu": "store its pictures as PNG, JPEG or WebP",
+}
+"""What to do about the extensions that people meet."""
+_HIDING = (DRACO, MESHOPT, "KHR_meshopt_compression", "EXT_mesh_gpu_instancing")
 """Extensions that hide geometry from our reader even where a file does not require them."""
 
 _TRIANGLE_MODES = (4, 5, 6)
+_TYPES_OF = {
+    "POSITION": ("VEC3",),
+    "NORMAL": ("VEC3",),
+    "TANGENT": ("VEC3", "VEC4"),
+    "TEXCOORD_": ("VEC2",),
+    "COLOR_": ("VEC3", "VEC4"),
+    "JOINTS_": ("VEC4",),
+    "WEIGHTS_": ("VEC4",),
+}
+"""Shapes of the attributes that glTF 2.0, section 3.7.2.1 defines (a morphed tangent has three)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,36 +97,52 @@ class Gltf:
         return memoryview(self.buffers[view["buffer"]])[start : start + view["byteLength"]]
 
 
-def check_document(glb: Glb) -> Gltf:
-    """Raises `Refusal` unless the document is one we and Blender can read safely."""
+def check_document(glb: Glb, *, packed: frozenset[str] = frozenset()) -> Gltf:
+    """Raises `Refusal` unless the document is one we and Blender can read safely.
+
+    Args:
+        glb: Straight from the container.
+        packed: Compressions that the caller undoes next, and so may occur. Their accessors count
+            against the budgets by what they promise.
+    """
     document = glb.document
-    _check_version(document)
-    _check_extensions(document)
-    buffers = _buffers(glb)
+    check_version(document)
+    _check_extensions(document, packed)
+    buffers = buffer_bytes(glb)
     _check_views(document, buffers)
     check_accessors(document)
     _check_meshes(document)
     _check_graph(document)
     _check_instances(document)
-    _check_references(document)
+    check_references(document)
     gltf = Gltf(document=document, buffers=buffers)
     _check_images(gltf)
     return gltf
 
 
-def _check_version(document: Document) -> None:
+def check_version(document: Document) -> None:
+    """Refuses any glTF but version 2."""
     version = mapping(document, "asset", "the document").get("version")
     if not isinstance(version, str) or version.partition(".")[0] != "2":
         raise bad(f"asset.version is {version!r}; only 2.x is read")
 
 
-def _check_extensions(document: Document) -> None:
-    required = names(document, "extensionsRequired")
-    if unknown := sorted(set(required) - EXTENSIONS):
-        raise Refusal("unsupported_extension", f"it requires {', '.join(unknown)[:200]}")
-    used = {name for name in _UNDECODED for holder in _holders(document) if name in holder}
-    if used:
-        raise Refusal("unsupported_extension", f"it holds geometry in {', '.join(sorted(used))}")
+def _check_extensions(document: Document, packed: frozenset[str]) -> None:
+    if unknown := set(names(document, "extensionsRequired")) - EXTENSIONS - packed:
+        raise Refusal("unsupported_extension", f"it requires {_named(unknown)}")
+    if used := hidden_geometry(document) - packed:
+        raise Refusal("unsupported_extension", f"it holds geometry in {_named(used)}")
+
+
+def _named(extensions: set[str]) -> str:
+    words = ", ".join(sorted(extensions))[:200]
+    remedies = sorted({_REMEDIES[name] for name in extensions if name in _REMEDIES})
+    return "; ".join([words, *remedies])
+
+
+def hidden_geometry(document: Document) -> set[str]:
+    """Extensions of nodes, views and primitives that our reader does not look into."""
+    return {name for name in _HIDING for holder in _holders(document) if name in holder}
 
 
 def _holders(document: Document) -> Iterator[dict[str, Any]]:
@@ -118,14 +155,20 @@ def _holders(document: Document) -> Iterator[dict[str, Any]]:
             yield mapping(primitive, "extensions", "a primitive")
 
 
-def _buffers(glb: Glb) -> tuple[bytes, ...]:
-    """The bytes of each buffer: the binary chunk for the first, data URIs for the others."""
+def buffer_bytes(glb: Glb, *, placeholders: bool = False) -> tuple[bytes, ...]:
+    """The bytes of each buffer: the binary chunk for the first, data URIs for the others.
+
+    With `placeholders`, a buffer that is only there to be decompressed into is empty.
+    """
     buffers = []
     for number, buffer in enumerate(table(glb.document, "buffers")):
         where = f"buffer {number}"
         data = embedded(buffer, where, image=False)
         if data is None and number > 0:
-            raise bad(f"{where} has neither a data URI nor the binary chunk")
+            if not placeholders:
+                raise bad(f"{where} has neither a data URI nor the binary chunk")
+            buffers.append(b"")
+            continue
         data = glb.binary if data is None else data
         length = integer(buffer, "byteLength", where, low=1)
         if length > len(data):
@@ -137,14 +180,20 @@ def _buffers(glb: Glb) -> tuple[bytes, ...]:
 def _check_views(document: Document, buffers: tuple[bytes, ...]) -> None:
     for number, view in enumerate(table(document, "bufferViews")):
         where = f"bufferView {number}"
-        buffer = integer(view, "buffer", where, high=len(buffers) - 1)
-        offset = integer(view, "byteOffset", where, default=0)
-        end = offset + integer(view, "byteLength", where, low=1)
-        if end > len(buffers[buffer]):
-            raise bad(f"{where} ends at byte {end} of a buffer of {len(buffers[buffer])}")
+        window(view, buffers, where)
         stride = integer(view, "byteStride", where, default=4, low=4, high=252)
         if stride % 4:
             raise bad(f"byteStride of {where} is {stride}, not a multiple of 4")
+
+
+def window(view: dict[str, Any], buffers: tuple[bytes, ...], where: str) -> memoryview:
+    """The bytes that a view, or its compressed stand-in, points at; `Refusal` if there are none."""
+    buffer = integer(view, "buffer", where, high=len(buffers) - 1)
+    start = integer(view, "byteOffset", where, default=0)
+    end = start + integer(view, "byteLength", where, low=1)
+    if end > len(buffers[buffer]):
+        raise bad(f"{where} ends at byte {end} of a buffer of {len(buffers[buffer])}")
+    return memoryview(buffers[buffer])[start:end]
 
 
 def _check_meshes(document: Document) -> None:
@@ -155,27 +204,36 @@ def _check_meshes(document: Document) -> None:
             where = f"a primitive of mesh {number}"
             integer(primitive, "mode", where, default=4, high=6)
             index(primitive, "material", where, materials)
-            attributes = mapping(primitive, "attributes", where)
-            used = {name: index(attributes, name, where, len(accessors)) for name in attributes}
-            if len({accessors[accessor]["count"] for accessor in used.values()}) > 1:
-                raise bad(f"the attributes of {where} differ in length")
-            if (position := used.get("POSITION")) is not None:
-                _check_kind(accessors[position], where, ("VEC3",), "POSITION")
+            counts = _check_attributes(mapping(primitive, "attributes", where), accessors, where)
             if (faces := index(primitive, "indices", where, len(accessors))) is not None:
-                _check_kind(accessors[faces], where, ("SCALAR",), "indices", (5121, 5123, 5125))
+                _check_kind(accessors[faces], where, "indices", ("SCALAR",), (5121, 5123, 5125))
             targets = objects(primitive, "targets", where)
             if len(targets) > MAX_MORPH_TARGETS:
                 raise Refusal("bomb", f"{where} has {len(targets)} morph targets")
             for target in targets:
-                for name in target:
-                    index(target, name, where, len(accessors))
+                counts |= _check_attributes(target, accessors, f"a morph target of {where}")
+            if len(counts) > 1:
+                raise bad(f"the attributes of {where} differ in length")
+
+
+def _check_attributes(
+    attributes: dict[str, Any], accessors: list[dict[str, Any]], where: str
+) -> set[int]:
+    """Checks indices and kinds; returns the counts that occur."""
+    counts = set()
+    for name in attributes:
+        accessor = accessors[integer(attributes, name, where, high=len(accessors) - 1)]
+        if types := _TYPES_OF.get(name.rstrip("0123456789")):
+            _check_kind(accessor, where, name, types)
+        counts.add(accessor["count"])
+    return counts
 
 
 def _check_kind(
     accessor: dict[str, Any],
     where: str,
-    types: tuple[str, ...],
     name: str,
+    types: tuple[str, ...],
     components: tuple[int, ...] = (5120, 5121, 5122, 5123, 5126),
 ) -> None:
     if accessor["type"] not in types or accessor["componentType"] not in components:
@@ -230,76 +288,30 @@ def _mesh_size(document: Document, mesh: dict[str, Any]) -> tuple[int, int]:
             continue
         count = accessors[position]["count"]
         corners = accessors[primitive["indices"]]["count"] if "indices" in primitive else count
-        vertices += count
+        # Blender keeps a copy of the vertices for every morph target.
+        vertices += count * (1 + len(primitive.get("targets", [])))
         triangles += corners // 3 if mode == 4 else max(0, corners - 2)
     return vertices, triangles
 
 
-def _check_references(document: Document) -> None:
-    """The remaining indices: scenes, skins, cameras, textures, animations."""
-    lengths = {name: len(table(document, name)) for name in ("nodes", "textures", "images")}
-    scenes = table(document, "scenes")
-    index(document, "scene", "the document", len(scenes))
-    for scene in scenes:
-        roots = indices(scene, "nodes", "a scene", lengths["nodes"])
-        if len(set(roots)) < len(roots):
-            raise bad("a scene names a node twice")
-    for node in table(document, "nodes"):
-        index(node, "skin", "a node", len(table(document, "skins")))
-        index(node, "camera", "a node", len(table(document, "cameras")))
-    for skin in table(document, "skins"):
-        indices(skin, "joints", "a skin", lengths["nodes"])
-        index(skin, "skeleton", "a skin", lengths["nodes"])
-        index(skin, "inverseBindMatrices", "a skin", len(table(document, "accessors")))
-    for texture in table(document, "textures"):
-        index(texture, "source", "a texture", lengths["images"])
-        index(texture, "sampler", "a texture", len(table(document, "samplers")))
-        webp = mapping(mapping(texture, "extensions", "a texture"), "EXT_texture_webp", "a texture")
-        index(webp, "source", "a texture", lengths["images"])
-    for number, material in enumerate(table(document, "materials")):
-        for use in _texture_uses(material):
-            integer(use, "index", f"material {number}", high=lengths["textures"] - 1)
-    _check_animations(document)
-
-
-def _texture_uses(value: Any) -> Iterator[dict[str, Any]]:
-    """Texture references anywhere in a material; JSON depth is bounded, so this recursion is."""
-    if not isinstance(value, dict):
-        return
-    for name, entry in value.items():
-        if name.endswith("Texture") and isinstance(entry, dict):
-            yield entry
-        elif name != "extras":
-            yield from _texture_uses(entry)
-
-
-def _check_animations(document: Document) -> None:
-    nodes, accessors = (len(table(document, name)) for name in ("nodes", "accessors"))
-    for animation in table(document, "animations"):
-        samplers = objects(animation, "samplers", "an animation")
-        for sampler in samplers:
-            integer(sampler, "input", "an animation sampler", high=accessors - 1)
-            integer(sampler, "output", "an animation sampler", high=accessors - 1)
-        for channel in objects(animation, "channels", "an animation"):
-            integer(channel, "sampler", "an animation channel", high=len(samplers) - 1)
-            target = mapping(channel, "target", "an animation channel")
-            index(target, "node", "an animation channel", nodes)
-
-
 def _check_images(gltf: Gltf) -> None:
     images = table(gltf.document, "images")
-    if len(images) > MAX_TEXTURES:
-        raise Refusal("bomb", f"it has {len(images)} pictures; at most {MAX_TEXTURES} are read")
+    if (count := max(len(images), len(table(gltf.document, "textures")))) > MAX_TEXTURES:
+        raise Refusal("bomb", f"it has {count} pictures; at most {MAX_TEXTURES} are read")
     total = 0
     for number, image in enumerate(images):
         where = f"image {number}"
-        data = embedded(image, where, image=True)
-        if data is None:
-            views = len(table(gltf.document, "bufferViews"))
-            data = gltf.view(integer(image, "bufferView", where, high=views - 1))
-        if (size := image_size(bytes(data))) is None:
+        if (size := image_size(image_bytes(gltf, image, where))) is None:
             raise bad(f"{where} is not a PNG, JPEG or WebP picture")
         pixels = size[0] * size[1]
         total += pixels
         if pixels > MAX_IMAGE_PIXELS or total > MAX_ALL_PIXELS:
             raise Refusal("bomb", f"{where} has {size[0]} x {size[1]} pixels, too many")
+
+
+def image_bytes(gltf: Gltf, image: dict[str, Any], where: str) -> bytes:
+    """The file of a picture, from its data URI or its view."""
+    if (data := embedded(image, where, image=True)) is not None:
+        return data
+    views = len(table(gltf.document, "bufferViews"))
+    return bytes(gltf.view(integer(image, "bufferView", where, high=views - 1)))

@@ -6,11 +6,13 @@ import pathlib
 import re
 import struct
 import urllib.parse
+from collections.abc import Sequence
 from typing import Any
 
 from data_engine.errors import Refusal
+from data_engine.gltf.checks import DRACO, MESHOPT
 from data_engine.gltf.container import MAX_FILE_BYTES, parse_json
-from data_engine.gltf.document import bad, embedded, integer, table
+from data_engine.gltf.document import Document, bad, embedded, integer, mapping, objects, table
 from data_engine.gltf.image_headers import image_type
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -30,30 +32,39 @@ class Neighbours:
         parts = name.split("/")
         if _SCHEME.match(name) or "\\" in name or "\0" in name or ".." in parts or parts[0] == "":
             raise Refusal("external_uri", f"it refers to {uri[:80]!r}, outside its own folder")
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder):
-            raise Refusal("external_uri", f"it refers to {uri[:80]!r}, a link out of its folder")
-        if not path.is_file():
+        path = self._find(name)
+        if path is None or not path.is_file():
             raise Refusal("gone", f"it refers to {uri[:80]!r}, which is not there")
         self._left -= path.stat().st_size
         if self._left < 0:
             raise Refusal("too_large", f"the files it refers to exceed {MAX_FILE_BYTES} bytes")
         return path.read_bytes()
 
+    def _find(self, name: str) -> pathlib.Path | None:
+        path = (self._folder / name).resolve()
+        if not path.is_relative_to(self._folder):
+            raise Refusal("external_uri", f"it refers to {name[:80]!r}, a link out of its folder")
+        return path
+
 
 def pack_gltf(text: bytes, neighbours: Neighbours) -> bytes:
     """Returns the GLB of a glTF document, its materials and extensions untouched."""
     document = parse_json(text)
     binary = bytearray()
-    starts = [
-        _append(binary, _content(buffer, f"buffer {number}", neighbours, image=False))
-        for number, buffer in enumerate(table(document, "buffers"))
-    ]
+    starts = []
+    for number, buffer in enumerate(table(document, "buffers")):
+        where = f"buffer {number}"
+        # A buffer that meshopt is decompressed into has no bytes of its own.
+        placeholder = MESHOPT in mapping(buffer, "extensions", where) and "uri" not in buffer
+        data = b"" if placeholder else _content(buffer, where, neighbours, image=False)
+        starts.append(_append(binary, data))
     for number, view in enumerate(table(document, "bufferViews")):
         where = f"bufferView {number}"
-        start = starts[integer(view, "buffer", where, high=len(starts) - 1)]
-        view["byteOffset"] = start + integer(view, "byteOffset", where, default=0)
-        view["buffer"] = 0
+        packed = mapping(mapping(view, "extensions", where), MESHOPT, where)
+        for place in (view, packed) if packed else (view,):
+            start = starts[integer(place, "buffer", where, high=len(starts) - 1)]
+            place["byteOffset"] = start + integer(place, "byteOffset", where, default=0)
+            place["buffer"] = 0
     for number, image in enumerate(table(document, "images")):
         if "uri" in image:
             _embed_image(
@@ -84,7 +95,7 @@ def _embed_image(
     image |= {"bufferView": len(views) - 1, "mimeType": kind}
 
 
-def _append(binary: bytearray, data: bytes) -> int:
+def _append(binary: bytearray, data: bytes | memoryview) -> int:
     """Adds bytes at the next multiple of four and says where they start."""
     binary += bytes(-len(binary) % 4)
     start = len(binary)
@@ -92,6 +103,38 @@ def _append(binary: bytearray, data: bytes) -> int:
         raise Refusal("too_large", f"packed it exceeds {MAX_FILE_BYTES} bytes")
     binary += data
     return start
+
+
+def pack_views(document: Document, contents: Sequence[bytes | memoryview]) -> bytes:
+    """Lays out the contents of the buffer views anew, in place of all buffers; returns the binary.
+
+    Views that nothing refers to any more are left out.
+    """
+    views, binary = table(document, "bufferViews"), bytearray()
+    holders = _view_holders(document)
+    used = sorted({integer(h, "bufferView", "a view", high=len(views) - 1) for h in holders})
+    for number in used:
+        start = _append(binary, contents[number])
+        views[number] |= {"buffer": 0, "byteOffset": start, "byteLength": len(contents[number])}
+    moved = {number: place for place, number in enumerate(used)}
+    for holder in holders:
+        holder["bufferView"] = moved[holder["bufferView"]]
+    document["bufferViews"] = [views[number] for number in used]
+    document["buffers"] = [{"byteLength": len(binary)}]
+    return bytes(binary)
+
+
+def _view_holders(document: Document) -> list[dict[str, Any]]:
+    """Everything that names a buffer view."""
+    entries = [*table(document, "accessors"), *table(document, "images")]
+    for accessor in table(document, "accessors"):
+        sparse = mapping(accessor, "sparse", "an accessor")
+        entries += [mapping(sparse, name, "an accessor") for name in ("indices", "values")]
+    for mesh in table(document, "meshes"):
+        for primitive in objects(mesh, "primitives", "a mesh"):
+            extensions = mapping(primitive, "extensions", "a primitive")
+            entries.append(mapping(extensions, DRACO, "a primitive"))
+    return [entry for entry in entries if "bufferView" in entry]
 
 
 def write_glb(document: dict[str, Any], binary: bytes) -> bytes:

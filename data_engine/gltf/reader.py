@@ -107,13 +107,25 @@ def _primitives(gltf: Gltf, node: dict[str, Any]) -> Iterator[tuple[np.ndarray, 
         mode, position = primitive.get("mode", _TRIANGLES), primitive["attributes"].get("POSITION")
         if position is None or mode not in (_TRIANGLES, _STRIP, _FAN):
             continue
-        vertices = read_accessor(gltf, position)
+        vertices = _morphed(gltf, primitive, node.get("weights", mesh.get("weights", [])), position)
         corners = np.arange(len(vertices))
         if "indices" in primitive:
             corners = read_accessor(gltf, primitive["indices"])[:, 0].astype(np.int64)
             if corners.max() >= len(vertices):
                 raise bad(f"an index is {corners.max()}; there are {len(vertices)} vertices")
         yield vertices, _triangles(corners, mode)
+
+
+def _morphed(gltf: Gltf, primitive: dict[str, Any], weights: Any, position: int) -> np.ndarray:
+    """Positions [v, 3] with morph targets at their weights at rest (glTF 2.0, section 3.7.2.2)."""
+    vertices, targets = read_accessor(gltf, position), primitive.get("targets", [])
+    if not isinstance(weights, list):
+        raise bad("the weights of its morph targets are not an array")
+    weights = numbers({"weights": weights}, "weights", "its morph targets", [0.0] * len(weights))
+    for target, weight in zip(targets, weights, strict=False):  # Without a weight: at rest.
+        if "POSITION" in target and weight:
+            vertices = vertices + weight * read_accessor(gltf, target["POSITION"])
+    return vertices
 
 
 def _triangles(corners: np.ndarray, mode: int) -> np.ndarray:

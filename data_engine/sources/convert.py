@@ -3,17 +3,15 @@
 Coordinates are kept as they are, so the catalog's `up_axis` stays true of the blob.
 """
 
-import os
 import pathlib
 from typing import Any
 
 from data_engine.errors import Refusal
 from data_engine.gltf.checks import check_document
 from data_engine.gltf.container import MAX_FILE_BYTES, parse_glb
-from data_engine.gltf.pack import Neighbours, pack_gltf
-
-SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
-"""Names that promise a mesh."""
+from data_engine.gltf.decompress import decompress, is_compressed
+from data_engine.gltf.pack import Neighbours, pack_gltf, write_glb
+from data_engine.sources.archives import Members
 
 _FOREIGN = (
     (b"\x89PNG", "a PNG picture"),
@@ -31,24 +29,31 @@ _FOREIGN = (
 def convert_file(task: dict[str, Any]) -> dict[str, Any]:
     """Child function: reads `path`, writes the GLB to `target`, tells the format by content.
 
-    A GLB is checked and not copied; `converted` says which happened.
+    In a task with an `archive`, `path` is the unpacked `member` of it.
+
+    A plain GLB is checked and not copied; `converted` says which happened.
     """
     path = pathlib.Path(task["path"])
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
         raise Refusal("too_large", f"it has {size} bytes; at most {MAX_FILE_BYTES} are read")
     data = path.read_bytes()
-    kind = sniff(data, path.suffix.lower())
-    if kind == "glb":
-        check_document(parse_glb(data))
+    kind = sniff(data, pathlib.PurePosixPath(task.get("file", path.name)).suffix.lower())
+    glb = data if kind == "glb" else to_glb(data, kind, _neighbours(task))
+    if is_compressed((parsed := parse_glb(glb)).document):
+        plain = decompress(parsed)
+        glb = write_glb(plain.document, plain.binary)
+        parsed = parse_glb(glb)
+    check_document(parsed)
+    if glb is data:
         return {"format": kind, "converted": False}
-    glb = to_glb(data, kind, path.parent)
-    check_document(parse_glb(glb))
     pathlib.Path(task["target"]).write_bytes(glb)
     return {"format": kind, "converted": True}
 
 
 def sniff(data: bytes, suffix: str) -> str:
     """The mesh format of a file from its content; its suffix only decides between texts."""
+    if not data:
+        raise Refusal("not_glb", "it is empty")
     head = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
     if data[:4] == b"glTF":
         return "glb"
@@ -66,9 +71,15 @@ def sniff(data: bytes, suffix: str) -> str:
     raise Refusal("not_glb", f"its content ({bytes(data[:8])!r}) is not GLB, glTF, OBJ, PLY or STL")
 
 
-def to_glb(data: bytes, kind: str, folder: str | os.PathLike) -> bytes:
-    """Converts the content of a file that lay in `folder`."""
-    neighbours = Neighbours(folder)
+def _neighbours(task: dict[str, Any]) -> Neighbours:
+    """What the file may refer to: its folder, or the members of the archive it came in."""
+    if "archive" not in task:
+        return Neighbours(pathlib.Path(task["path"]).parent)
+    return Members(task["archive"], task["member"])
+
+
+def to_glb(data: bytes, kind: str, neighbours: Neighbours) -> bytes:
+    """Converts a file other than a GLB."""
     if kind == "gltf":
         return pack_gltf(data, neighbours)
     # Half a second to import; children that only check GLB never pay it.

@@ -1,4 +1,4 @@
-"""A folder of meshes on this machine becomes relics of the catalog, each with its blob."""
+"""A folder of meshes and archives on this machine becomes relics of the catalog, with blobs."""
 
 import contextlib
 import dataclasses
@@ -15,34 +15,16 @@ from data_engine.catalog import Catalog, Relic
 from data_engine.children import ChildLimits, ChildPool
 from data_engine.errors import Refusal, UserError
 from data_engine.progress import progress
-from data_engine.sources.convert import SUFFIXES
+from data_engine.sources.archives import read_index
+from data_engine.sources.found import find_meshes
+from data_engine.sources.kinds import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.sources.manifest import clean, described, read_manifest
 from data_engine.tombstones import find_tombstone
 from data_engine.workspace import Workspace
 
 STAGE = "ingest"
-MANIFEST = "manifest.json"
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tga", ".bmp", ".tif", ".tiff", ".svg")
-COMPANIONS = (*PICTURES, ".mtl", ".bin", ".md", ".txt", ".csv")
-"""What commonly lies beside meshes and is no mesh: passed over without a word."""
-UP_OF_FORMAT = {".glb": "Y", ".gltf": "Y", ".obj": "Y", ".ply": "Z", ".stl": "Z"}
-"""Up by definition of glTF, by custom of the others; a manifest or `--up` knows better."""
 
 Up = Literal["auto", "Y", "Z"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Found:
-    """What lies in a folder."""
-
-    meshes: tuple[str, ...]
-    """Paths of mesh files relative to the folder, sorted."""
-    skipped: tuple[str, ...]
-    """Paths of files of unknown kind, sorted."""
-    entries: dict[str, dict[str, Any]]
-    """Manifest entries by the same paths."""
-    warnings: tuple[str, ...]
-    """What is odd about the manifests."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -57,59 +39,8 @@ class IngestReport:
     """(file, reason, sentence)."""
     forgotten: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     """(file, sentence): not taken, because somebody asked for its removal."""
-    skipped: tuple[str, ...] = ()
+    skipped: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
-
-
-def find_meshes(folder: pathlib.Path) -> Found:
-    """Walks a folder; hidden files and links that lead out of it are left alone."""
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; name the folder that holds the meshes")
-    meshes, skipped, entries, warnings = [], [], {}, []
-    for directory, subfolders, files in os.walk(folder, onerror=_raise):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        here = pathlib.Path(directory)
-        for name in sorted(files):
-            path = here / name
-            relative = path.relative_to(folder).as_posix()
-            suffix = path.suffix.lower()
-            if name == MANIFEST:
-                _read_entries(path, here.relative_to(folder), entries, warnings)
-            elif suffix in SUFFIXES and not name.startswith("."):
-                inside = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
-                (meshes if inside else skipped).append(relative)
-            elif not (name.startswith(".") or suffix in COMPANIONS or _is_notice(name)):
-                skipped.append(relative)
-    if not meshes:
-        kinds = ", ".join(SUFFIXES)
-        raise UserError(f"no mesh in {folder}: no file there ends in {kinds}")
-    missing = sorted(entries.keys() - set(meshes))
-    warnings += [f"{MANIFEST} names {file}, which is not there" for file in missing]
-    return Found(
-        meshes=tuple(sorted(meshes)),
-        skipped=tuple(sorted(skipped)),
-        entries=entries,
-        warnings=tuple(warnings),
-    )
-
-
-def _read_entries(
-    path: pathlib.Path, prefix: pathlib.Path, entries: dict[str, Any], warnings: list[str]
-) -> None:
-    try:
-        found = read_manifest(path)
-    except LookupError as error:
-        warnings.append(error.args[0])
-        return
-    entries.update({(prefix / file).as_posix(): entry for file, entry in found.items()})
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _is_notice(name: str) -> bool:
-    return name.upper().startswith(("README", "LICENSE", "LICENCE", "COPYING", "NOTICE"))
 
 
 def ingest_folder(
@@ -118,7 +49,7 @@ def ingest_folder(
     """Enters every mesh of a folder into the catalog; idempotent, and safe to interrupt.
 
     Args:
-        folder: Searched with its subfolders.
+        folder: Searched with its subfolders and the ZIP archives in them; or one archive.
         workspace: Where the blobs and the catalog are.
         up: Up axis of all files, or `auto`: the manifest's, else that of the format.
         workers: Child processes at a time.
@@ -128,16 +59,17 @@ def ingest_folder(
     with contextlib.ExitStack() as stack:
         catalog = stack.enter_context(Catalog(workspace.catalog_path))
         incoming = stack.enter_context(_incoming(workspace))
-        ingest = _Ingest(folder, found, workspace, catalog, incoming, up)
-        bar = stack.enter_context(progress(len(found.meshes), stage=STAGE, unit="file"))
+        files = len(found.meshes) + len(found.archives)
+        bar = stack.enter_context(progress(files, stage=STAGE, unit="file"))
+        opener = stack.enter_context(
+            ChildPool("data_engine.sources.archives:unpack", workers=1, limits=limits)
+        )
         pool = stack.enter_context(
             ChildPool("data_engine.sources.convert:convert_file", workers=workers, limits=limits)
         )
-        for task, outcome in pool.run(ingest.tasks(bar)):
+        ingest = _Ingest(found, workspace, catalog, incoming, up, opener, bar)
+        for task, outcome in pool.run(ingest.tasks()):
             ingest.settle(task, outcome)
-            if isinstance(outcome, Refusal):
-                bar.refused(outcome.reason)
-            bar.update()
     return ingest.report
 
 
@@ -157,31 +89,97 @@ def _incoming(workspace: Workspace) -> Iterator[pathlib.Path]:
 class _Ingest:
     """One run over one folder."""
 
-    def __init__(self, folder, found, workspace, catalog, incoming, up):
-        self._folder, self._found, self._incoming = folder, found, incoming
+    def __init__(self, found, workspace, catalog, incoming, up, opener, bar):
+        self._found, self._incoming, self._opener, self._bar = found, incoming, opener, bar
         self._workspace, self._catalog, self._up = workspace, catalog, up
         self._running: set[str] = set()
-        self.report = IngestReport(skipped=found.skipped, warnings=list(found.warnings))
+        self._users: dict[str, int] = {}  # How many tasks still need an unpacked archive.
+        self.report = IngestReport(skipped=list(found.skipped), warnings=list(found.warnings))
 
-    def tasks(self, bar) -> Iterator[dict[str, Any]]:
+    def tasks(self) -> Iterator[dict[str, Any]]:
         """Enters the files one by one, and yields those whose content is still to be read."""
         for file in self._found.meshes:
-            relic = self._enter(file)
-            if relic and relic.state == "found" and relic.uid not in self._running:
-                self._running.add(relic.uid)
-                target = self._incoming / f"{relic.uid}.glb"
-                path = str(self._folder / file)
-                yield {"uid": relic.uid, "file": file, "path": path, "target": str(target)}
-            else:
-                bar.update()
+            path = self._found.root / file
+            relic = self._enter(file, _sha256(path), self._found.entries.get(file, {}))
+            yield from self._task(relic, file, path)
+        for file in self._found.archives:
+            yield from self._archive_tasks(file)
+            self._bar.update()
 
-    def _enter(self, file: str) -> Relic | None:
-        sha256 = _sha256(self._folder / file)
-        entry = self._found.entries.get(file, {})
+    def _task(
+        self, relic: Relic | None, file: str, path: pathlib.Path, **inside: str
+    ) -> Iterator[dict[str, Any]]:
+        if relic is None or relic.state != "found" or relic.uid in self._running:
+            self._bar.update()
+            return
+        self._running.add(relic.uid)
+        if inside:
+            self._users[inside["archive"]] += 1
+        target = self._incoming / f"{relic.uid}.glb"
+        task = {"uid": relic.uid, "file": file, "path": str(path), "target": str(target)}
+        yield task | inside
+
+    def _archive_tasks(self, file: str) -> Iterator[dict[str, Any]]:
+        """Unpacks an archive and enters its members; one that is refused is itself a record."""
+        path = self._found.root / file
+        digest = _sha256(path)
+        uid = _uid(digest)
+        if uid in self._catalog and self._catalog.get(uid).state != "found":
+            self._enter(file, digest, {})
+            return
+        folder = str(self._incoming / f"{uid}-{len(self._users)}")
+        ((_, outcome),) = self._opener.run([{"path": str(path), "folder": folder}])
+        if isinstance(outcome, Refusal):
+            relic = self._enter(file, digest, {})
+            if relic is not None and relic.state == "found":
+                self._reject(relic.uid, file, outcome)
+            return
+        if uid in self._catalog:  # Refused before, and taken now that it was tried again.
+            self._catalog.remove(uid)
+        self.report.skipped += [f"{file}/{name}" for name in outcome["skipped"]]
+        self._users[folder] = 1
+        yield from self._member_tasks(file, folder)
+        self._leave(folder)
+
+    def _member_tasks(self, archive: str, folder: str) -> Iterator[dict[str, Any]]:
+        index = read_index(folder)
+        entries = self._inner_entries(archive, folder, index) | self._found.entries
+        for number, (name, digest) in enumerate(index):
+            if pathlib.PurePosixPath(name).suffix.lower() in SUFFIXES:
+                self._bar.total += 1
+                file = f"{archive}/{name}"
+                relic = self._enter(file, digest, entries.get(file, {}))
+                path = pathlib.Path(folder, str(number))
+                yield from self._task(relic, file, path, archive=folder, member=name)
+
+    def _inner_entries(
+        self, archive: str, folder: str, index: list[tuple[str, str]]
+    ) -> dict[str, dict[str, Any]]:
+        """What manifests inside an archive say; a broken one costs their words, not the meshes."""
+        entries = {}
+        for number, (name, _) in enumerate(index):
+            inner = pathlib.PurePosixPath(archive, name)
+            if inner.name == MANIFEST:
+                try:
+                    found = read_manifest(pathlib.Path(folder, str(number)))
+                except (LookupError, UserError):
+                    self.report.warnings.append(f"{inner} is no manifest; it is left alone")
+                    continue
+                entries |= {(inner.parent / file).as_posix(): e for file, e in found.items()}
+        return entries
+
+    def _leave(self, folder: str) -> None:
+        """Deletes an unpacked archive with its last user."""
+        self._users[folder] -= 1
+        if not self._users[folder]:
+            shutil.rmtree(folder)
+
+    def _enter(self, file: str, sha256: str, entry: dict[str, Any]) -> Relic | None:
+        """The record of a file; None if somebody asked for its removal."""
         if entry.get("sha256") not in (None, sha256):
             self.report.warnings.append(f"{file} is not the file whose sha256 {MANIFEST} gives")
         path = clean(file, 4096)
-        uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"file:{sha256}"))
+        uid = _uid(sha256)
         record = {
             "uid": uid,
             "source": "local",
@@ -196,7 +194,7 @@ class _Ingest:
             return None
         first = self._catalog.get(uid) if uid in self._catalog else None
         if first is not None and first.source_file != path:
-            record |= {"uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"file:{sha256}:{path}"))}
+            record |= {"uid": _uid(f"{sha256}:{path}")}
             record |= {"state": "duplicate", "dup_of": uid, "dup_kind": "exact"}
             self.report.duplicates += 1
         elif first is not None and first.state != "found":
@@ -207,14 +205,25 @@ class _Ingest:
         said = str(entry.get("up_axis", "")).upper()
         if self._up != "auto":
             return self._up
-        return said if said in ("Y", "Z") else UP_OF_FORMAT[pathlib.Path(file).suffix.lower()]
+        suffix = pathlib.Path(file).suffix.lower()
+        return said if said in ("Y", "Z") else UP_OF_FORMAT.get(suffix, "Y")
 
     def settle(self, task: dict[str, Any], outcome: dict[str, Any] | Refusal) -> None:
         """Stores the blob and moves the relic on, or off the road with its reason."""
         if isinstance(outcome, Refusal):
-            self._catalog.reject(task["uid"], STAGE, outcome.reason, outcome.sentence)
-            self.report.rejected.append((task["file"], outcome.reason, outcome.sentence))
-            return
+            self._reject(task["uid"], task["file"], outcome)
+        else:
+            self._store(task, outcome)
+        if "archive" in task:
+            self._leave(task["archive"])
+        self._bar.update()
+
+    def _reject(self, uid: str, file: str, refusal: Refusal) -> None:
+        self._catalog.reject(uid, STAGE, refusal.reason, refusal.sentence)
+        self.report.rejected.append((file, refusal.reason, refusal.sentence))
+        self._bar.refused(refusal.reason)
+
+    def _store(self, task: dict[str, Any], outcome: dict[str, Any]) -> None:
         made = pathlib.Path(task["target"] if outcome["converted"] else task["path"])
         data = made.read_bytes()
         if stone := find_tombstone(self._catalog, glb_sha256=hashlib.sha256(data).hexdigest()):
@@ -230,6 +239,10 @@ class _Ingest:
         if outcome["converted"]:
             self.report.converted += 1
             made.unlink()
+
+
+def _uid(sha256: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"file:{sha256}"))
 
 
 def _sha256(path: pathlib.Path) -> str:

@@ -41,6 +41,8 @@ CATEGORY_OF = {
 """Free words of a manifest to the categories of a shard; any other word is `other`."""
 
 _AUTHOR = re.compile(r"(?P<name>.*\S)\s*\((?P<url>https?://[^\s()]+)\)")
+_STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of the text after them; right-to-left scripts do without."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -93,7 +95,7 @@ def described(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
 
 
 def clean(value: Any, limit: int, *, lines: bool = False) -> str:
-    """A string as plain text: no control characters, no half characters, bounded length.
+    """A string as plain text: no control or turning marks, no half characters, bounded length.
 
     Markup and quotes stay, as text; whoever shows them must escape them.
     """
@@ -102,10 +104,14 @@ def clean(value: Any, limit: int, *, lines: bool = False) -> str:
     whole = value.encode("utf-8", "replace").decode("utf-8")
     kept = "\n\t" if lines else ""
     text = "".join(
-        " " if unicodedata.category(letter) == "Cc" and letter not in kept else letter
+        " " if _is_control(letter) and letter not in kept else letter
         for letter in whole[: 2 * limit]
     ).strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) == "Cc" or letter in _STEERING
 
 
 def _author(words: str) -> tuple[str, str]:

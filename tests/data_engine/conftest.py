@@ -1,5 +1,7 @@
-"""Workspaces as the render stage leaves them, without rendering."""
+"""Folders and workspaces, empty or as the render stage leaves them, without rendering."""
 
+import pathlib
+import sys
 import uuid
 
 import cv2
@@ -13,7 +15,22 @@ from data_engine.rendering import views
 from data_engine.rendering.framing import Framing
 from data_engine.workspace import Workspace
 
+# pytest's importlib mode leaves the folder of the tests out.
+sys.path.append(str(pathlib.Path(__file__).parent))
+
 TITLES = ("Amphora", "青花瓷瓶", "Tête d’homme", "cup")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "ws")
 
 
 @pytest.fixture(scope="session")

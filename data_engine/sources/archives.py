@@ -1,0 +1,182 @@
+"""ZIP archives of meshes: each entry is judged before a byte is inflated, each byte is counted.
+
+Nothing is extracted under its own name: members are written as numbers, with an index beside them,
+so no name of a stranger becomes a path. Runs in a limited child process.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from typing import Any
+
+from data_engine.errors import Refusal
+from data_engine.gltf.container import MAX_FILE_BYTES
+from data_engine.gltf.pack import Neighbours
+from data_engine.sources.kinds import ARCHIVES, MANIFEST, PICTURES, SUFFIXES
+
+MAX_MEMBERS = 4096
+MAX_MEMBER_BYTES = MAX_FILE_BYTES
+MAX_TOTAL_BYTES = 4 << 30
+MAX_RATIO = 100
+"""Inflated over compressed bytes of a member."""
+FREE_BYTES = 1 << 20
+"""Up to this size a member may have any ratio: it does no harm."""
+MAX_NAME = 500
+"""Bytes of a member's name."""
+MAX_TOLD = 100
+"""Members named in an answer, which is one line of bounded length."""
+
+_INDEX = "index.json"
+_CHUNK = 1 << 20
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_KEPT = (*SUFFIXES, *PICTURES, ".bin", ".mtl")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
+"""What `zipfile` raises on archives that are not as they say."""
+
+
+class Members(Neighbours):
+    """The files a model inside an archive may refer to: members beside it and below."""
+
+    def __init__(self, folder: str | os.PathLike, member: str):
+        """Takes the folder of an unpacked archive and the model's own name in it."""
+        super().__init__(folder)
+        self._numbers = {name: number for number, (name, _) in enumerate(read_index(folder))}
+        self._beside = pathlib.PurePosixPath(member).parent
+
+    def _find(self, name: str) -> pathlib.Path | None:
+        number = self._numbers.get((self._beside / name).as_posix())
+        return None if number is None else self._folder / str(number)
+
+
+def read_index(folder: str | os.PathLike) -> list[tuple[str, str]]:
+    """Name and sha256 of the members of an unpacked archive; the n-th is the file `n`."""
+    return [(name, digest) for name, digest in json.loads(_index_path(folder).read_text())]
+
+
+def _index_path(folder: str | os.PathLike) -> pathlib.Path:
+    return pathlib.Path(folder) / _INDEX
+
+
+def unpack(task: dict[str, Any]) -> dict[str, Any]:
+    """Child function: inflates meshes and what belongs to them from `path` into `folder`."""
+    folder = pathlib.Path(task["folder"])
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(task["path"]) as archive:
+            wanted, skipped = _sorted_out(checked_members(archive))
+            index, left = [], MAX_TOTAL_BYTES
+            for number, member in enumerate(wanted):
+                size, digest = _inflate(archive, member, folder / str(number), left)
+                index.append((member.filename, digest))
+                left -= size
+    except _DAMAGE as error:
+        raise _refused(f"it cannot be read: {error}") from error
+    _index_path(folder).write_text(json.dumps(index))
+    return {"skipped": skipped[:MAX_TOLD]}
+
+
+def checked_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of an archive, by their entries alone; `Refusal` if one of them is not plain."""
+    entries = archive.infolist()
+    if len(entries) > MAX_MEMBERS:
+        raise Refusal("bomb", f"it has {len(entries)} entries; at most {MAX_MEMBERS} are read")
+    seen: set[str] = set()
+    for entry in entries:
+        _check_name(entry)
+        key = unicodedata.normalize("NFC", entry.filename).casefold().rstrip("/")
+        if key in seen:
+            raise _refused(f"it holds {_brief(entry)} twice, or but for upper and lower case")
+        seen.add(key)
+        _check_kind(entry)
+        _check_size(entry, entry.file_size)
+    if (total := sum(entry.file_size for entry in entries)) > MAX_TOTAL_BYTES:
+        raise Refusal("bomb", f"unpacked it has {total} bytes; at most {MAX_TOTAL_BYTES} are read")
+    return [entry for entry in entries if not entry.is_dir()]
+
+
+def _check_name(entry: zipfile.ZipInfo) -> None:
+    raw = entry.orig_filename  # `filename` ends before a null byte.
+    parts = raw.removesuffix("/").split("/")
+    odd = "\\" in raw or any(unicodedata.category(letter) == "Cc" for letter in raw)
+    if odd or _DRIVE.match(raw) or not {"", ".", ".."}.isdisjoint(parts):
+        raise _refused(f"its entry {_brief(entry)} leads out of the archive or is no plain name")
+    if len(raw.encode("utf-8", "replace")) > MAX_NAME:
+        raise _refused(f"its entry {_brief(entry)} has more than {MAX_NAME} bytes of name")
+
+
+def _check_kind(entry: zipfile.ZipInfo) -> None:
+    mode = entry.external_attr >> 16  # Zero where the archiver knew no Unix.
+    if stat.S_IFMT(mode) not in (0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
+        raise _refused(f"its entry {_brief(entry)} is a link or no file")
+    if entry.header_offset < 0:
+        raise _refused(f"its entry {_brief(entry)} begins before the archive does")
+    if entry.flag_bits & _ENCRYPTED:
+        raise _refused("it is encrypted; ingest it without its password")
+    if entry.compress_type not in _METHODS:
+        kind = zipfile.compressor_names.get(entry.compress_type, entry.compress_type)
+        raise _refused(f"its entry {_brief(entry)} is compressed by {kind}; only deflate is read")
+
+
+def _check_size(entry: zipfile.ZipInfo, size: int) -> None:
+    """Judges the size an entry claims, and again the size it turns out to have."""
+    if size > MAX_MEMBER_BYTES:
+        raise Refusal("bomb", f"its entry {_brief(entry)} has more than {MAX_MEMBER_BYTES} bytes")
+    if size > FREE_BYTES and size > MAX_RATIO * entry.compress_size:
+        words = f"{entry.compress_size} bytes to {size} or more"
+        raise Refusal("bomb", f"its entry {_brief(entry)} grows from {words}")
+
+
+def _sorted_out(members: list[zipfile.ZipInfo]) -> tuple[list[zipfile.ZipInfo], list[str]]:
+    """What is to be inflated, and the names of archives inside, which stay shut."""
+    shown = [member for member in members if not _is_hidden(member.filename)]
+    paths = {member: pathlib.PurePosixPath(member.filename.lower()) for member in shown}
+    if not any(path.suffix in SUFFIXES for path in paths.values()):
+        kinds = ", ".join(SUFFIXES)
+        raise Refusal("no_mesh", f"it holds no mesh: no name in it ends in {kinds}")
+    wanted = [m for m in shown if paths[m].suffix in _KEPT or paths[m].name == MANIFEST]
+    return wanted, [m.filename for m in shown if paths[m].suffix in ARCHIVES]
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+
+
+def _inflate(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: pathlib.Path, left: int
+) -> tuple[int, str]:
+    """Writes one member; returns its size and sha256."""
+    size, digest = 0, hashlib.sha256()
+    with archive.open(member) as source, target.open("xb") as file:
+        while piece := source.read(_CHUNK):
+            size += len(piece)
+            _check_size(member, size)
+            if size > left:
+                raise Refusal("bomb", f"unpacked it has more than {MAX_TOTAL_BYTES} bytes")
+            digest.update(piece)
+            file.write(piece)
+    return size, digest.hexdigest()
+
+
+def _refused(sentence: str) -> Refusal:
+    return Refusal("bad_archive", sentence[:400])
+
+
+def _brief(entry: zipfile.ZipInfo) -> str:
+    return repr(entry.orig_filename[:80])
