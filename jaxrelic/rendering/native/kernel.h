@@ -72,13 +72,16 @@ struct Chunk {
   int32_t pixel[kCapacity] = {};
   T x[kCapacity] = {}, y[kCapacity] = {};
 
-  // Adds pixels first to last of a row; writes whole vectors, of which `count` tells what is used.
+  // Adds pixels first to last of a row. Writes whole vectors, of which `count` tells what is used;
+  // the rest are pixels too, because they are read.
   template <typename Shade>
   void add(const Scene<T>& scene, int row, int first, int last, const Shade& shade) {
     const T y_row = scene.row_y[row];
     const int32_t start = int32_t(row * scene.width);
+    const int32_t last_pixel = int32_t(scene.height * scene.width - 1);
     for (int column = first; column <= last; column += kLanes) {
-      for (int lane = 0; lane < kLanes; ++lane) pixel[count + lane] = start + column + lane;
+      for (int lane = 0; lane < kLanes; ++lane)
+        pixel[count + lane] = std::min(start + column + lane, last_pixel);
       std::memcpy(x + count, scene.column_x + column, sizeof(Reals<T>));
       for (int lane = 0; lane < kLanes; ++lane) y[count + lane] = y_row;
       count += std::min(kLanes, last - column + 1);
@@ -235,6 +238,14 @@ struct Texels {
     neighbour[0] = 0, neighbour[1] = right, neighbour[2] = below, neighbour[3] = below + right;
   }
 
+  // Adds the gradients of the first `count` fragments' colours to those of their texels.
+  void scatter(const V* by_rgb, int count, T* by_texture) const {
+    for (int lane = 0; lane < count; ++lane)
+      for (int i = 0; i < 4; ++i)
+        for (int c = 0; c < 3; ++c)
+          by_texture[offset[lane] + neighbour[i] + c] += share[i][lane] * by_rgb[c][lane];
+  }
+
   static Whole<T> cell(V position, int64_t size) {
     const Whole<T> whole = truncate<T>(position);
     const Whole<T> last = Whole<T>{} + Index(std::max<int64_t>(size - 2, 0));
@@ -343,30 +354,22 @@ void pull_back(const Scene<T>& scene, const T* nearest, const T* by_sums, T* by_
         const V fade = exp_of_negative(select(gap < 0, gap, V{}) * inverse_gamma);
         const V weight = select(met.coloured, met.coverage * fade, V{});
 
-        V rgb[3];
+        const V by_rgb[3] = {weight * by_sum[kRed], weight * by_sum[kGreen],
+                             weight * by_sum[kBlue]};
+        V by_weight = by_sum[kWeight] + by_sum[kDepth] * met.depth;
+        const auto add_to_weight = [&](const Colours<T>& colours) {
+          for (int c = 0; c < 3; ++c) by_weight += by_sum[kRed + c] * colours.rgb[c];
+        };
         if (scene.texture) {
           const Texels<T> texels(scene, scene.values + 6 * number, met.barycentric);
-          const Colours<T> colours(scene.texture, texels);
-          const int count = std::min(kLanes, chunk.count - first);
-          for (int c = 0; c < 3; ++c) rgb[c] = colours.rgb[c];
-          for (int lane = 0; lane < count; ++lane) {
-            T* cell = by_colours + texels.offset[lane];
-            for (int i = 0; i < 4; ++i)
-              for (int c = 0; c < 3; ++c)
-                cell[texels.neighbour[i] + c] +=
-                    texels.share[i][lane] * weight[lane] * by_sum[kRed + c][lane];
-          }
+          texels.scatter(by_rgb, std::min(kLanes, chunk.count - first), by_colours);
+          add_to_weight(Colours<T>(scene.texture, texels));
         } else {
-          const Colours<T> colours(scene.values + 9 * number, met.barycentric);
-          for (int c = 0; c < 3; ++c) {
-            rgb[c] = colours.rgb[c];
-            for (int k = 0; k < 3; ++k)
-              by_colour[k][c] += met.barycentric[k] * weight * by_sum[kRed + c];
-          }
+          for (int k = 0; k < 3; ++k)
+            for (int c = 0; c < 3; ++c) by_colour[k][c] += met.barycentric[k] * by_rgb[c];
+          add_to_weight(Colours<T>(scene.values + 9 * number, met.barycentric));
         }
 
-        V by_weight = by_sum[kWeight] + by_sum[kDepth] * met.depth;
-        for (int c = 0; c < 3; ++c) by_weight += by_sum[kRed + c] * rgb[c];
         // weight = coverage exp(-farness / gamma) up to a constant.
         const V by_depth =
             weight * (by_sum[kDepth] - by_weight * (inverse_gamma * by_farness_per_depth));

@@ -78,11 +78,14 @@ struct Batch {
   std::vector<T> centres(int64_t size, int direction) const {
     std::vector<T> centres(size + jaxrelic::kLanes);
     const double longer = std::max(constants.height, constants.width);
-    for (int64_t i = 0; i < int64_t(centres.size()); ++i) centres[i] = T(direction * (2 * i + 1 - size) / longer);
+    for (int64_t i = 0; i < int64_t(centres.size()); ++i)
+      centres[i] = T(direction * (2 * i + 1 - size) / longer);
     return centres;
   }
 };
 
+// corners [*b f 9]; values: colours [*b f 9] or texture coordinates [*b f 6]; texture [*b h w 3],
+// empty with colours; present [*b f]; sigma [*b] -> sums [*b 6 h w], nearest [*b h w].
 template <ffi::DataType kType>
 ffi::Error Draw(Constants constants, ffi::Buffer<kType> corners, ffi::Buffer<kType> values,
                 ffi::Buffer<kType> texture, ffi::Buffer<ffi::PRED> present,
@@ -96,6 +99,7 @@ ffi::Error Draw(Constants constants, ffi::Buffer<kType> corners, ffi::Buffer<kTy
   return ffi::Error::Success();
 }
 
+// The same, nearest, and the gradient of the sums -> those of corners, and of colours or texture.
 template <ffi::DataType kType>
 ffi::Error PullBack(Constants constants, ffi::Buffer<kType> corners, ffi::Buffer<kType> values,
                     ffi::Buffer<kType> texture, ffi::Buffer<ffi::PRED> present,
