@@ -2,8 +2,9 @@
 
 A face covers a pixel with probability sigmoid(+-distance^2 / sigma); alpha is the probability
 that any face does, and colour mixes all faces with a softmax over depth. Formulas and golden
-scenes: specification B and H. Two paths give the same image: `dense` evaluates every face at
-every pixel and is the reference, `fast` evaluates faces only near the pixels they cover.
+scenes: specification B and H. The paths give the same image: `dense` evaluates every face at every
+pixel and is the reference, `fast` evaluates faces only near the pixels they cover, and `native`
+does so in C++ where a user has built it.
 """
 
 import dataclasses
@@ -14,14 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.rendering import dense, fast, fragments
+from jaxrelic.rendering import dense, fast, fragments, native
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.texture import Appearance, CornerColors, UvTexture
 from jaxrelic.typing import Array, Float, typechecked
 
 __all__ = ["CornerColors", "RasterSettings", "SoftImage", "UvTexture", "soft_rasterize"]
 
-Path = Literal["auto", "dense", "fast"]
+Path = Literal["auto", "dense", "fast", "native"]
 
 
 @typechecked
@@ -47,7 +48,8 @@ def soft_rasterize(
         image_size: Height and width in pixels, or one number for a square.
         settings: Constants of the method; the defaults when None.
         background: RGB seen where there is no face.
-        path: Which implementation; `auto` is `fast`.
+        path: Which implementation. `auto` is `native` on CPUs where that is built and serves these
+            settings, and `fast` elsewhere; the paths agree to about 1e-6, not to the bit.
     """
     settings = settings or RasterSettings()
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
@@ -58,8 +60,7 @@ def soft_rasterize(
     sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, flat.dtype))
     settings = dataclasses.replace(settings, sigma=sigma)
     # Without a face there is nothing to walk, and the reference costs nothing either.
-    plain = path == "dense" or flat.size == 0
-    draw = _draw_dense if plain else _draw_fast
+    draw = _DRAW["dense" if flat.size == 0 else _choose(path, settings, flat.dtype)]
     image = draw(
         flat,
         appearance,
@@ -71,8 +72,21 @@ def soft_rasterize(
 
 
 # Compiled here, so that calls outside of jit do not run operation by operation.
-_draw_dense = jax.jit(dense.rasterize_dense, static_argnames="image_size")
-_draw_fast = jax.jit(fast.rasterize_fast, static_argnames="image_size")
+_DRAW = {
+    "dense": jax.jit(dense.rasterize_dense, static_argnames="image_size"),
+    "fast": jax.jit(fast.rasterize_fast, static_argnames="image_size"),
+    "native": jax.jit(native.rasterize_native, static_argnames="image_size"),
+}
+
+
+def _choose(path: Path, settings: RasterSettings, dtype: np.dtype) -> str:
+    """The implementation that serves a request."""
+    if path not in ("auto", "native"):
+        return path
+    obstacle = native.unavailable(settings, dtype)
+    if obstacle is not None and path == "native":
+        raise ValueError(f"path='native' cannot serve: {obstacle}")
+    return "native" if obstacle is None else "fast"
 
 
 def _flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:
