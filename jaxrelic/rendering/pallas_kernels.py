@@ -18,10 +18,10 @@ from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.texture import blend_cell, interpolate, texel_cell
 from jaxrelic.typing import Array
 
+LANES = 32
+"""Threads of a warp, which work in step; also the bits of an int32."""
 TILE = (4, 8)
-"""Rows and columns of a tile: a pixel for each of the 32 lanes of a warp."""
-GROUP = 32
-"""Faces compared with a tile at once: one per lane, and per bit of the resulting int32."""
+"""Rows and columns of a tile: a pixel for each lane."""
 CHANNELS = 7
 """What is kept of each pixel: the fields of `PixelSums`, then the peak nearness."""
 
@@ -40,9 +40,9 @@ class Scene:
     """All but sigma, which may be traced and is in `Tables`."""
 
     @property
-    def pixels(self) -> tuple[int, int]:
-        """Size of an image rounded up to whole tiles."""
-        return self.tiles[0] * TILE[0], self.tiles[1] * TILE[1]
+    def num_tiles(self) -> int:
+        """Tiles of an image."""
+        return self.tiles[0] * self.tiles[1]
 
 
 @flax.struct.dataclass
@@ -51,7 +51,7 @@ class Tables:
 
     reach: jax.Array
     """First and last row, first and last column of tiles a face may cover; [b 4 f] int32, f
-    rounded up to whole groups. A face that covers nothing ends before it starts."""
+    rounded up to whole warps. A face that covers nothing ends before it starts."""
     corners: jax.Array
     """Corner, then x, y, z, [n 9]."""
     colors: jax.Array
@@ -59,29 +59,28 @@ class Tables:
     uvs: jax.Array | None
     """Texture coordinates of the corners, [n 6]; None for corner colours."""
     x: jax.Array
-    """Isotropic NDC of the columns of pixels, whole tiles of them."""
+    """Isotropic NDC of the pixels of a tile, by column of tiles; [across 32]."""
     y: jax.Array
-    """Isotropic NDC of the rows of pixels, whole tiles of them."""
+    """The same by row of tiles; [down 32]."""
     sigma: jax.Array
     """Edge softness, [1]."""
 
 
 def draw_tile(tables: Tables, drawn: Array, *, scene: Scene) -> None:
-    """Writes the pixels of one tile to `drawn` [b 7 h w].
+    """Writes the pixels of one tile to `drawn` [tiles 7 32], tiles of all images.
 
     The depth softmax runs online: whenever a face raises a pixel's peak nearness, what the pixel
     has gathered is scaled down to the new peak.
     """
-    down, across = scene.tiles
-    program = pl.program_id(0)
-    image, tile = jax.lax.div(program, down * across), jax.lax.rem(program, down * across)
-    row, column = jax.lax.div(tile, across), jax.lax.rem(tile, across)
+    tile = pl.program_id(0)
+    image, within = _div_rem(tile, scene.num_tiles)
+    row, column = _div_rem(within, scene.tiles[1])
     settings = dataclasses.replace(scene.settings, sigma=tables.sigma[0])
-    pixel = _centers(tables, row, column)
+    pixel = tables.x[column, :], tables.y[row, :]
 
     def add_face(face: Array, pixels: tuple[Array, PixelSums]) -> tuple[Array, PixelSums]:
         old_peak, sums = pixels
-        met = _meet(_read_corners(tables, face), pixel, settings)
+        met = _meet(_read_row(tables.corners, face), pixel, settings)
         nearness, _ = fragments.nearness(met, settings)
         peak = jnp.maximum(old_peak, nearness)
         uvs = _read_uvs(tables, face)
@@ -93,7 +92,7 @@ def draw_tile(tables: Tables, drawn: Array, *, scene: Scene) -> None:
 
     def add_group(number: Array, pixels: tuple[Array, PixelSums]) -> tuple[Array, PixelSums]:
         bits = _faces_near(tables.reach, image, number, row, column)
-        first = image * scene.faces_per_image + number * GROUP
+        first = image * scene.faces_per_image + number * LANES
 
         def next_face(state: tuple[Array, tuple]) -> tuple[Array, tuple]:
             bits, pixels = state
@@ -103,12 +102,12 @@ def draw_tile(tables: Tables, drawn: Array, *, scene: Scene) -> None:
 
         return jax.lax.while_loop(lambda state: state[0] != 0, next_face, (bits, pixels))[1]
 
-    zero = jnp.zeros(TILE, tables.x.dtype)
+    zero = jnp.zeros(LANES, tables.x.dtype)
     blank = zero + background_nearness(scene.settings), PixelSums(*[zero] * (CHANNELS - 1))
-    groups = tables.reach.shape[-1] // GROUP
+    groups = tables.reach.shape[-1] // LANES
     peak, sums = jax.lax.fori_loop(0, groups, add_group, blank)
-    for channel, value in enumerate((*_fields(sums), peak)):
-        drawn[(image, channel, *_window(row, column))] = value
+    for channel, value in enumerate((*jax.tree.leaves(sums), peak)):
+        drawn[tile, channel, :] = value
 
 
 def differentiate_face(
@@ -121,78 +120,68 @@ def differentiate_face(
     *,
     scene: Scene,
 ) -> None:
-    """Writes the gradients of one face, given the derivatives of the loss by `drawn` [b 7 h w].
+    """Writes the gradients of one face, given the derivatives of the loss by `drawn`.
 
     A face's gradient is gathered in registers, a sum per lane, and written once: the result does
     not depend on the order in which faces run. Texels are shared by faces, so their gradient is
     added atomically, to the zeros that `by_colors` starts with.
     """
     face = pl.program_id(0)
-    image = jax.lax.div(face, scene.faces_per_image)
-    within = face - image * scene.faces_per_image
+    image, within = _div_rem(face, scene.faces_per_image)
     top, bottom, left, right = (tables.reach[image, k, within] for k in range(4))
     settings = dataclasses.replace(scene.settings, sigma=tables.sigma[0])
-    corners, uvs = _read_corners(tables, face), _read_uvs(tables, face)
+    corners, uvs = _read_row(tables.corners, face), _read_uvs(tables, face)
     across = right - left + 1
 
     def add_tile(number: Array, total: list[Array]) -> list[Array]:
-        row, column = top + jax.lax.div(number, across), left + jax.lax.rem(number, across)
-        pixel, window = _centers(tables, row, column), _window(row, column)
+        below, beside = _div_rem(number, across)
+        row, column = top + below, left + beside
+        tile = image * scene.num_tiles + row * scene.tiles[1] + column
+        pixel = tables.x[column, :], tables.y[row, :]
         color_row = _color_row(face, _meet(corners, pixel, settings), uvs, scene)
-        peak = drawn[(image, CHANNELS - 1, *window)]
+        peak = drawn[tile, CHANNELS - 1, :]
 
         def add_up(corners: list[Array], colors: list[Array]) -> PixelSums:
             met = _meet(corners, pixel, settings)
             return contribute(met, _shade(met, colors, uvs, scene), peak, settings)
 
         _, pull_back = jax.vjp(add_up, corners, _read_row(tables.colors, color_row))
-        by_sums = PixelSums(*[cotangent[(image, k, *window)] for k in range(CHANNELS - 1)])
+        by_sums = PixelSums(*[cotangent[tile, k, :] for k in range(CHANNELS - 1)])
         own, shared = pull_back(by_sums)
         if scene.texture_size is None:
             own, shared = [*own, *shared], []
-        for column, value in enumerate(shared):
-            jax.ref.addupdate(by_colors, (color_row, column), value)
+        for channel, value in enumerate(shared):
+            jax.ref.addupdate(by_colors, (color_row, channel), value)
         return jax.tree.map(jnp.add, total, own)
 
-    zero = [jnp.zeros(TILE, tables.x.dtype)] * (9 if scene.texture_size else 18)
+    zero = [jnp.zeros(LANES, tables.x.dtype)] * (18 if scene.texture_size is None else 9)
     total = jax.lax.fori_loop(0, across * (bottom - top + 1), add_tile, zero)
-    for column, value in enumerate(total):
-        target = by_corners if column < 9 else by_colors
-        target[face, column % 9] = jnp.sum(value)
+    for place, value in enumerate(total):
+        gradient = by_corners if place < 9 else by_colors
+        gradient[face, place % 9] = jnp.sum(value)
 
 
 def _faces_near(reach: Array, image: Array, number: Array, row: Array, column: Array) -> Array:
-    """Which faces of a group reach a tile, a bit each."""
-    group = pl.ds(number * GROUP, GROUP)
+    """Which of 32 faces reach a tile, a bit each."""
+    group = pl.ds(number * LANES, LANES)
     top, bottom, left, right = (reach[image, k, group] for k in range(4))
     near = (top <= row) & (row <= bottom) & (left <= column) & (column <= right)
-    bit = jnp.left_shift(jnp.int32(1), jax.lax.iota(jnp.int32, GROUP))
+    bit = jnp.left_shift(jnp.int32(1), jax.lax.iota(jnp.int32, LANES))
     return jnp.sum(jnp.where(near, bit, 0), dtype=jnp.int32)
 
 
-def _window(row: Array, column: Array) -> tuple[pl.Slice, pl.Slice]:
-    """Rows and columns of pixels of a tile."""
-    return pl.ds(row * TILE[0], TILE[0]), pl.ds(column * TILE[1], TILE[1])
-
-
-def _centers(tables: Tables, row: Array, column: Array) -> tuple[Array, Array]:
-    """Isotropic NDC of the pixel centres of a tile, x and y, [4 8] each."""
-    rows, columns = _window(row, column)
-    x, y = tables.x[columns], tables.y[rows]
-    return jnp.broadcast_to(x[None, :], TILE), jnp.broadcast_to(y[:, None], TILE)
+def _div_rem(x: Array, by: Array | int) -> tuple[Array, Array]:
+    """Quotient and remainder of numbers that are not negative."""
+    return jax.lax.div(x, by), jax.lax.rem(x, by)
 
 
 def _read_row(table: Array, row: Array) -> list[Array]:
-    """The values of a row of a table, spread over a tile: [4 8] each.
+    """The values in a row of a table, or in one row per lane; [32] each.
 
-    Spread before they are used, because the gradient of a number is a sum over lanes at every
-    use, while that of a tile is summed once at the end.
+    A row that all lanes share is spread over them before it is used: the gradient of one number
+    would be summed over the lanes at every use, that of 32 is summed once, at the end.
     """
-    return [jnp.broadcast_to(table[row, k], TILE) for k in range(table.shape[-1])]
-
-
-def _read_corners(tables: Tables, face: Array) -> list[Array]:
-    return _read_row(tables.corners, face)
+    return [jnp.broadcast_to(table[row, k], LANES) for k in range(table.shape[-1])]
 
 
 def _read_uvs(tables: Tables, face: Array) -> list[Array] | None:
@@ -207,18 +196,19 @@ def _by_corner(values: list[Array]) -> list[list[Array]]:
 def _meet(
     corners: list[Array], pixel: tuple[Array, Array], settings: RasterSettings
 ) -> fragments.Fragments:
-    return fragments.meet(_by_corner(corners), jnp.ones(TILE, bool), pixel, settings)
+    return fragments.meet(_by_corner(corners), jnp.ones(LANES, bool), pixel, settings)
 
 
 def _color_row(
     face: Array, met: fragments.Fragments, uvs: list[Array] | None, scene: Scene
 ) -> Array:
-    """Row of the table of colours: the face's [], or that of the texel cell it shows [4 8]."""
+    """Row of the table of colours: the face's [], or that of the texel cell it shows [32]."""
     if uvs is None:
         return face
     height, width = scene.texture_size
     cell, _, _ = texel_cell(*interpolate(met.barycentric, _by_corner(uvs)), height, width)
-    return cell + jax.lax.div(face, scene.faces_per_image) * (height * width)
+    image, _ = _div_rem(face, scene.faces_per_image)
+    return image * (height * width) + cell
 
 
 def _shade(
@@ -230,7 +220,3 @@ def _shade(
     uv = interpolate(met.barycentric, _by_corner(uvs))
     _, x, y = texel_cell(*uv, *scene.texture_size)
     return blend_cell(colors, x, y)
-
-
-def _fields(sums: PixelSums) -> tuple[Array, ...]:
-    return sums.opacity, sums.weight, sums.depth, sums.red, sums.green, sums.blue

@@ -2,13 +2,14 @@
 
 A face covers a pixel with probability sigmoid(+-distance^2 / sigma); alpha is the probability
 that any face does, and colour mixes all faces with a softmax over depth. Formulas and golden
-scenes: specification B and H. Two paths give the same image: `dense` evaluates every face at
-every pixel and is the reference, `fast` evaluates faces only near the pixels they cover.
+scenes: specification B and H. Three paths give the same image: `dense` evaluates every face at
+every pixel and is the reference, `fast` evaluates faces only near the pixels they cover, `pallas`
+does so in kernels for NVIDIA GPUs.
 """
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,10 @@ from jaxrelic.typing import Array, Float, typechecked
 
 __all__ = ["CornerColors", "RasterSettings", "SoftImage", "UvTexture", "soft_rasterize"]
 
-Path = Literal["auto", "dense", "fast"]
+Path = Literal["auto", "dense", "fast", "pallas"]
+
+AUTO_ON_GPU: Path = "fast"
+"""What `auto` means on a GPU; `pallas` once it has been run and found faster on one."""
 
 
 @typechecked
@@ -47,7 +51,8 @@ def soft_rasterize(
         image_size: Height and width in pixels, or one number for a square.
         settings: Constants of the method; the defaults when None.
         background: RGB seen where there is no face.
-        path: Which implementation; `auto` is `fast`.
+        path: Which implementation; `auto` is `fast`, also on a GPU, where `pallas` has not been
+            tried yet. Off NVIDIA GPUs `pallas` works too, interpreted and slow.
     """
     settings = settings or RasterSettings()
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
@@ -58,8 +63,7 @@ def soft_rasterize(
     sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, flat.dtype))
     settings = dataclasses.replace(settings, sigma=sigma)
     # Without a face there is nothing to walk, and the reference costs nothing either.
-    plain = path == "dense" or flat.size == 0
-    draw = _draw_dense if plain else _draw_fast
+    draw = _DRAW["dense" if flat.size == 0 else _choose(path)]
     image = draw(
         flat,
         appearance,
@@ -73,6 +77,23 @@ def soft_rasterize(
 # Compiled here, so that calls outside of jit do not run operation by operation.
 _draw_dense = jax.jit(dense.rasterize_dense, static_argnames="image_size")
 _draw_fast = jax.jit(fast.rasterize_fast, static_argnames="image_size")
+
+
+def _draw_pallas(*scene: Any, **constants: Any) -> SoftImage:
+    # Imported on use: it loads JAX's compiler for GPU kernels, and JAX may drop that one day.
+    from jaxrelic.rendering import pallas_rasterizer
+
+    return pallas_rasterizer.rasterize_pallas(*scene, **constants)
+
+
+_DRAW = {"dense": _draw_dense, "fast": _draw_fast, "pallas": _draw_pallas}
+
+
+def _choose(path: Path) -> Path:
+    """What `auto` stands for on this machine; other paths as they are."""
+    if path != "auto":
+        return path
+    return AUTO_ON_GPU if jax.default_backend() == "gpu" else "fast"
 
 
 def _flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:
