@@ -143,7 +143,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cases = [*raster_cases.CASES, *DEMO_CASES]
     parser.add_argument("--case", choices=cases, default="s64_l3")
-    parser.add_argument("--path", choices=("auto", "dense", "fast", "native"), default="auto")
+    parser.add_argument("--path", choices=("auto", "dense", "fast", "native", "pallas"), default="auto")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     parser.add_argument("--no-reference", action="store_true", help="skip the dense comparison")
     arguments = parser.parse_args()
