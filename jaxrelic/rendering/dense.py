@@ -7,7 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.rendering import fragments
-from jaxrelic.rendering.aggregate import PixelSums, background_nearness, contribute, resolve
+from jaxrelic.rendering.aggregate import (
+    PixelSums,
+    background_nearness,
+    contribute,
+    opacity,
+    resolve,
+)
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.texture import Appearance, UvTexture, interpolate, sample_texture
 from jaxrelic.typing import Array, Float, typechecked
@@ -35,11 +41,7 @@ def _draw(
     vertices: Array, appearance: Appearance, image_size: tuple[int, int], settings: RasterSettings
 ) -> tuple[PixelSums, Array]:
     """Sums [h w] and peak nearness [h w] of one image."""
-    pixels = jnp.asarray(fragments.pixel_centers(*image_size), vertices.dtype)
-    pixels = pixels[None, ..., 0], pixels[None, ..., 1]
-    # Padding comes first: the zero faces it adds are degenerate and thereby absent.
-    vertices, present = fragments.drop_degenerate(_blocks(vertices))
-    faces = (vertices, present)
+    pixels, faces = _prepare(vertices, image_size)
 
     def raise_peak(peak: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
         met = _meet(block, pixels, settings)
@@ -59,6 +61,35 @@ def _draw(
     none = PixelSums(*[jnp.zeros_like(floor)] * 6)
     sums, _ = jax.lax.scan(add, none, (faces, _blocks(appearance.corner_values)))
     return sums, peak
+
+
+@typechecked
+def cover_dense(
+    vertices: Float[Array, "b f 3 3"], *, image_size: tuple[int, int], settings: RasterSettings
+) -> Float[Array, "b h w"]:
+    """The alpha of `rasterize_dense` alone."""
+
+    def cover(vertices: Array) -> Array:
+        pixels, faces = _prepare(vertices, image_size)
+
+        @jax.checkpoint
+        def add(total: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
+            return total + jnp.sum(opacity(_meet(block, pixels, settings)), axis=0), None
+
+        total, _ = jax.lax.scan(add, jnp.zeros(image_size, vertices.dtype), faces)
+        return PixelSums(total).alpha
+
+    return jax.vmap(cover)(vertices)
+
+
+def _prepare(
+    vertices: Array, image_size: tuple[int, int]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Pixel centres x and y [1 h w], and blocks of faces with whether they are present."""
+    pixels = jnp.asarray(fragments.pixel_centers(*image_size), vertices.dtype)
+    # Padding comes first: the zero faces it adds are degenerate and thereby absent.
+    blocks = fragments.drop_degenerate(_blocks(vertices))
+    return (pixels[None, ..., 0], pixels[None, ..., 1]), blocks
 
 
 def _blocks(x: Array) -> Array:

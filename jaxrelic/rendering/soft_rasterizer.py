@@ -14,12 +14,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.rendering import dense, fast, fragments
+from jaxrelic.rendering import dense, fast, fragments, nearest
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.texture import Appearance, CornerColors, UvTexture
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Array, Float, Int, typechecked
 
-__all__ = ["CornerColors", "RasterSettings", "SoftImage", "UvTexture", "soft_rasterize"]
+__all__ = [
+    "CornerColors",
+    "RasterSettings",
+    "SoftImage",
+    "UvTexture",
+    "nearest_face",
+    "soft_rasterize",
+    "soft_silhouette",
+]
 
 Path = Literal["auto", "dense", "fast"]
 
@@ -49,14 +57,9 @@ def soft_rasterize(
         background: RGB seen where there is no face.
         path: Which implementation; `auto` is `fast`.
     """
-    settings = settings or RasterSettings()
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    scale = np.array([*fragments.axis_scale(height, width), 1.0], face_vertices_ndc.dtype)
-    vertices = face_vertices_ndc * np.broadcast_to(scale, face_vertices_ndc.shape)
+    vertices, image_size, settings = _prepare(face_vertices_ndc, image_size, settings)
     batch = vertices.shape[:-3]
     flat, appearance = _flatten(vertices, appearance)
-    sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, flat.dtype))
-    settings = dataclasses.replace(settings, sigma=sigma)
     # Without a face there is nothing to walk, and the reference costs nothing either.
     plain = path == "dense" or flat.size == 0
     draw = _draw_dense if plain else _draw_fast
@@ -64,15 +67,67 @@ def soft_rasterize(
         flat,
         appearance,
         jnp.asarray(background, flat.dtype),
-        image_size=(height, width),
+        image_size=image_size,
         settings=settings,
     )
     return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), image)
 
 
+@typechecked
+def soft_silhouette(
+    face_vertices_ndc: Float[Array, "*b f 3 3"],
+    *,
+    image_size: int | tuple[int, int],
+    settings: RasterSettings | None = None,
+    path: Path = "auto",
+) -> Float[Array, "*b h w"]:
+    """The alpha of `soft_rasterize`, for a fraction of its work: no depth order, no colours."""
+    vertices, image_size, settings = _prepare(face_vertices_ndc, image_size, settings)
+    flat = vertices.reshape(math.prod(vertices.shape[:-3]), *vertices.shape[-3:])
+    cover = _cover_dense if path == "dense" or flat.size == 0 else _cover_fast
+    alpha = cover(flat, image_size=image_size, settings=settings)
+    return alpha.reshape(*vertices.shape[:-3], *image_size)
+
+
+@typechecked
+def nearest_face(
+    face_vertices_ndc: Float[Array, "*b f 3 3"],
+    *,
+    image_size: int | tuple[int, int],
+    settings: RasterSettings | None = None,
+) -> Int[Array, "*b h w"]:
+    """Index of the face seen at each pixel centre, -1 where there is none; no gradient.
+
+    The "hard" colour of Soft Rasterizer: the nearest face within `near` and `far` that strictly
+    contains the centre, so that a centre exactly on the edge between two faces belongs to neither.
+    Equally near faces: the first.
+    """
+    vertices, image_size, settings = _prepare(face_vertices_ndc, image_size, settings)
+    if vertices.size == 0:
+        return jnp.full((*vertices.shape[:-3], *image_size), -1, jnp.int32)
+    flat = vertices.reshape(-1, *vertices.shape[-3:])
+    index = _find_nearest(jax.lax.stop_gradient(flat), image_size=image_size, settings=settings)
+    return index.reshape(*vertices.shape[:-3], *image_size)
+
+
 # Compiled here, so that calls outside of jit do not run operation by operation.
 _draw_dense = jax.jit(dense.rasterize_dense, static_argnames="image_size")
 _draw_fast = jax.jit(fast.rasterize_fast, static_argnames="image_size")
+_cover_dense = jax.jit(dense.cover_dense, static_argnames="image_size")
+_cover_fast = jax.jit(fast.cover_fast, static_argnames="image_size")
+_find_nearest = jax.jit(nearest.find_nearest, static_argnames="image_size")
+
+
+def _prepare(
+    face_vertices_ndc: Array, image_size: int | tuple[int, int], settings: RasterSettings | None
+) -> tuple[Array, tuple[int, int], RasterSettings]:
+    """Faces in isotropic NDC, height and width, and settings whose sigma is a constant array."""
+    settings = settings or RasterSettings()
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    scale = np.array([*fragments.axis_scale(height, width), 1.0], face_vertices_ndc.dtype)
+    vertices = jnp.asarray(face_vertices_ndc * np.broadcast_to(scale, face_vertices_ndc.shape))
+    sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, vertices.dtype))
+    return vertices, (height, width), dataclasses.replace(settings, sigma=sigma)
 
 
 def _flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:
