@@ -52,7 +52,7 @@ def _draw(
     def add(sums: PixelSums, block: tuple[tuple[Array, Array], Array]) -> tuple[PixelSums, None]:
         face_block, values = block
         met = _meet(face_block, pixels, settings)
-        rgb = _shade(met.barycentric, values, appearance)
+        rgb = shade(met.barycentric, values, appearance)
         added = contribute(met, rgb, peak[None], settings)
         return jax.tree.map(lambda total, x: total + jnp.sum(x, axis=0), sums, added), None
 
@@ -104,19 +104,19 @@ def _meet(
     block: tuple[Array, Array], pixels: tuple[Array, Array], settings: RasterSettings
 ) -> fragments.Fragments:
     vertices, present = block
-    return fragments.meet(_components(vertices), present[:, None, None], pixels, settings)
+    return fragments.meet(components(vertices), present[:, None, None], pixels, settings)
 
 
-def _components(x: Array) -> list[list[Array]]:
+def components(x: Array) -> list[list[Array]]:
     """Takes values [f 3 c] of corners apart, each ready to meet pixels: [f 1 1]."""
     return [[x[:, k, c, None, None] for c in range(x.shape[-1])] for k in range(3)]
 
 
-def _shade(
+def shade(
     barycentric: tuple[Array, ...], values: Array, appearance: Appearance
 ) -> tuple[Array, Array, Array]:
     """Red, green and blue of each fragment [f h w]."""
-    values = interpolate(barycentric, _components(values))
+    values = interpolate(barycentric, components(values))
     if isinstance(appearance, UvTexture):
         rgb = sample_texture(appearance.texture, jnp.stack(values, axis=-1))
         return rgb[..., 0], rgb[..., 1], rgb[..., 2]

@@ -57,9 +57,9 @@ def soft_rasterize(
         background: RGB seen where there is no face.
         path: Which implementation; `auto` is `fast`.
     """
-    vertices, image_size, settings = _prepare(face_vertices_ndc, image_size, settings)
+    vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
     batch = vertices.shape[:-3]
-    flat, appearance = _flatten(vertices, appearance)
+    flat, appearance = flatten(vertices, appearance)
     # Without a face there is nothing to walk, and the reference costs nothing either.
     plain = path == "dense" or flat.size == 0
     draw = _draw_dense if plain else _draw_fast
@@ -82,7 +82,7 @@ def soft_silhouette(
     path: Path = "auto",
 ) -> Float[Array, "*b h w"]:
     """The alpha of `soft_rasterize`, for a fraction of its work: no depth order, no colours."""
-    vertices, image_size, settings = _prepare(face_vertices_ndc, image_size, settings)
+    vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
     flat = vertices.reshape(math.prod(vertices.shape[:-3]), *vertices.shape[-3:])
     cover = _cover_dense if path == "dense" or flat.size == 0 else _cover_fast
     alpha = cover(flat, image_size=image_size, settings=settings)
@@ -102,7 +102,7 @@ def nearest_face(
     contains the centre, so that a centre exactly on the edge between two faces belongs to neither.
     Equally near faces: the first.
     """
-    vertices, image_size, settings = _prepare(face_vertices_ndc, image_size, settings)
+    vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
     if vertices.size == 0:
         return jnp.full((*vertices.shape[:-3], *image_size), -1, jnp.int32)
     flat = vertices.reshape(-1, *vertices.shape[-3:])
@@ -118,7 +118,7 @@ _cover_fast = jax.jit(fast.cover_fast, static_argnames="image_size")
 _find_nearest = jax.jit(nearest.find_nearest, static_argnames="image_size")
 
 
-def _prepare(
+def prepare(
     face_vertices_ndc: Array, image_size: int | tuple[int, int], settings: RasterSettings | None
 ) -> tuple[Array, tuple[int, int], RasterSettings]:
     """Faces in isotropic NDC, height and width, and settings whose sigma is a constant array."""
@@ -130,7 +130,7 @@ def _prepare(
     return vertices, (height, width), dataclasses.replace(settings, sigma=sigma)
 
 
-def _flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:
+def flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:
     """Merges the batch axes into one and gives the appearance the same one."""
     batch = vertices.shape[:-3]
 
