@@ -25,7 +25,9 @@ from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     RasterSettings,
     UvTexture,
+    nearest_face,
     soft_rasterize,
+    soft_silhouette,
 )
 
 SETTINGS = RasterSettings(
@@ -62,6 +64,12 @@ def loss(faces, appearance, target, render):
     error = jnp.sum((image.rgb - target[..., :3]) ** 2)
     error += jnp.sum((image.alpha - target[..., 3]) ** 2)
     return error + jnp.sum(image.depth**2) * isinstance(appearance, UvTexture)
+
+
+def silhouette_loss(faces, target, size, path):
+    """The part of `loss` that alpha has."""
+    alpha = soft_silhouette(faces, image_size=size, settings=SETTINGS, path=path)
+    return jnp.sum((alpha - target[..., 3]) ** 2)
 
 
 def measure(function, *arguments):
@@ -131,6 +139,12 @@ def run(case, path, against_reference):
             appearance,
             target,
         ),
+        "silhouette_forward_backward": measure(
+            jax.value_and_grad(functools.partial(silhouette_loss, size=size, path=path)),
+            faces,
+            target,
+        ),
+        "nearest_face": measure(functools.partial(nearest_face, image_size=size), faces),
         "dropped": int(jnp.sum(render(faces, appearance).dropped)),
     }
     if against_reference:

@@ -1,4 +1,13 @@
-"""One mesh through one camera, without batch axes: the renderer for people at a prompt."""
+"""One mesh through one camera, without batch axes: the renderer for people at a prompt.
+
+    vertices, faces = meshes.icosphere(3)
+    mesh = jaxrelic.Mesh(vertices=0.4 * vertices, faces=faces)  # or mesh_file.read_glb(path)
+    pose = cameras.orbit(*np.float32([[0.5], [0.3], [0.0]]), np.float32([[0, 0, 1.2]]))[0]
+    camera = jaxrelic.Camera(pose, cameras.intrinsics(70, 64, 64))
+    image = jaxrelic.render(mesh, camera, image_size=64, normals="camera", face_index=True)
+
+`image` has rgb, alpha, depth, normals and face_index.
+"""
 
 import flax.struct
 import jax

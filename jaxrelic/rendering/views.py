@@ -15,7 +15,7 @@ from jaxrelic.rendering.soft_rasterizer import (
     soft_rasterize,
     soft_silhouette,
 )
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Array, Float, Int, typechecked
 
 Frame = Literal["camera", "world"]
 
@@ -61,6 +61,7 @@ def over(image: SoftImage, background: tuple[float, float, float]) -> SoftImage:
     return image.replace(rgb=image.rgb * alpha + colour * (1 - alpha))
 
 
+@typechecked
 def render_silhouettes(
     mesh: meshes.Mesh,
     views: cameras.Camera,
@@ -68,12 +69,13 @@ def render_silhouettes(
     image_size: int | tuple[int, int],
     settings: RasterSettings | None = None,
     path: Path = "auto",
-) -> Array:
+) -> Float[Array, "b n h w"]:
     """The alpha [b n h w] of `render_views`, without the work of colours; arguments as there."""
     faces = _faces_ndc(mesh, views, image_size)
     return soft_silhouette(faces, image_size=image_size, settings=settings, path=path)
 
 
+@typechecked
 def render_normals(
     mesh: meshes.Mesh,
     views: cameras.Camera,
@@ -110,9 +112,10 @@ def render_normals(
     return image.replace(rgb=jnp.where((image.depth > 0)[..., None], meshes.unit(image.rgb), 0))
 
 
+@typechecked
 def render_face_index(
     mesh: meshes.Mesh, views: cameras.Camera, *, image_size: int | tuple[int, int]
-) -> Array:
+) -> Int[Array, "b n h w"]:
     """Index of the face behind each pixel centre, [b n h w] int32; see `nearest_face`."""
     return nearest_face(_faces_ndc(mesh, views, image_size), image_size=image_size)
 

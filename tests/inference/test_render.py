@@ -1,11 +1,14 @@
 """The public `render`, as people call it at a prompt."""
 
+import textwrap
+
 import jax
 import numpy as np
 import pytest
 
 import jaxrelic
 from jaxrelic.geometry import cameras, meshes
+from jaxrelic.inference import render as module
 
 SIZE = 32
 
@@ -58,3 +61,15 @@ def test_clay_can_be_fitted_to_a_picture(camera):
     assert np.isfinite(gradient).all()
     # The clay is darker than the white behind it: growing darkens the picture.
     assert np.sum(gradient * ball().vertices) > 0
+
+
+def test_the_example_of_the_documentation_runs():
+    lines = [line for line in module.__doc__.splitlines() if line.startswith("    ")]
+    names = {"jaxrelic": jaxrelic, "meshes": meshes, "cameras": cameras, "np": np}
+    exec(textwrap.dedent("\n".join(lines)), names)  # noqa: S102 - our own words
+    image = names["image"]
+    shown = (image.rgb, image.alpha, image.depth, image.normals, image.face_index)
+    assert {x.shape[:2] for x in shown} == {(64, 64)}
+    # The camera is 1.2 from a ball of radius 0.4 whose nearest point faces it.
+    assert float(image.depth[32, 32]) == pytest.approx(0.8, abs=0.01)
+    np.testing.assert_allclose(image.normals[32, 32], [0, 0, -1], atol=0.1)
