@@ -166,8 +166,11 @@ def test_both_kernels_lower_to_triton_for_cuda_without_a_gpu(function, learned):
 
 @pytest.mark.parametrize("backend", ["cpu", "gpu", "tpu"])
 def test_auto_means_pallas_only_on_a_gpu_and_only_once_it_is_told_to(backend, monkeypatch):
+    def choose(path):
+        return soft_rasterizer._choose(path, SOFT, np.dtype("float32"))
+
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
-    assert soft_rasterizer._choose("auto") == "fast"
-    assert soft_rasterizer._choose("pallas") == "pallas"
+    assert choose("auto") == "fast"
+    assert choose("pallas") == "pallas"
     monkeypatch.setattr(soft_rasterizer, "AUTO_ON_GPU", "pallas")
-    assert soft_rasterizer._choose("auto") == ("pallas" if backend == "gpu" else "fast")
+    assert choose("auto") == ("pallas" if backend == "gpu" else "fast")
