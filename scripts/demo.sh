@@ -26,7 +26,8 @@ fi
 workspace=$out/workspace
 stage ingest data-engine ingest "$RELICS" --workspace "$workspace"
 stage validate data-engine validate --workspace "$workspace"
-stage render data-engine render --workspace "$workspace" --poses sphere:12 --size 64 --samples 8
+stage render data-engine render --workspace "$workspace" --poses sphere:12 --size 64 --samples 8 \
+    --noise 0 --lighting key_fill
 stage shards data-engine shards --workspace "$workspace" --val-percent 5 --test-percent 15
 stage status data-engine status --workspace "$workspace" --rejected
 stage train jaxrelic train configs/msrn_demo.py --workdir "$out/train" \
