@@ -1,16 +1,14 @@
-"""The record of every relic and its state: SQLite, shared by processes, safe to kill."""
+"""The work on the relics: leases on them, shared by processes, safe to kill."""
 
-import contextlib
-import datetime
 import json
 import os
-import pathlib
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from typing import Any
 
-from data_engine import catalog_schema
+from data_engine import catalog_schema, catalog_tables
+from data_engine.catalog_records import Records, state_names, utc_now
 from data_engine.catalog_schema import STATES, Event, Relic
 from data_engine.errors import REASONS
 from data_engine.owners import is_dead, this_process
@@ -18,7 +16,6 @@ from data_engine.owners import is_dead, this_process
 MAX_ATTEMPTS = 3
 """Leases a relic may use up in one stage before it is `failed`."""
 DEFAULT_LEASE_S = 900.0
-BUSY_TIMEOUT_S = 60.0
 
 __all__ = ["MAX_ATTEMPTS", "STATES", "Catalog", "Event", "Relic"]
 
@@ -27,7 +24,7 @@ INSERT INTO stage (uid, stage, key, state, attempts, owner, lease_until, started
 SELECT relic.uid, :stage, :key, 'running', 1, :owner, :now + :lease_s, :at
 FROM relic LEFT JOIN stage AS mine
     ON mine.uid = relic.uid AND mine.stage = :stage AND mine.key = :key
-WHERE relic.state IN (SELECT value FROM json_each(:states))
+WHERE relic.uid > :after AND +relic.state IN (SELECT value FROM json_each(:states))
     AND (mine.uid IS NULL OR mine.state IN ('running', 'retry'))
     AND NOT EXISTS (
         SELECT 1 FROM stage AS other WHERE other.uid = relic.uid AND other.stage = :stage
@@ -39,29 +36,22 @@ ON CONFLICT (uid, stage, key) DO UPDATE SET
 RETURNING uid
 """
 """One statement finds and leases. A relic is worked on by one owner per stage, whatever the key,
-so two settings never race for the same relic."""
+so two settings never race for the same relic. It walks the uids from where the process claimed last
+(hence no index on the state), so a run over n relics looks at n rows and not at n squared."""
 
 
-class Catalog:
-    """The relics of one workspace, for any number of processes on one host.
+class Catalog(Records):
+    """The records with their leases.
 
-    Each change is one transaction with its event, so a killed process leaves either both or
-    neither. A stage works through the catalog by `claim`, then exactly one of `finish`,
-    `reject`, `fail` or `release`. Open one `Catalog` per process and per thread.
+    A stage works through the catalog by `claim`, then exactly one of `finish`, `reject`, `fail` or
+    `release`. Open one `Catalog` per process and per thread.
     """
 
     def __init__(self, path: str | os.PathLike):
         """Opens the file, and makes it when it is missing."""
-        self.path = pathlib.Path(path)
+        super().__init__(path)
         self._leases: dict[tuple[str, str], tuple[str, str]] = {}  # (uid, stage) -> (key, owner)
-        self._db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        # NORMAL under WAL survives a killed process; only a power cut may undo the last moments.
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("PRAGMA foreign_keys = ON")
-        with self._transaction():
-            catalog_schema.create_tables(self._db)
+        self._claimed: dict[tuple[str, str], str] = {}  # (stage, key) -> uid, where to look on
 
     def __enter__(self) -> "Catalog":
         return self
@@ -75,90 +65,11 @@ class Catalog:
             for uid, stage in list(self._leases):
                 self.release(uid, stage)
         finally:
-            self._db.close()
-
-    # Reading
-
-    def get(self, uid: str) -> Relic:
-        """The relic with this uid; KeyError if there is none."""
-        if (row := self._row(uid)) is None:
-            raise KeyError(f"no relic {uid} in {self.path}")
-        return catalog_schema.from_row(row)
-
-    def __contains__(self, uid: str) -> bool:
-        return self._row(uid) is not None
-
-    def relics(self, state: str | Collection[str] | None = None) -> list[Relic]:
-        """Relics in one state, in one of several, or all; sorted by uid."""
-        states = _names(STATES if state is None else state)
-        rows = self._db.execute(
-            "SELECT * FROM relic WHERE state IN (SELECT value FROM json_each(?)) ORDER BY uid",
-            [json.dumps(states)],
-        )
-        return [catalog_schema.from_row(row) for row in rows]
-
-    def counts(self) -> dict[str, int]:
-        """Relics per state, in the order of `STATES`; states without relics are left out."""
-        found = dict(
-            map(tuple, self._db.execute("SELECT state, COUNT(*) FROM relic GROUP BY state"))
-        )
-        return {state: found[state] for state in STATES if state in found}
-
-    def reasons(self) -> dict[tuple[str, str], int]:
-        """How many relics were rejected or failed, per (stage, reason)."""
-        rows = self._db.execute(
-            "SELECT reason_stage, reason, COUNT(*) FROM relic WHERE state IN ('rejected', 'failed')"
-            " GROUP BY reason_stage, reason ORDER BY reason_stage, reason"
-        )
-        return {(stage, reason): count for stage, reason, count in rows}
-
-    def events(self, uid: str) -> list[Event]:
-        """The history of one relic, oldest first."""
-        rows = self._db.execute(
-            "SELECT at, stage, what, json FROM event WHERE uid = ? ORDER BY id", [uid]
-        )
-        return [
-            Event(at=at, stage=stage, what=what, fields=json.loads(text))
-            for at, stage, what, text in rows
-        ]
-
-    def same_geometry(self, uid: str, geometry_sha256: str) -> str | None:
-        """Another relic with this geometry that is itself neither rejected nor a duplicate."""
-        row = self._db.execute(
-            "SELECT uid FROM relic WHERE geometry_sha256 = ? AND uid != ?"
-            " AND state NOT IN ('rejected', 'duplicate') ORDER BY uid LIMIT 1",
-            [geometry_sha256, uid],
-        ).fetchone()
-        return None if row is None else row["uid"]
-
-    # Writing
-
-    def add(self, record: Mapping[str, Any]) -> str:
-        """Enters a relic, or updates what its source says about it; idempotent.
-
-        The fields of `VERDICT_COLUMNS` count only when the relic is new: what stages decided stays.
-
-        Returns:
-            The uid.
-        """
-        row = catalog_schema.to_row(record)
-        uid = row["uid"]
-        with self._transaction():
-            before = self._row(uid)
-            if before is None:
-                self._insert(row)
-                self._log(uid, "ingest", "added", record)
-                return uid
-            kept = catalog_schema.VERDICT_COLUMNS
-            news = {k: v for k, v in row.items() if k not in kept and before[k] != v}
-            if news:
-                self._update(uid, news)
-                self._log(uid, "ingest", "updated", {name: record[name] for name in news})
-        return uid
+            super().close()
 
     def remove(self, uid: str) -> None:
         """Takes out a record that turned out to stand for no relic, its copies and its history."""
-        with self._transaction():
+        with self.transaction():
             copies = self._db.execute("SELECT uid FROM relic WHERE dup_of = ?", [uid]).fetchall()
             for name in (uid, *(copy for (copy,) in copies)):
                 for table in ("event", "stage", "relic"):
@@ -188,7 +99,7 @@ class Catalog:
             lease_s: Seconds after which the relic may be claimed by another.
         """
         owner = owner or this_process()
-        with self._transaction():
+        with self.transaction():
             self._free_dead_leases(stage)
             self._fail_exhausted(stage)
             values = {
@@ -197,20 +108,23 @@ class Catalog:
                 "owner": owner,
                 "lease_s": lease_s,
                 "now": time.time(),
-                "at": _utc(),
-                "states": json.dumps(_names(from_state)),
+                "at": utc_now(),
+                "states": json.dumps(state_names(from_state)),
             }
-            claimed = self._db.execute(_CLAIM, values).fetchall()
-            if not claimed:
+            for after in sorted({self._claimed.get((stage, key), ""), ""}, reverse=True):
+                claimed = self._db.execute(_CLAIM, {**values, "after": after}).fetchall()
+                if claimed:
+                    break
+            else:
                 return None
-            uid = claimed[0]["uid"]
+            uid = self._claimed[stage, key] = claimed[0]["uid"]
             # A lease of another key that ran out is over for good: one owner per relic and stage.
             self._db.execute(
                 "UPDATE stage SET state = 'retry' WHERE uid = ? AND stage = ? AND key != ?"
                 " AND state = 'running'",
                 [uid, stage, key],
             )
-            self._log(uid, stage, "claimed", {"owner": owner, "key": key})
+            self.log(uid, stage, "claimed", {"owner": owner, "key": key})
             self._leases[uid, stage] = (key, owner)
             return self.get(uid)
 
@@ -231,7 +145,7 @@ class Catalog:
 
     def fail(self, uid: str, stage: str, error: str) -> bool:
         """Ends an attempt badly: claimable again, `failed` after `MAX_ATTEMPTS`; see `finish`."""
-        with self._transaction():
+        with self.transaction():
             key, owner = self._leases.get((uid, stage), (None, None))
             row = self._lease_row(uid, stage, key, owner)
             if row is None:
@@ -247,7 +161,7 @@ class Catalog:
     def release(self, uid: str, stage: str) -> None:
         """Gives a lease back as if it had not been taken: the attempt does not count."""
         key, owner = self._leases.pop((uid, stage), (None, None))
-        with self._transaction():
+        with self.transaction():
             row = self._lease_row(uid, stage, key, owner)
             if row is not None:
                 self._free(row)
@@ -259,7 +173,7 @@ class Catalog:
         """
         before = catalog_schema.STATE_BEFORE[stage]
         cleared = {"state": before, "reason": "", "detail": "", "reason_stage": ""}
-        with self._transaction():
+        with self.transaction():
             rows = self._db.execute(
                 "SELECT uid FROM relic WHERE state IN ('failed', 'rejected') AND reason_stage = ?"
                 " AND reason IN ('failed', 'timeout', 'bomb', 'crash')",
@@ -271,44 +185,29 @@ class Catalog:
                     [uid, stage],
                 )
                 self._update(uid, cleared)
-                self._log(uid, stage, "retried", cleared)
+                self.log(uid, stage, "retried", cleared)
         return len(rows)
 
     # Inside a transaction
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Takes the write lock at once, so that what was read is still true when written."""
-        if self._db.in_transaction:  # `fail` and `claim` build on the other methods.
-            yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite itself rolls back when the disk is full.
-                self._db.execute("ROLLBACK")
-            raise
-
     def _end(
         self, uid: str, stage: str, stage_state: str, what: str, fields: dict, error: str = ""
     ) -> bool:
-        row = catalog_schema.to_row(fields)
+        row = catalog_tables.to_row(fields)
         key, owner = self._leases.get((uid, stage), (None, None))
-        with self._transaction():
+        with self.transaction():
             if self._row(uid) is None:
                 raise KeyError(f"no relic {uid} in {self.path}")
             lease = self._lease_row(uid, stage, key, owner)
             counted = lease is not None or key is None
             if counted:
                 self._update(uid, row)
-                self._log(uid, stage, what, {**fields, "error": error} if error else fields)
+                self.log(uid, stage, what, {**fields, "error": error} if error else fields)
             if lease is not None:
                 self._db.execute(
                     "UPDATE stage SET state = ?, finished = ?, error = ?"
                     " WHERE uid = ? AND stage = ? AND key = ?",
-                    [stage_state, _utc(), error or None, uid, stage, lease["key"]],
+                    [stage_state, utc_now(), error or None, uid, stage, lease["key"]],
                 )
         self._leases.pop((uid, stage), None)
         return counted
@@ -338,7 +237,7 @@ class Catalog:
             " WHERE uid = ? AND stage = ? AND key = ?",
             [row["uid"], row["stage"], row["key"]],
         )
-        self._log(row["uid"], row["stage"], "released", {"owner": row["owner"]})
+        self.log(row["uid"], row["stage"], "released", {"owner": row["owner"]})
 
     def _fail_exhausted(self, stage: str) -> None:
         rows = self._db.execute(
@@ -351,39 +250,8 @@ class Catalog:
             self._db.execute(
                 "UPDATE stage SET state = 'failed', finished = ?, error = ?"
                 " WHERE uid = ? AND stage = ? AND key = ?",
-                [_utc(), detail, uid, stage, key],
+                [utc_now(), detail, uid, stage, key],
             )
             verdict = {"state": "failed", "reason": "failed", "detail": detail}
             self._update(uid, {**verdict, "reason_stage": stage})
-            self._log(uid, stage, "failed", verdict)
-
-    def _row(self, uid: str) -> sqlite3.Row | None:
-        return self._db.execute("SELECT * FROM relic WHERE uid = ?", [uid]).fetchone()
-
-    def _insert(self, row: Mapping[str, Any]) -> None:
-        names, marks = ", ".join(row), ", ".join("?" * len(row))
-        self._db.execute(f"INSERT INTO relic ({names}) VALUES ({marks})", list(row.values()))
-
-    def _update(self, uid: str, row: Mapping[str, Any]) -> None:
-        if not row:
-            return
-        assignments = ", ".join(f"{name} = ?" for name in row)
-        self._db.execute(f"UPDATE relic SET {assignments} WHERE uid = ?", [*row.values(), uid])
-
-    def _log(self, uid: str, stage: str, what: str, fields: Mapping[str, Any]) -> None:
-        text = json.dumps(dict(fields), sort_keys=True, default=str)
-        self._db.execute(
-            "INSERT INTO event (at, uid, stage, what, json) VALUES (?, ?, ?, ?, ?)",
-            [_utc(), uid, stage, what, text],
-        )
-
-
-def _names(states: str | Collection[str]) -> list[str]:
-    names = [states] if isinstance(states, str) else sorted(states)
-    if unknown := set(names) - set(STATES):
-        raise ValueError(f"no state named {sorted(unknown)}; there are {STATES}")
-    return names
-
-
-def _utc() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+            self.log(uid, stage, "failed", verdict)

@@ -1,8 +1,6 @@
-"""What the catalog stores: the relic record, its states and the tables behind them."""
+"""What the catalog knows of a relic: the fields of its record, its states, its history."""
 
 import dataclasses
-import json
-import sqlite3
 import typing
 from collections.abc import Mapping
 
@@ -25,6 +23,7 @@ STATE_BEFORE = {"ingest": "found", "validate": "fetched", "render": "validated"}
 """Where a relic goes back to when a stage is to be tried again."""
 
 Triple = tuple[float, float, float]
+Names = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +32,8 @@ class Relic:
 
     uid: str
     """Primary key, a UUID."""
+    legacy_uid: str = ""
+    """The uid of the same page in the data set of the original builder."""
     source: str = "local"
     """Where it was found: local, smithsonian, sketchfab or polycam."""
     source_id: str = ""
@@ -45,14 +46,23 @@ class Relic:
     """Format of that file, from its content: glb, gltf, obj, ply or stl."""
     source_sha256: str = ""
     """Digest of that file before any conversion."""
+    retrieved_at: str = ""
+    """When it entered the catalog, RFC 3339 UTC."""
+    raw_sha256: str = ""
+    """Digest of the source's verbatim answer about it."""
     title: str = ""
     """As published, in its own language."""
     description: str = ""
     """As published, in its own language."""
     language: str = ""
     """BCP 47 tag of title and description."""
+    language_confidence: float | None = None
+    """0 to 1, where the language was detected."""
     caption_en: str = ""
     """One English sentence; never overwrites the originals."""
+    title_en: str = ""
+    caption_by: str = ""
+    """`source`, `human` or `<provider>:<model>@<prompt version>`."""
     license_spdx: str = "LicenseRef-unknown"
     """SPDX identifier, or `LicenseRef-...` where SPDX has none."""
     license_label: str = ""
@@ -61,10 +71,15 @@ class Relic:
     """The deed, where there is one."""
     license_evidence: str = ""
     """Where the licence was read."""
+    license_date: str = ""
+    """When the licence was read there, RFC 3339 UTC."""
     attribution: str = ""
     """Complete credit line."""
     author_name: str = ""
     author_url: str = ""
+    ai_opt_out: bool | None = None
+    """Whether its owner forbids machine learning."""
+    age_restricted: bool | None = None
     category: str = "other"
     """One of `jaxrelic.data.schema.CATEGORIES`."""
     up_axis: str = "Y"
@@ -74,6 +89,12 @@ class Relic:
     glb_bytes: int | None = None
     vertices: int | None = None
     triangles: int | None = None
+    materials: int | None = None
+    textures: int | None = None
+    max_texture_px: int | None = None
+    """Longest side of its largest texture."""
+    extensions: Names | None = None
+    """glTF extensions it uses."""
     watertight: bool | None = None
     """Whether every edge joins two triangles once equal positions are welded."""
     bbox_min: Triple | None = None
@@ -81,12 +102,32 @@ class Relic:
     bbox_max: Triple | None = None
     geometry_sha256: str = ""
     """Equal for the same shape under another name, texture, scale or vertex order."""
+    llm_label: int | None = None
+    """1 artefact, 2 plant, 3 animal, 4 building, 5 other."""
+    llm_confidence: float | None = None
+    llm_model: str = ""
+    llm_prompt: str = ""
+    """Version of the prompt."""
+    llm_raw_sha256: str = ""
+    """Digest of the model's verbatim answer."""
+    verdict: str = ""
+    """keep, drop or unclear."""
+    verdict_by: str = ""
+    verdict_at: str = ""
+    """RFC 3339 UTC."""
+    verdict_note: str = ""
+    source_units: str = ""
+    """Unit of these lengths as the source gives it; metres, as glTF says, when empty."""
+    normalize_scale: float | None = None
+    """World units per glTF unit in its renders."""
+    normalize_center: Triple | None = None
+    """Where the origin of its renders is, in glTF units and axes."""
     dup_of: str = ""
     """uid of the relic this one repeats."""
     dup_kind: str = ""
     """exact, geometry, appearance or human."""
     cluster: str = ""
-    """Duplicate cluster, the unit of splitting."""
+    """Duplicate cluster, the unit of splitting: the uid of its first member, or its own."""
     split: str = ""
     """train, val or test."""
     state: str = "found"
@@ -99,6 +140,8 @@ class Relic:
     """The stage that gave the reason."""
     render_id: str = ""
     """Hash of the render settings of its views."""
+    render_sha256: str = ""
+    """Digest of the manifest of its views."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,81 +158,3 @@ class Event:
 COLUMNS = tuple(field.name for field in dataclasses.fields(Relic))
 VERDICT_COLUMNS = ("state", "reason", "detail", "reason_stage", "dup_of", "dup_kind")
 """Set by stages alone; `Catalog.add` never takes a relic back along the road."""
-
-_TYPES = typing.get_type_hints(Relic)
-_TRIPLES = frozenset(name for name in COLUMNS if _TYPES[name] == Triple | None)
-_FLAGS = frozenset(name for name in COLUMNS if _TYPES[name] == bool | None)
-_INTEGERS = frozenset(name for name in COLUMNS if _TYPES[name] == int | None) | _FLAGS
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS relic (uid TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS stage (
-    uid TEXT NOT NULL REFERENCES relic(uid),
-    stage TEXT NOT NULL,
-    key TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'retry', 'failed')),
-    attempts INTEGER NOT NULL,
-    owner TEXT NOT NULL,
-    lease_until REAL NOT NULL,
-    started TEXT NOT NULL,
-    finished TEXT,
-    error TEXT,
-    PRIMARY KEY (uid, stage, key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS event (
-    id INTEGER PRIMARY KEY,
-    at TEXT NOT NULL,
-    uid TEXT NOT NULL,
-    stage TEXT NOT NULL,
-    what TEXT NOT NULL,
-    json TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS stage_running ON stage (stage) WHERE state = 'running';
-CREATE INDEX IF NOT EXISTS event_by_uid ON event (uid, id);
-"""
-_INDEXES = """
-CREATE INDEX IF NOT EXISTS relic_by_state ON relic (state, uid);
-CREATE INDEX IF NOT EXISTS relic_by_geometry ON relic (geometry_sha256);
-CREATE INDEX IF NOT EXISTS relic_by_source_sha256 ON relic (source_sha256);
-"""
-
-
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Makes the tables, and adds the columns that a catalog of an older version lacks."""
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
-    present = {row[1] for row in connection.execute("PRAGMA table_info(relic)")}
-    for field in dataclasses.fields(Relic):
-        if field.name not in present:
-            kind = "INTEGER" if field.name in _INTEGERS else "TEXT"
-            default = "" if field.default is None else f" NOT NULL DEFAULT '{field.default}'"
-            connection.execute(f"ALTER TABLE relic ADD COLUMN {field.name} {kind}{default}")
-    for statement in _INDEXES.split(";"):
-        connection.execute(statement)
-
-
-def to_row(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
-    """Record fields as SQLite values; an unknown name is an error."""
-    if unknown := fields.keys() - set(COLUMNS):
-        raise ValueError(f"no catalog field named {sorted(unknown)}; Relic lists them")
-    if fields.get("state", "found") not in STATES:
-        raise ValueError(f"state {fields['state']!r} is not one of {STATES}")
-    return {name: _encode(name, value) for name, value in fields.items()}
-
-
-def _encode(name: str, value: typing.Any) -> typing.Any:
-    if value is None:
-        return None
-    if name in _TRIPLES:
-        return json.dumps([float(component) for component in value])
-    return int(value) if name in _INTEGERS else str(value)
-
-
-def from_row(row: sqlite3.Row) -> Relic:
-    """A row of the relic table as a record."""
-    values = {name: row[name] for name in COLUMNS}
-    for name in _TRIPLES:
-        values[name] = None if values[name] is None else tuple(json.loads(values[name]))
-    for name in _FLAGS:
-        values[name] = None if values[name] is None else bool(values[name])
-    return Relic(**values)

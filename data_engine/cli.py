@@ -22,6 +22,7 @@ COMMANDS = (
     "procedural",
     "ingest",
     "validate",
+    "duplicates",
     "poses",
     "render",
     "shards",
@@ -31,6 +32,9 @@ COMMANDS = (
     "import_one2345",
     "photograph",
     "status",
+    "forget",
+    "export_jsonl",
+    "import_jsonl",
 )
 """Modules of `data_engine.commands`, in the order of the road. Module `foo_bar` is the subcommand
 `foo-bar`; it holds its settings, class `FooBar`, and `run(settings)`. Only the one that is asked

@@ -21,6 +21,7 @@ REASONS = (
     "empty_render",
     "clipped",
     "gone",
+    "forgotten",
 )
 """Why a relic is `rejected`; the codes are stable, the sentences beside them are not."""
 

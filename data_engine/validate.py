@@ -11,6 +11,12 @@ from typing import Any
 
 from data_engine.catalog import Catalog
 from data_engine.children import ChildLimits, ChildPool
+from data_engine.duplicates import (
+    DuplicatesReport,
+    describe_geometry,
+    find_duplicates,
+    store_descriptor,
+)
 from data_engine.errors import Refusal
 from data_engine.gltf.reader import load_geometry
 from data_engine.progress import progress
@@ -31,15 +37,19 @@ class ValidateReport:
     """(uid, uid of the relic with the same geometry)."""
     rejected: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """(source file, reason, sentence)."""
+    compared: DuplicatesReport = dataclasses.field(default_factory=DuplicatesReport)
+    """What comparing the shapes gave."""
 
 
 def validate_blob(task: dict[str, Any]) -> dict[str, Any]:
-    """Child function: the facts of the GLB at `path`, or its refusal."""
-    return dataclasses.asdict(shape_facts(load_geometry(task["path"])))
+    """Child function: the facts of the GLB at `path` and its descriptor, or its refusal."""
+    geometry = load_geometry(task["path"])
+    facts = dataclasses.asdict(shape_facts(geometry))
+    return {"facts": facts, "descriptor": describe_geometry(geometry)}
 
 
 def validate_all(workspace: Workspace, *, workers: int, limits: ChildLimits) -> ValidateReport:
-    """Validates every fetched relic.
+    """Validates every fetched relic, then compares the new ones with all others.
 
     Verdicts are entered in the order of uids whatever child is faster, so which of two equal
     shapes counts as the duplicate does not depend on timing.
@@ -55,6 +65,8 @@ def validate_all(workspace: Workspace, *, workers: int, limits: ChildLimits) -> 
             if isinstance(outcome, Refusal):
                 bar.refused(outcome.reason)
             bar.update()
+    with Catalog(workspace.catalog_path) as catalog:
+        report.compared = find_duplicates(workspace, catalog, workers=workers, limits=limits)
     return report
 
 
@@ -77,10 +89,13 @@ def _settle(
         catalog.reject(uid, STAGE, outcome.reason, outcome.sentence)
         report.rejected.append((task["file"], outcome.reason, outcome.sentence))
         return
-    twin = catalog.same_geometry(uid, outcome["geometry_sha256"])
-    if twin is None:
-        catalog.finish(uid, STAGE, "validated", **outcome)
-        report.validated += 1
-    else:
-        catalog.finish(uid, STAGE, "duplicate", dup_of=twin, dup_kind="geometry", **outcome)
-        report.duplicates.append((uid, twin))
+    facts = outcome["facts"]
+    with catalog.transaction():
+        twin = catalog.same_geometry(uid, facts["geometry_sha256"])
+        if twin is None:
+            catalog.finish(uid, STAGE, "validated", **facts)
+            store_descriptor(catalog, uid, outcome["descriptor"])
+            report.validated += 1
+        else:
+            catalog.finish(uid, STAGE, "duplicate", dup_of=twin, dup_kind="geometry", **facts)
+            report.duplicates.append((uid, twin))

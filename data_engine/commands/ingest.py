@@ -66,6 +66,8 @@ def print_report(report: IngestReport) -> None:
         print(f"skipped {_plain(file)}: not a kind of file this stage reads")
     if len(report.skipped) > SHOWN:
         print(f"skipped {len(report.skipped) - SHOWN} more")
+    for file, sentence in report.forgotten:
+        print(f"not taken {file}: {sentence}")
     for file, reason, sentence in report.rejected:
         print(f"rejected {_plain(file)}: {reason}: {sentence}")
     print(

@@ -37,9 +37,14 @@ def run(args: Validate) -> None:
     report = validate_all(workspace, workers=workers, limits=args.limits)
     for uid, twin in report.duplicates:
         print(f"duplicate {uid}: same geometry as {twin}")
+    for uid, twin in report.compared.moved:
+        print(f"duplicate {uid}: same geometry as {twin}, turned, scaled or moved")
+    for uid, why in report.compared.unreadable:
+        print(f"not compared {uid}: {why}")
     for file, reason, sentence in report.rejected:
         print(f"rejected {file}: {reason}: {sentence}")
     print(
-        f"validate: {report.validated} sound, {len(report.duplicates)} repeated, "
+        f"validate: {report.validated} sound, "
+        f"{len(report.duplicates) + len(report.compared.moved)} repeated, "
         f"{len(report.rejected)} rejected"
     )

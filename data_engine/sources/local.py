@@ -19,6 +19,7 @@ from data_engine.sources.archives import read_index
 from data_engine.sources.found import find_meshes
 from data_engine.sources.kinds import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.sources.manifest import clean, described, read_manifest
+from data_engine.tombstones import find_tombstone
 from data_engine.workspace import Workspace
 
 STAGE = "ingest"
@@ -36,6 +37,8 @@ class IngestReport:
     duplicates: int = 0
     rejected: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """(file, reason, sentence)."""
+    forgotten: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """(file, sentence): not taken, because somebody asked for its removal."""
     skipped: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
@@ -104,9 +107,9 @@ class _Ingest:
             self._bar.update()
 
     def _task(
-        self, relic: Relic, file: str, path: pathlib.Path, **inside: str
+        self, relic: Relic | None, file: str, path: pathlib.Path, **inside: str
     ) -> Iterator[dict[str, Any]]:
-        if relic.state != "found" or relic.uid in self._running:
+        if relic is None or relic.state != "found" or relic.uid in self._running:
             self._bar.update()
             return
         self._running.add(relic.uid)
@@ -127,7 +130,8 @@ class _Ingest:
         folder = str(self._incoming / f"{uid}-{len(self._users)}")
         ((_, outcome),) = self._opener.run([{"path": str(path), "folder": folder}])
         if isinstance(outcome, Refusal):
-            if (relic := self._enter(file, digest, {})).state == "found":
+            relic = self._enter(file, digest, {})
+            if relic is not None and relic.state == "found":
                 self._reject(relic.uid, file, outcome)
             return
         if uid in self._catalog:  # Refused before, and taken now that it was tried again.
@@ -170,7 +174,7 @@ class _Ingest:
         if not self._users[folder]:
             shutil.rmtree(folder)
 
-    def _enter(self, file: str, sha256: str, entry: dict[str, Any]) -> Relic:
+    def _enter(self, file: str, sha256: str, entry: dict[str, Any]) -> Relic | None:
         if entry.get("sha256") not in (None, sha256):
             self.report.warnings.append(f"{file} is not the file whose sha256 {MANIFEST} gives")
         path = clean(file, 4096)
@@ -183,6 +187,10 @@ class _Ingest:
             **described(entry, pathlib.PurePosixPath(path).stem),
             "up_axis": self._up_axis(file, entry),
         }
+        marks = {"source_url": record["source_url"], "source_sha256": sha256, "glb_sha256": sha256}
+        if stone := find_tombstone(self._catalog, uid=uid, **marks):
+            self.report.forgotten.append((file, stone.words()))
+            return None
         first = self._catalog.get(uid) if uid in self._catalog else None
         if first is not None and first.source_file != path:
             record |= {"uid": _uid(f"{sha256}:{path}")}
@@ -217,6 +225,12 @@ class _Ingest:
     def _store(self, task: dict[str, Any], outcome: dict[str, Any]) -> None:
         made = pathlib.Path(task["target"] if outcome["converted"] else task["path"])
         data = made.read_bytes()
+        if stone := find_tombstone(self._catalog, glb_sha256=hashlib.sha256(data).hexdigest()):
+            self._catalog.reject(
+                task["uid"], STAGE, "forgotten", f"its content was {stone.words()}"
+            )
+            self.report.forgotten.append((task["file"], stone.words()))
+            return
         digest = self._workspace.store_blob(data)
         facts = {"glb_sha256": digest, "glb_bytes": len(data), "source_format": outcome["format"]}
         self._catalog.finish(task["uid"], STAGE, "fetched", **facts)

@@ -120,7 +120,7 @@ def test_finish_writes_state_and_event_together_or_not_at_all(catalog, monkeypat
     catalog.claim("render", "fetched", "k")
     before = catalog.get(uid), catalog.events(uid)
     with monkeypatch.context() as patch:
-        patch.setattr(catalog, "_log", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError()))
+        patch.setattr(catalog, "log", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError()))
         with pytest.raises(sqlite3.OperationalError):
             catalog.finish(uid, "render", "rendered", render_id="r")
     assert (catalog.get(uid), catalog.events(uid)) == before

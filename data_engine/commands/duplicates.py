@@ -1,0 +1,84 @@
+"""`data-engine duplicates`: which relics are one object, and a human's word on it."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from data_engine.catalog import Catalog
+from data_engine.clusters import LIVE, judge, near_pairs
+from data_engine.workspace import Workspace
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """List clusters of one object in several scans and repeats; join or separate two relics.
+
+    A cluster stays in one split. What a human decides here is kept by every later `validate`.
+    """
+
+    workspace: pathlib.Path
+    """Folder made by `data-engine ingest`."""
+    join: tuple[str, str] | None = None
+    """Two uids that show one object: both stay, in one cluster."""
+    separate: tuple[str, str] | None = None
+    """Two uids that show different objects; one that was out as a repeat comes back."""
+    json: bool = False
+    """Print one JSON object in place of the table."""
+
+
+def run(args: Duplicates) -> None:
+    """Records a decision if there is one, then lists what belongs together."""
+    workspace = Workspace(args.workspace, create=False)
+    with Catalog(workspace.catalog_path) as catalog:
+        for pair, human in ((args.join, "join"), (args.separate, "separate")):
+            if pair is not None:
+                judge(catalog, *pair, human)
+        summary = describe(catalog)
+    print(json.dumps(summary, indent=2, ensure_ascii=False) if args.json else table(summary))
+
+
+def describe(catalog: Catalog) -> dict[str, Any]:
+    """Clusters of several relics, the pairs that made them, and the relics that are repeats."""
+    members: dict[str, list[dict[str, str]]] = {}
+    for row in catalog.query(
+        f"SELECT cluster, uid, title FROM relic WHERE state IN ({LIVE}) AND cluster IN"
+        f" (SELECT cluster FROM relic WHERE state IN ({LIVE}) GROUP BY cluster HAVING COUNT(*) > 1)"
+        " ORDER BY cluster, uid"
+    ):
+        members.setdefault(row["cluster"], []).append({"uid": row["uid"], "title": row["title"]})
+    return {
+        "clusters": [{"cluster": name, "relics": relics} for name, relics in members.items()],
+        "pairs": [dict(pair) for pair in near_pairs(catalog)],
+        "separated": [
+            dict(row) for row in catalog.query("SELECT a, b FROM pair WHERE human = 'separate'")
+        ],
+        "repeats": [
+            dict(row)
+            for row in catalog.query(
+                "SELECT uid, title, dup_of, dup_kind FROM relic WHERE state = 'duplicate'"
+                " ORDER BY dup_of, uid"
+            )
+        ],
+    }
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The summary as lines of text."""
+    lines = []
+    for cluster in summary["clusters"]:
+        lines.append(f"cluster {cluster['cluster']}")
+        lines += [f"  {relic['uid']}  {relic['title']}" for relic in cluster["relics"]]
+    for pair in summary["pairs"]:
+        said = "by a human" if pair["human"] else f"{100 * pair['distance']:.2f} % of the diagonal"
+        lines.append(f"pair {pair['a']} {pair['b']}: {said}")
+    lines += [f"separated {pair['a']} {pair['b']}" for pair in summary["separated"]]
+    lines += [
+        f"repeat {relic['uid']} of {relic['dup_of']} ({relic['dup_kind']})  {relic['title']}"
+        for relic in summary["repeats"]
+    ]
+    lines.append(
+        f"duplicates: {len(summary['clusters'])} clusters of several scans, "
+        f"{len(summary['repeats'])} repeats"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,178 @@
+"""Removal at somebody's request: what is forgotten goes from disk and does not come back.
+
+A tombstone keeps the uid, the digests and the day, and no words about the relic. It is written in
+the transaction that deletes the rows, so files that a killed run left are found by the next one.
+"""
+
+import dataclasses
+import pathlib
+import shutil
+import time
+from collections.abc import Collection, Iterable, Iterator
+
+from data_engine.catalog import Catalog
+from data_engine.catalog_records import utc_now
+from data_engine.catalog_schema import Relic
+from data_engine.errors import UserError
+from data_engine.owners import is_dead
+from data_engine.workspace import Workspace
+
+STAGE = "forget"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tombstone:
+    """What is kept of a forgotten relic."""
+
+    uid: str
+    at: str
+    """RFC 3339, UTC."""
+    reason: str
+
+    def words(self) -> str:
+        """For the person who offers it again."""
+        return (
+            f"forgotten on {self.at[:10]} at somebody's request; "
+            f"`data-engine forget --lift {self.uid}` lets it back in"
+        )
+
+
+def select(catalog: Catalog, what: str, author: str) -> list[Relic]:
+    """The relics with this uid or page, or by this author, and the byte copies of each."""
+    if author:
+        rows = catalog.query("SELECT uid FROM relic WHERE author_name = ?", [author])
+    else:
+        rows = catalog.query("SELECT uid FROM relic WHERE uid = :w OR source_url = :w", {"w": what})
+    uids = {uid for (uid,) in rows}
+    for uid in list(uids):
+        copies = catalog.query(
+            "SELECT copy.uid FROM relic JOIN relic AS copy USING (source_sha256)"
+            " WHERE relic.uid = ? AND source_sha256 != ''",
+            [uid],
+        )
+        uids |= {copy for (copy,) in copies}
+    return [catalog.get(uid) for uid in sorted(uids)]
+
+
+def repeats_of(catalog: Catalog, relics: Collection[Relic]) -> list[str]:
+    """Duplicates of the relics that are not among them: they stay, out of the data set."""
+    uids = {relic.uid for relic in relics}
+    rows = catalog.query("SELECT uid, dup_of FROM relic WHERE state = 'duplicate' ORDER BY uid")
+    return [uid for uid, original in rows if original in uids and uid not in uids]
+
+
+def bury(catalog: Catalog, relics: Collection[Relic], *, reason: str, page: str = "") -> None:
+    """Deletes all rows about the relics and leaves their tombstones, in one transaction.
+
+    Args:
+        catalog: Where they are.
+        relics: To be forgotten.
+        reason: Kept with the tombstone.
+        page: The source_url that was named, if it was: then nothing from that page comes back.
+    """
+    for relic in relics:
+        _check_idle(catalog, relic.uid)
+    with catalog.transaction():
+        for relic in relics:
+            catalog.execute(
+                "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+                [
+                    *(relic.uid, utc_now(), reason, relic.source_url),
+                    *(bool(page) and relic.source_url == page,),
+                    *(relic.source_sha256, relic.glb_sha256),
+                ],
+            )
+            for table in ("stage", "event", "shape"):
+                catalog.execute(f"DELETE FROM {table} WHERE uid = ?", [relic.uid])
+            catalog.execute("DELETE FROM pair WHERE ? IN (a, b)", [relic.uid])
+            catalog.execute("DELETE FROM relic WHERE uid = ?", [relic.uid])
+            catalog.log(relic.uid, STAGE, "forgotten", {"reason": reason})
+
+
+def _check_idle(catalog: Catalog, uid: str) -> None:
+    for stage, owner in catalog.query(
+        "SELECT stage, owner FROM stage WHERE uid = ? AND state = 'running' AND lease_until > ?",
+        [uid, time.time()],
+    ):
+        if not is_dead(owner):
+            raise UserError(
+                f"{uid} is being worked on ({stage}, {owner}); stop that, then run again"
+            )
+
+
+def sweep(workspace: Workspace, catalog: Catalog) -> list[str]:
+    """Deletes the files of everything that was forgotten and not yet swept; the uids."""
+    pending = catalog.query("SELECT uid, glb_sha256 FROM tombstone WHERE NOT swept ORDER BY uid")
+    for uid, glb_sha256 in pending:
+        for path in list(files_of(workspace, catalog, uid, glb_sha256)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        catalog.execute("UPDATE tombstone SET swept = 1 WHERE uid = ?", [uid])
+    if pending:
+        catalog.compact()  # Words of deleted rows are in the write-ahead log until then.
+    return [uid for uid, _ in pending]
+
+
+def files_of(
+    workspace: Workspace, catalog: Catalog, uid: str, glb_sha256: str
+) -> Iterator[pathlib.Path]:
+    """Files and folders that are about one relic alone."""
+    for folder in workspace.renders.glob("*/"):
+        render = workspace.render_dir(folder.name, uid)
+        yield from (path for path in render.parent.glob(f"*{uid}*"))
+    yield from workspace.logs.glob(f"*/{uid}.log")
+    yield from workspace.reports.rglob(f"*{uid}*")
+    users = "SELECT COUNT(*) FROM relic WHERE glb_sha256 = ? AND uid != ?"
+    if glb_sha256 and not catalog.query(users, [glb_sha256, uid])[0][0]:
+        blob = workspace.blob_path(glb_sha256)
+        if blob.exists():
+            yield blob
+
+
+def lift(catalog: Catalog, uid: str) -> None:
+    """Lets a forgotten relic back in when it is next offered."""
+    if not catalog.execute("DELETE FROM tombstone WHERE uid = ?", [uid]):
+        raise UserError(f"no relic {uid} was forgotten in {catalog.path}")
+    catalog.log(uid, STAGE, "lifted", {})
+
+
+def find_tombstone(
+    catalog: Catalog,
+    *,
+    uid: str = "",
+    source_url: str = "",
+    source_sha256: str = "",
+    glb_sha256: str = "",
+) -> Tombstone | None:
+    """The tombstone that forbids a relic with these marks, if any."""
+    rows = catalog.query(
+        "SELECT uid, at, reason FROM tombstone WHERE uid = :uid"
+        " OR (whole_page AND source_url = :source_url AND source_url != '')"
+        " OR (source_sha256 = :source_sha256 AND source_sha256 != '')"
+        " OR (glb_sha256 = :glb_sha256 AND glb_sha256 != '') ORDER BY uid LIMIT 1",
+        {
+            "uid": uid,
+            "source_url": source_url,
+            "source_sha256": source_sha256,
+            "glb_sha256": glb_sha256,
+        },
+    )
+    return Tombstone(**dict(rows[0])) if rows else None
+
+
+def holders(workspace: Workspace, uids: Iterable[str]) -> list[pathlib.Path]:
+    """Data sets (folders with a dataset_info.json) whose records hold one of the uids.
+
+    The records themselves are searched, since a data set may have been built long ago.
+    """
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    wanted = [uid.encode() for uid in uids]
+    found = []
+    for info in sorted(workspace.shards.rglob("dataset_info.json")):
+        for shard in sorted(info.parent.glob("*.array_record*")):
+            reader = ArrayRecordReader(str(shard))
+            records = (reader.read([row])[0] for row in range(reader.num_records()))
+            if any(uid in record for record in records for uid in wanted):
+                found.append(info.parent)
+                break
+    return found
