@@ -25,7 +25,9 @@ from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     RasterSettings,
     UvTexture,
+    nearest_face,
     soft_rasterize,
+    soft_silhouette,
 )
 
 SETTINGS = RasterSettings(
@@ -62,6 +64,12 @@ def loss(faces, appearance, target, render):
     error = jnp.sum((image.rgb - target[..., :3]) ** 2)
     error += jnp.sum((image.alpha - target[..., 3]) ** 2)
     return error + jnp.sum(image.depth**2) * isinstance(appearance, UvTexture)
+
+
+def silhouette_loss(faces, target, size, path):
+    """The part of `loss` that alpha has."""
+    alpha = soft_silhouette(faces, image_size=size, settings=SETTINGS, path=path)
+    return jnp.sum((alpha - target[..., 3]) ** 2)
 
 
 def measure(function, *arguments):
@@ -131,6 +139,12 @@ def run(case, path, against_reference):
             appearance,
             target,
         ),
+        "silhouette_forward_backward": measure(
+            jax.value_and_grad(functools.partial(silhouette_loss, size=size, path=path)),
+            faces,
+            target,
+        ),
+        "nearest_face": measure(functools.partial(nearest_face, image_size=size), faces),
         "dropped": int(jnp.sum(render(faces, appearance).dropped)),
     }
     if against_reference:
@@ -143,7 +157,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cases = [*raster_cases.CASES, *DEMO_CASES]
     parser.add_argument("--case", choices=cases, default="s64_l3")
-    parser.add_argument("--path", choices=("auto", "dense", "fast"), default="auto")
+    parser.add_argument(
+        "--path", choices=("auto", "dense", "fast", "native", "pallas"), default="auto"
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     parser.add_argument("--no-reference", action="store_true", help="skip the dense comparison")
     arguments = parser.parse_args()

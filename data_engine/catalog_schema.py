@@ -121,7 +121,7 @@ class Relic:
     normalize_scale: float | None = None
     """World units per glTF unit in its renders."""
     normalize_center: Triple | None = None
-    """Where the origin of its renders is, in glTF units and axes."""
+    """Where the origin of its renders is, in glTF units, the mesh turned upright (z up)."""
     dup_of: str = ""
     """uid of the relic this one repeats."""
     dup_kind: str = ""

@@ -18,6 +18,7 @@ from data_engine.duplicates import (
     store_descriptor,
 )
 from data_engine.errors import Refusal
+from data_engine.gltf.inventory import inventory
 from data_engine.gltf.reader import load_geometry
 from data_engine.progress import progress
 from data_engine.shape_facts import shape_facts
@@ -44,7 +45,7 @@ class ValidateReport:
 def validate_blob(task: dict[str, Any]) -> dict[str, Any]:
     """Child function: the facts of the GLB at `path` and its descriptor, or its refusal."""
     geometry = load_geometry(task["path"])
-    facts = dataclasses.asdict(shape_facts(geometry))
+    facts = dataclasses.asdict(shape_facts(geometry)) | inventory(task["path"])
     return {"facts": facts, "descriptor": describe_geometry(geometry)}
 
 

@@ -18,12 +18,22 @@ esac
 scripts/system_packages.sh "$@"
 
 stamp=.venv/.ready-$(cat requirements.lock pyproject.toml scripts/setup.sh | sha256sum | cut -c1-16)-$version
-[ -e "$stamp" ] && exit 0
+if [ ! -e "$stamp" ]; then
+    echo "setup: installing into .venv (about 1.5 GB, once)" >&2
+    rm -rf .venv
+    "$PYTHON" -m venv .venv || { rm -rf .venv; fail "$PYTHON cannot make a virtual environment; apt-get install python3-venv"; }
+    .venv/bin/python -m pip install --quiet "uv==$UV_VERSION"
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements.lock
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+    touch "$stamp"
+fi
 
-echo "setup: installing into .venv (about 1.5 GB, once)" >&2
-rm -rf .venv
-"$PYTHON" -m venv .venv || { rm -rf .venv; fail "$PYTHON cannot make a virtual environment; apt-get install python3-venv"; }
-.venv/bin/python -m pip install --quiet "uv==$UV_VERSION"
-.venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements.lock
-.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
-touch "$stamp"
+# Optional: with a C++ compiler the rasterizer is several times faster on CPUs.
+native=.venv/.native-$(cat jaxrelic/rendering/native/*.{py,cc,h} | sha256sum | cut -c1-16)
+[ -e "$native" ] && exit 0
+if command -v "${CXX:-c++}" >/dev/null; then
+    .venv/bin/python -m jaxrelic.rendering.native >/dev/null || true  # It has said why.
+else
+    echo "setup: no C++ compiler, using the pure JAX rasterizer" >&2
+fi
+touch "$native"

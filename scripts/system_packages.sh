@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the system libraries that Blender needs, and with --browser Chromium for the page tests.
+# Installs the system libraries that Blender needs, and with --browser what the tests need: Chromium
+# for pages, a C++ compiler for the native rasterizer.
 # Without root or sudo it says which apt-get command to run. Usage: system_packages.sh [--browser]
 set -euo pipefail
 
@@ -18,6 +19,7 @@ done
 if [ "${1:-}" = --browser ]; then
     command -v chromium >/dev/null || missing+=(chromium)
     command -v chromedriver >/dev/null || missing+=(chromium-driver)
+    command -v "${CXX:-c++}" >/dev/null || missing+=(g++)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 

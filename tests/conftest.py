@@ -8,6 +8,8 @@ os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
 ).strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Without the native rasterizer a machine may have, so that tests mean the same everywhere.
+os.environ["JAXRELIC_CACHE"] = str(pathlib.Path(__file__).parent.parent / ".cache" / "no-native")
 
 import jax
 import pytest

@@ -18,7 +18,6 @@ import threading
 import numpy as np
 
 from data_engine.catalog import Catalog, Relic
-from data_engine.catalog_schema import COLUMNS
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
 from data_engine.progress import progress
@@ -90,7 +89,7 @@ class RenderQueue:
                 while not (all(slot.done() for slot in slots) and self._outcomes.empty()):
                     with contextlib.suppress(queue.Empty):
                         results.append(self._outcomes.get(timeout=0.1))
-                        if results[-1].what in ("failed", "rejected"):
+                        if results[-1].what == "rejected":
                             bar.refused(results[-1].detail.partition(":")[0][:40])
                         bar.update()
         for slot in slots:
@@ -274,7 +273,7 @@ class RenderQueue:
 
 def recorded(meta: dict) -> dict:
     """What the catalog keeps of meta.json."""
-    return {name: meta[name] for name in RECORDED if name in COLUMNS}
+    return {name: meta[name] for name in RECORDED}
 
 
 def check_bounds(seen: np.ndarray, expected: np.ndarray) -> None:

@@ -175,6 +175,7 @@ class _Ingest:
             shutil.rmtree(folder)
 
     def _enter(self, file: str, sha256: str, entry: dict[str, Any]) -> Relic | None:
+        """The record of a file; None if somebody asked for its removal."""
         if entry.get("sha256") not in (None, sha256):
             self.report.warnings.append(f"{file} is not the file whose sha256 {MANIFEST} gives")
         path = clean(file, 4096)

@@ -26,6 +26,9 @@ _ICOSAHEDRON_FACES = np.array(
     ]
 )
 
+MIN_SQUARED_LENGTH = 1e-30
+"""Vectors shorter than the square root of this have no direction in float32."""
+
 
 @flax.struct.dataclass
 class Mesh:
@@ -95,6 +98,25 @@ def area_normals(
     """Outward face normals with length equal to the face area."""
     a, b, c = jnp.moveaxis(face_vertices(vertices, faces), -2, 0)
     return 0.5 * jnp.cross(b - a, c - a)
+
+
+@typechecked
+def vertex_normals(
+    vertices: Float[Array, "*b v 3"], faces: Int[Array, "f 3"]
+) -> Float[Array, "*b v 3"]:
+    """Area-weighted mean of the normals around each vertex, unit length; 0 where there is none."""
+    around = jnp.broadcast_to(
+        area_normals(vertices, faces)[..., None, :], (*vertices.shape[:-2], *faces.shape, 3)
+    )
+    return unit(jnp.zeros_like(vertices).at[..., faces, :].add(around))
+
+
+@typechecked
+def unit(vectors: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
+    """Vectors at unit length; those of no length stay 0, with a gradient of 0."""
+    squared = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
+    long = squared > MIN_SQUARED_LENGTH
+    return jnp.where(long, vectors / jnp.sqrt(jnp.where(long, squared, 1)), 0)
 
 
 @typechecked

@@ -21,7 +21,7 @@ from jaxrelic.geometry import alignment, cameras, sampling
 from jaxrelic.inference import baselines, photo
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.metrics import protocols
-from jaxrelic.rendering import z_buffer
+from jaxrelic.rendering import overlap, z_buffer
 
 logger = logging.getLogger(__name__)
 
@@ -253,10 +253,9 @@ def silhouette_iou(
     uv, depth = (
         np.asarray(x) for x in cameras.project(views, jnp.asarray(vertices, jnp.float32)[None])
     )
-    overlaps = []
-    for mask, mask_uv, mask_depth in zip(masks, uv, depth, strict=True):
-        height, width = mask.shape
-        drawn = z_buffer.rasterize(mask_uv, mask_depth, faces, height=height, width=width).mask
-        union = np.count_nonzero(drawn | mask)
-        overlaps.append(np.count_nonzero(drawn & mask) / union if union else 1.0)
-    return float(np.mean(overlaps))
+    height, width = masks.shape[1:]
+    drawn = [
+        z_buffer.rasterize(view_uv, view_depth, faces, height=height, width=width).mask
+        for view_uv, view_depth in zip(uv, depth, strict=True)
+    ]
+    return float(overlap.mask_iou(np.float32(drawn), np.float32(masks)).mean())

@@ -22,6 +22,7 @@ from jaxrelic.geometry import cameras, meshes
 from jaxrelic.losses import photometric, pose, regularizers, silhouette
 from jaxrelic.models.msrn.model import MsrnOutput
 from jaxrelic.models.msrn.template import Template
+from jaxrelic.rendering import overlap
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.views import render_views
 from jaxrelic.typing import Array, Float
@@ -211,8 +212,8 @@ def _image_terms(
         "rgb": photometric.rgb_difference(image.rgb, rgb, norm=settings.rgb_norm),
         "bce": silhouette.binary_cross_entropy(image.alpha, mask),
         "affinity": silhouette.affinity(image.alpha, mask, mode=settings.affinity_mode),
-        "iou": 1 - silhouette.soft_iou(image.alpha, mask),
-        "mask_iou": silhouette.hard_iou(image.alpha, mask),
+        "iou": 1 - overlap.soft_iou(image.alpha, mask),
+        "mask_iou": overlap.mask_iou(image.alpha, mask),
         "dropped_faces": image.dropped.astype(jnp.float32),
     }
 

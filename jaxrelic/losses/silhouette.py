@@ -1,4 +1,4 @@
-"""How far a soft silhouette is from a mask: per pixel, by overlap, and by distance."""
+"""How far a soft silhouette is from a mask: per pixel, and by distance (overlap: `rendering`)."""
 
 from typing import Literal
 
@@ -24,23 +24,6 @@ def binary_cross_entropy(
     alpha = jnp.clip(alpha, ALPHA_EPS, 1 - ALPHA_EPS)
     entropy = -(mask * jnp.log(alpha) + (1 - mask) * jnp.log1p(-alpha))
     return jnp.mean(entropy, axis=(-2, -1))
-
-
-@typechecked
-def soft_iou(alpha: Float[Array, "*b h w"], mask: Float[Array, "*b h w"]) -> Float[Array, "*b"]:
-    """Intersection over union of soft masks, in [0, 1]; two empty masks agree."""
-    both = jnp.sum(alpha * mask, axis=(-2, -1))
-    either = jnp.sum(alpha + mask - alpha * mask, axis=(-2, -1))
-    empty = either <= 0
-    return jnp.where(empty, 1.0, both / jnp.where(empty, 1.0, either))
-
-
-@typechecked
-def hard_iou(
-    alpha: Float[Array, "*b h w"], mask: Float[Array, "*b h w"], threshold: float = 0.5
-) -> Float[Array, "*b"]:
-    """Intersection over union above a threshold, in [0, 1]; a measure without gradient."""
-    return soft_iou((alpha > threshold).astype(alpha.dtype), (mask > threshold).astype(mask.dtype))
 
 
 @typechecked

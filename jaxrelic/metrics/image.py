@@ -6,13 +6,11 @@ Sums leave padding and ragged final batches without weight: pass `valid` zero fo
 import jax.numpy as jnp
 from jax import lax
 
+from jaxrelic.rendering import overlap
 from jaxrelic.typing import Array, Float, typechecked
 
 MIN_SQUARED_ERROR = 1e-10
 """Identical images score 100 dB rather than infinity."""
-
-MASK_THRESHOLD = 0.5
-"""Soft masks count as foreground above this."""
 
 SSIM_WINDOW, SSIM_SIGMA_PX = 11, 1.5
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
@@ -34,10 +32,7 @@ def mask_iou(
     valid: Float[Array, " b"] | None = None,
 ) -> SumCount:
     """Intersection over union of masks cut at one half; two empty masks agree fully."""
-    p, t = prediction > MASK_THRESHOLD, truth > MASK_THRESHOLD
-    union = jnp.sum(p | t, axis=(-2, -1))
-    overlap = jnp.sum(p & t, axis=(-2, -1)) / jnp.maximum(union, 1)
-    return _sum_count(jnp.where(union > 0, overlap, 1.0), valid)
+    return _sum_count(overlap.mask_iou(prediction, truth), valid)
 
 
 @typechecked

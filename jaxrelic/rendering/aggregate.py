@@ -18,23 +18,36 @@ ALPHA_FLOOR = 1e-4
 
 @flax.struct.dataclass
 class PixelSums:
-    """What fragments add to their pixels; each field has one value per pixel or fragment."""
+    """What fragments add to their pixels; each field has one value per pixel or fragment.
+
+    A silhouette has opacity alone.
+    """
 
     opacity: jax.Array
     """Minus the log probability that no face covers the pixel: a product would underflow."""
-    weight: jax.Array
+    weight: jax.Array | None = None
     """Colour weight, relative to the pixel's peak."""
-    depth: jax.Array
+    depth: jax.Array | None = None
     """Weighted depth."""
-    red: jax.Array
+    red: jax.Array | None = None
     """Weighted red; likewise the next two."""
-    green: jax.Array
-    blue: jax.Array
+    green: jax.Array | None = None
+    blue: jax.Array | None = None
+
+    @property
+    def alpha(self) -> jax.Array:
+        """Probability that some face covers the pixel."""
+        return -jnp.expm1(-self.opacity)
 
 
 def background_nearness(settings: RasterSettings) -> float:
     """Where the background stands in the depth softmax, on the scale of `nearness`."""
     return 2 * settings.background_eps
+
+
+def opacity(met: fragments.Fragments) -> Array:
+    """Minus the log probability that a fragment leaves its pixel uncovered."""
+    return jnp.where(met.covered, jax.nn.softplus(jnp.where(met.covered, met.logit, 0)), 0)
 
 
 def contribute(
@@ -49,7 +62,7 @@ def contribute(
     weight = jnp.exp((nearness - peak) / settings.gamma) * jax.nn.sigmoid(logit)
     weight = jnp.where(coloured, weight, 0)
     return PixelSums(
-        opacity=jnp.where(met.covered, jax.nn.softplus(logit), 0),
+        opacity=opacity(met),
         weight=weight,
         depth=weight * met.depth,
         red=weight * rgb[0],
@@ -71,11 +84,10 @@ def resolve(
         (total + behind * background[channel]) / (sums.weight + behind)
         for channel, total in enumerate((sums.red, sums.green, sums.blue))
     ]
-    alpha = -jnp.expm1(-sums.opacity)
-    seen = (alpha > ALPHA_FLOOR) & (sums.weight > 0)
+    seen = (sums.alpha > ALPHA_FLOOR) & (sums.weight > 0)
     return SoftImage(
         rgb=jnp.stack(rgb, axis=-1),
-        alpha=alpha,
+        alpha=sums.alpha,
         depth=jnp.where(seen, sums.depth / jnp.where(seen, sums.weight, 1), 0),
         dropped=jnp.zeros(peak.shape[:-2], jnp.int32),
     )

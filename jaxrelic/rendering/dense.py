@@ -7,7 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.rendering import fragments
-from jaxrelic.rendering.aggregate import PixelSums, background_nearness, contribute, resolve
+from jaxrelic.rendering.aggregate import (
+    PixelSums,
+    background_nearness,
+    contribute,
+    opacity,
+    resolve,
+)
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.texture import Appearance, UvTexture, interpolate, sample_texture
 from jaxrelic.typing import Array, Float, typechecked
@@ -35,11 +41,7 @@ def _draw(
     vertices: Array, appearance: Appearance, image_size: tuple[int, int], settings: RasterSettings
 ) -> tuple[PixelSums, Array]:
     """Sums [h w] and peak nearness [h w] of one image."""
-    pixels = jnp.asarray(fragments.pixel_centers(*image_size), vertices.dtype)
-    pixels = pixels[None, ..., 0], pixels[None, ..., 1]
-    # Padding comes first: the zero faces it adds are degenerate and thereby absent.
-    vertices, present = fragments.drop_degenerate(_blocks(vertices))
-    faces = (vertices, present)
+    pixels, faces = _prepare(vertices, image_size)
 
     def raise_peak(peak: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
         met = _meet(block, pixels, settings)
@@ -50,7 +52,7 @@ def _draw(
     def add(sums: PixelSums, block: tuple[tuple[Array, Array], Array]) -> tuple[PixelSums, None]:
         face_block, values = block
         met = _meet(face_block, pixels, settings)
-        rgb = _shade(met.barycentric, values, appearance)
+        rgb = shade(met.barycentric, values, appearance)
         added = contribute(met, rgb, peak[None], settings)
         return jax.tree.map(lambda total, x: total + jnp.sum(x, axis=0), sums, added), None
 
@@ -59,6 +61,35 @@ def _draw(
     none = PixelSums(*[jnp.zeros_like(floor)] * 6)
     sums, _ = jax.lax.scan(add, none, (faces, _blocks(appearance.corner_values)))
     return sums, peak
+
+
+@typechecked
+def cover_dense(
+    vertices: Float[Array, "b f 3 3"], *, image_size: tuple[int, int], settings: RasterSettings
+) -> Float[Array, "b h w"]:
+    """The alpha of `rasterize_dense` alone."""
+
+    def cover(vertices: Array) -> Array:
+        pixels, faces = _prepare(vertices, image_size)
+
+        @jax.checkpoint
+        def add(total: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
+            return total + jnp.sum(opacity(_meet(block, pixels, settings)), axis=0), None
+
+        total, _ = jax.lax.scan(add, jnp.zeros(image_size, vertices.dtype), faces)
+        return PixelSums(total).alpha
+
+    return jax.vmap(cover)(vertices)
+
+
+def _prepare(
+    vertices: Array, image_size: tuple[int, int]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Pixel centres x and y [1 h w], and blocks of faces with whether they are present."""
+    pixels = jnp.asarray(fragments.pixel_centers(*image_size), vertices.dtype)
+    # Padding comes first: the zero faces it adds are degenerate and thereby absent.
+    blocks = fragments.drop_degenerate(_blocks(vertices))
+    return (pixels[None, ..., 0], pixels[None, ..., 1]), blocks
 
 
 def _blocks(x: Array) -> Array:
@@ -73,19 +104,19 @@ def _meet(
     block: tuple[Array, Array], pixels: tuple[Array, Array], settings: RasterSettings
 ) -> fragments.Fragments:
     vertices, present = block
-    return fragments.meet(_components(vertices), present[:, None, None], pixels, settings)
+    return fragments.meet(components(vertices), present[:, None, None], pixels, settings)
 
 
-def _components(x: Array) -> list[list[Array]]:
+def components(x: Array) -> list[list[Array]]:
     """Takes values [f 3 c] of corners apart, each ready to meet pixels: [f 1 1]."""
     return [[x[:, k, c, None, None] for c in range(x.shape[-1])] for k in range(3)]
 
 
-def _shade(
+def shade(
     barycentric: tuple[Array, ...], values: Array, appearance: Appearance
 ) -> tuple[Array, Array, Array]:
     """Red, green and blue of each fragment [f h w]."""
-    values = interpolate(barycentric, _components(values))
+    values = interpolate(barycentric, components(values))
     if isinstance(appearance, UvTexture):
         rgb = sample_texture(appearance.texture, jnp.stack(values, axis=-1))
         return rgb[..., 0], rgb[..., 1], rgb[..., 2]

@@ -12,7 +12,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.rendering import fragments
-from jaxrelic.rendering.aggregate import PixelSums, background_nearness, contribute, resolve
+from jaxrelic.rendering.aggregate import (
+    PixelSums,
+    background_nearness,
+    contribute,
+    opacity,
+    resolve,
+)
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.texture import (
     Appearance,
@@ -22,7 +28,7 @@ from jaxrelic.rendering.texture import (
     texel_cell,
     texel_cells,
 )
-from jaxrelic.rendering.traversal import Faces, Layout, Visit, by_corner, columns, walk
+from jaxrelic.rendering.traversal import Faces, Layout, Visit, by_corner, columns, lay_out, walk
 from jaxrelic.typing import Array, Float, typechecked
 
 
@@ -36,34 +42,27 @@ def rasterize_fast(
     settings: RasterSettings,
 ) -> SoftImage:
     """Renders faces given in isotropic NDC (see `fragments`), as `rasterize_dense` does."""
-    batch, per_image = vertices.shape[:2]
-    vertices, present = fragments.drop_degenerate(vertices)
-    textured = isinstance(appearance, UvTexture)
-    layout = Layout(
-        num_images=batch,
-        faces_per_image=per_image,
-        image_size=image_size,
-        texture_size=appearance.texture.shape[-3:-1] if textured else None,
-        dtype=vertices.dtype,
-        # What a custom gradient takes as static must not hold a traced array.
-        settings=dataclasses.replace(settings, sigma=0.0),
-    )
-    faces = Faces(
-        corners=vertices.reshape(-1, 9),
-        colors=(
-            texel_cells(appearance.texture).reshape(-1, 12)
-            if textured
-            else appearance.colors.reshape(-1, 9)
-        ),
-        uvs=appearance.face_uvs.reshape(-1, 6) if textured else None,
-        present=present.reshape(-1),
-        sigma=settings.sigma,
-    )
+    faces, layout = lay_out(vertices, image_size, settings)
+    if isinstance(appearance, UvTexture):
+        layout = dataclasses.replace(layout, texture_size=appearance.texture.shape[-3:-1])
+        cells = texel_cells(appearance.texture).reshape(-1, 12)
+        faces = faces.replace(colors=cells, uvs=appearance.face_uvs.reshape(-1, 6))
+    else:
+        faces = faces.replace(colors=appearance.colors.reshape(-1, 9))
     peak = _find_peaks(jax.lax.stop_gradient(faces), layout)
     sums = _sum_fragments(layout, faces, peak)
-    shape = batch, *image_size
+    shape = vertices.shape[0], *image_size
     sums = jax.tree.map(lambda x: x.reshape(shape), sums)
     return resolve(sums, peak.reshape(shape), background, settings)
+
+
+@typechecked
+def cover_fast(
+    vertices: Float[Array, "b f 3 3"], *, image_size: tuple[int, int], settings: RasterSettings
+) -> Float[Array, "b h w"]:
+    """The alpha of `rasterize_fast` alone: one walk over the fragments, and no colours."""
+    faces, layout = lay_out(vertices, image_size, settings)
+    return _sum_fragments(layout, faces, None).alpha.reshape(vertices.shape[0], *image_size)
 
 
 def _find_peaks(faces: Faces, layout: Layout) -> Array:
@@ -79,8 +78,11 @@ def _find_peaks(faces: Faces, layout: Layout) -> Array:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sum_fragments(layout: Layout, faces: Faces, peak: Array) -> PixelSums:
-    """What all fragments add to the pixels of all images, each field [pixels]."""
+def _sum_fragments(layout: Layout, faces: Faces, peak: Array | None) -> PixelSums:
+    """What all fragments add to the pixels of all images, each field [pixels].
+
+    Of faces without colours it is the opacity alone, and needs no peak.
+    """
 
     def visit(sums: PixelSums, at: Visit) -> PixelSums:
         _, rows = _read(faces, at, layout)
@@ -89,22 +91,23 @@ def _sum_fragments(layout: Layout, faces: Faces, peak: Array) -> PixelSums:
         return jax.tree.map(lambda total, x: total.at[at.pixel].add(x), sums, added)
 
     zero = jnp.zeros(layout.num_pixels, layout.dtype)
-    return walk(faces, layout, visit, PixelSums(*[zero] * 6))
+    sums = PixelSums(zero) if faces.colors is None else PixelSums(*[zero] * 6)
+    return walk(faces, layout, visit, sums)
 
 
 def _sum_fragments_forward(
-    layout: Layout, faces: Faces, peak: Array
-) -> tuple[PixelSums, tuple[Faces, Array]]:
+    layout: Layout, faces: Faces, peak: Array | None
+) -> tuple[PixelSums, tuple[Faces, Array | None]]:
     return _sum_fragments(layout, faces, peak), (faces, peak)
 
 
 def _sum_fragments_backward(
-    layout: Layout, saved: tuple[Faces, Array], cotangent: PixelSums
+    layout: Layout, saved: tuple[Faces, Array | None], cotangent: PixelSums
 ) -> tuple[Faces, None]:
     """Differentiates each block by itself and scatters the result into the tables."""
     faces, peak = saved
 
-    def visit(gradient: tuple[Array, Array], at: Visit) -> tuple[Array, Array]:
+    def visit(gradient: tuple[Array, ...], at: Visit) -> tuple[Array, ...]:
         index, rows = _read(faces, at, layout)
         _, pull_back = jax.vjp(lambda rows: _shade(rows, faces, at, peak, layout), rows)
         (by_row,) = pull_back(jax.tree.map(lambda x: x[at.pixel], cotangent))
@@ -113,21 +116,29 @@ def _sum_fragments_backward(
             for total, i, columns in zip(gradient, index, by_row, strict=True)
         )
 
-    zero = jnp.zeros_like(faces.corners), jnp.zeros_like(faces.colors)
-    by_corners, by_colors = walk(faces, layout, visit, zero)
-    gradient = Faces(corners=by_corners, colors=by_colors, uvs=None, present=None, sigma=None)
+    tables = [table for table in (faces.corners, faces.colors) if table is not None]
+    by_corners, *by_colors = walk(faces, layout, visit, tuple(map(jnp.zeros_like, tables)))
+    gradient = Faces(
+        corners=by_corners,
+        colors=by_colors[0] if by_colors else None,
+        uvs=None,
+        present=None,
+        sigma=None,
+    )
     return gradient, None
 
 
 _sum_fragments.defvjp(_sum_fragments_forward, _sum_fragments_backward)
 
-_Rows = tuple[list[Array], list[Array]]
-"""Corners and colours of fragments, a list of columns [m] each."""
+_Rows = tuple[list[Array], ...]
+"""Corners and, unless it is a silhouette, colours of fragments: a list of columns [m] each."""
 
 
-def _read(faces: Faces, at: Visit, layout: Layout) -> tuple[tuple[Array, Array], _Rows]:
-    """What fragments depend on, and the rows of the two tables it comes from."""
+def _read(faces: Faces, at: Visit, layout: Layout) -> tuple[tuple[Array, ...], _Rows]:
+    """What fragments depend on, and the rows of the tables it comes from."""
     corners = columns(faces.corners[at.face])
+    if faces.colors is None:
+        return (at.face,), (corners,)
     if layout.texture_size is None:
         color_row = at.face
     else:
@@ -149,10 +160,13 @@ def _texel(
     return texel_cell(*interpolate(met.barycentric, uvs), *layout.texture_size)
 
 
-def _shade(rows: _Rows, faces: Faces, at: Visit, peak: Array, layout: Layout) -> PixelSums:
+def _shade(rows: _Rows, faces: Faces, at: Visit, peak: Array | None, layout: Layout) -> PixelSums:
     """What each fragment adds to its pixel, each field [m]."""
-    corners, colors = rows
+    corners, *colors = rows
     met = _meet(corners, faces, at, layout)
+    if not colors:
+        return PixelSums(opacity(met))
+    (colors,) = colors
     if layout.texture_size is None:
         rgb = interpolate(met.barycentric, by_corner(colors))
     else:

@@ -40,7 +40,12 @@ class RasterSettings:
     @property
     def cutoff(self) -> float:
         """Squared distance beyond which a face no longer covers a pixel outside it."""
-        return math.log(1.0 / self.dist_eps - 1.0) * self.sigma
+        return self.cutoff_per_sigma * self.sigma
+
+    @property
+    def cutoff_per_sigma(self) -> float:
+        """The cut-off as the distance at which a pixel outside has coverage `dist_eps`."""
+        return math.log(1.0 / self.dist_eps - 1.0)
 
 
 @flax.struct.dataclass

@@ -2,26 +2,38 @@
 
 A face covers a pixel with probability sigmoid(+-distance^2 / sigma); alpha is the probability
 that any face does, and colour mixes all faces with a softmax over depth. Formulas and golden
-scenes: specification B and H. Two paths give the same image: `dense` evaluates every face at
-every pixel and is the reference, `fast` evaluates faces only near the pixels they cover.
+scenes: specification B and H. Four paths give the same image: `dense` evaluates every face at
+every pixel and is the reference, `fast` evaluates faces only near the pixels they cover, `native`
+does so in C++ where a user has built it, `pallas` in kernels for NVIDIA GPUs.
 """
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.rendering import dense, fast, fragments
+from jaxrelic.rendering import dense, fast, fragments, native, nearest
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.texture import Appearance, CornerColors, UvTexture
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Array, Float, Int, typechecked
 
-__all__ = ["CornerColors", "RasterSettings", "SoftImage", "UvTexture", "soft_rasterize"]
+__all__ = [
+    "CornerColors",
+    "RasterSettings",
+    "SoftImage",
+    "UvTexture",
+    "nearest_face",
+    "soft_rasterize",
+    "soft_silhouette",
+]
 
-Path = Literal["auto", "dense", "fast"]
+Path = Literal["auto", "dense", "fast", "native", "pallas"]
+
+AUTO_ON_GPU: Path = "fast"
+"""What `auto` means on a GPU; `pallas` once it has been run and found faster on one."""
 
 
 @typechecked
@@ -47,35 +59,110 @@ def soft_rasterize(
         image_size: Height and width in pixels, or one number for a square.
         settings: Constants of the method; the defaults when None.
         background: RGB seen where there is no face.
-        path: Which implementation; `auto` is `fast`.
+        path: Which implementation; the paths agree to about 1e-6, not to the bit. `auto` is
+            `native` on CPUs where that is built and serves these settings, and `fast` elsewhere,
+            also on a GPU, where `pallas` has not been tried yet. Off NVIDIA GPUs `pallas` works
+            too, interpreted and slow.
     """
-    settings = settings or RasterSettings()
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    scale = np.array([*fragments.axis_scale(height, width), 1.0], face_vertices_ndc.dtype)
-    vertices = face_vertices_ndc * np.broadcast_to(scale, face_vertices_ndc.shape)
+    vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
     batch = vertices.shape[:-3]
-    flat, appearance = _flatten(vertices, appearance)
-    sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, flat.dtype))
-    settings = dataclasses.replace(settings, sigma=sigma)
+    flat, appearance = flatten(vertices, appearance)
     # Without a face there is nothing to walk, and the reference costs nothing either.
-    plain = path == "dense" or flat.size == 0
-    draw = _draw_dense if plain else _draw_fast
+    draw = _DRAW["dense" if flat.size == 0 else _choose(path, settings, flat.dtype)]
     image = draw(
         flat,
         appearance,
         jnp.asarray(background, flat.dtype),
-        image_size=(height, width),
+        image_size=image_size,
         settings=settings,
     )
     return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), image)
 
 
+@typechecked
+def soft_silhouette(
+    face_vertices_ndc: Float[Array, "*b f 3 3"],
+    *,
+    image_size: int | tuple[int, int],
+    settings: RasterSettings | None = None,
+    path: Path = "auto",
+) -> Float[Array, "*b h w"]:
+    """The alpha of `soft_rasterize`, for a fraction of its work: no depth order, no colours.
+
+    `dense` is the reference here too; every other path is `fast`.
+    """
+    vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
+    flat = vertices.reshape(math.prod(vertices.shape[:-3]), *vertices.shape[-3:])
+    cover = _cover_dense if path == "dense" or flat.size == 0 else _cover_fast
+    alpha = cover(flat, image_size=image_size, settings=settings)
+    return alpha.reshape(*vertices.shape[:-3], *image_size)
+
+
+@typechecked
+def nearest_face(
+    face_vertices_ndc: Float[Array, "*b f 3 3"],
+    *,
+    image_size: int | tuple[int, int],
+    settings: RasterSettings | None = None,
+) -> Int[Array, "*b h w"]:
+    """Index of the face seen at each pixel centre, -1 where there is none; no gradient.
+
+    The "hard" colour of Soft Rasterizer: the nearest face within `near` and `far` that strictly
+    contains the centre, so that a centre exactly on the edge between two faces belongs to neither.
+    Equally near faces: the first.
+    """
+    vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
+    if vertices.size == 0:
+        return jnp.full((*vertices.shape[:-3], *image_size), -1, jnp.int32)
+    flat = vertices.reshape(-1, *vertices.shape[-3:])
+    index = _find_nearest(jax.lax.stop_gradient(flat), image_size=image_size, settings=settings)
+    return index.reshape(*vertices.shape[:-3], *image_size)
+
+
+def _draw_pallas(*scene: Any, **constants: Any) -> SoftImage:
+    # Imported on use: it loads JAX's compiler for GPU kernels, and JAX may drop that one day.
+    from jaxrelic.rendering import pallas_rasterizer
+
+    return pallas_rasterizer.rasterize_pallas(*scene, **constants)
+
+
 # Compiled here, so that calls outside of jit do not run operation by operation.
-_draw_dense = jax.jit(dense.rasterize_dense, static_argnames="image_size")
-_draw_fast = jax.jit(fast.rasterize_fast, static_argnames="image_size")
+_DRAW = {
+    "dense": jax.jit(dense.rasterize_dense, static_argnames="image_size"),
+    "fast": jax.jit(fast.rasterize_fast, static_argnames="image_size"),
+    "native": jax.jit(native.rasterize_native, static_argnames="image_size"),
+    "pallas": jax.jit(_draw_pallas, static_argnames="image_size"),
+}
+_cover_dense = jax.jit(dense.cover_dense, static_argnames="image_size")
+_cover_fast = jax.jit(fast.cover_fast, static_argnames="image_size")
+_find_nearest = jax.jit(nearest.find_nearest, static_argnames="image_size")
 
 
-def _flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:
+def _choose(path: Path, settings: RasterSettings, dtype: np.dtype) -> str:
+    """The implementation that serves a request on this machine."""
+    if path == "auto" and jax.default_backend() == "gpu":
+        return AUTO_ON_GPU
+    if path not in ("auto", "native"):
+        return path
+    obstacle = native.unavailable(settings, dtype)
+    if obstacle is not None and path == "native":
+        raise ValueError(f"path='native' cannot serve: {obstacle}")
+    return "native" if obstacle is None else "fast"
+
+
+def prepare(
+    face_vertices_ndc: Array, image_size: int | tuple[int, int], settings: RasterSettings | None
+) -> tuple[Array, tuple[int, int], RasterSettings]:
+    """Faces in isotropic NDC, height and width, and settings whose sigma is a constant array."""
+    settings = settings or RasterSettings()
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    scale = np.array([*fragments.axis_scale(height, width), 1.0], face_vertices_ndc.dtype)
+    vertices = jnp.asarray(face_vertices_ndc * np.broadcast_to(scale, face_vertices_ndc.shape))
+    sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, vertices.dtype))
+    return vertices, (height, width), dataclasses.replace(settings, sigma=sigma)
+
+
+def flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]:
     """Merges the batch axes into one and gives the appearance the same one."""
     batch = vertices.shape[:-3]
 

@@ -50,8 +50,9 @@ class Faces:
 
     corners: jax.Array
     """Corner, then x, y, z, [n, 9]."""
-    colors: jax.Array
-    """What is learned: corner colours [n, 9], or texel cells of all images [b cells, 12]."""
+    colors: jax.Array | None
+    """What is learned: corner colours [n, 9], or texel cells of all images [b cells, 12]; None for
+    a silhouette."""
     uvs: jax.Array | None
     """Texture coordinates of the corners, [n, 6]; None for corner colours."""
     present: jax.Array
@@ -62,6 +63,30 @@ class Faces:
     def settings(self, layout: Layout) -> RasterSettings:
         """The settings with this sigma."""
         return dataclasses.replace(layout.settings, sigma=self.sigma)
+
+
+def lay_out(
+    vertices: Array, image_size: tuple[int, int], settings: RasterSettings
+) -> tuple[Faces, Layout]:
+    """The table of the faces [b f 3 3] of all images, without colours."""
+    vertices, present = fragments.drop_degenerate(vertices)
+    faces = Faces(
+        corners=vertices.reshape(-1, 9),
+        colors=None,
+        uvs=None,
+        present=present.reshape(-1),
+        sigma=settings.sigma,
+    )
+    layout = Layout(
+        num_images=vertices.shape[0],
+        faces_per_image=vertices.shape[1],
+        image_size=image_size,
+        texture_size=None,
+        dtype=vertices.dtype,
+        # What a custom gradient takes as static must not hold a traced array.
+        settings=dataclasses.replace(settings, sigma=0.0),
+    )
+    return faces, layout
 
 
 @flax.struct.dataclass

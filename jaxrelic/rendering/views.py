@@ -1,17 +1,23 @@
-"""Drawing a mesh as posed cameras see it."""
+"""Drawing a mesh as posed cameras see it: colours, silhouettes, normals and faces."""
+
+from typing import Literal
 
 import jax.numpy as jnp
 
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry import cameras, meshes, transforms
 from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     Path,
     RasterSettings,
     SoftImage,
     UvTexture,
+    nearest_face,
     soft_rasterize,
+    soft_silhouette,
 )
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Array, Float, Int, typechecked
+
+Frame = Literal["camera", "world"]
 
 
 def render_views(
@@ -37,19 +43,90 @@ def render_views(
         rgb [b n h w 3] composited over the background, alpha [b n h w], depth [b n h w] along
         the optical axis (0 = no face), and dropped [b n].
     """
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    vertices_ndc = project_to_ndc(mesh.vertices[:, None], views, height, width)
     image = soft_rasterize(
-        meshes.face_vertices(vertices_ndc, mesh.faces),
+        _faces_ndc(mesh, views, image_size),
         _appearance(mesh),
-        image_size=(height, width),
+        image_size=image_size,
         settings=settings,
         background=background,
         path=path,
     )
+    return over(image, background)
+
+
+def over(image: SoftImage, background: tuple[float, float, float]) -> SoftImage:
+    """The image composited over a colour."""
     alpha = image.alpha[..., None]
     colour = jnp.broadcast_to(jnp.asarray(background, image.rgb.dtype), image.rgb.shape)
     return image.replace(rgb=image.rgb * alpha + colour * (1 - alpha))
+
+
+@typechecked
+def render_silhouettes(
+    mesh: meshes.Mesh,
+    views: cameras.Camera,
+    *,
+    image_size: int | tuple[int, int],
+    settings: RasterSettings | None = None,
+    path: Path = "auto",
+) -> Float[Array, "b n h w"]:
+    """The alpha [b n h w] of `render_views`, without the work of colours; arguments as there."""
+    faces = _faces_ndc(mesh, views, image_size)
+    return soft_silhouette(faces, image_size=image_size, settings=settings, path=path)
+
+
+@typechecked
+def render_normals(
+    mesh: meshes.Mesh,
+    views: cameras.Camera,
+    *,
+    image_size: int | tuple[int, int],
+    frame: Frame = "camera",
+    settings: RasterSettings | None = None,
+    path: Path = "auto",
+) -> SoftImage:
+    """Smooth outward normals in place of colours: unit length where there is a face, else 0.
+
+    Vertex normals are mixed as colours are: inside a face, and between faces by depth.
+
+    Args:
+        mesh: Vertices [b, v, 3]; its colours do not matter.
+        views: Cameras [b, n].
+        image_size: Height and width in pixels, or one number for a square.
+        frame: Axes of the normals: the camera's (x right, y down, z forward, so that a surface
+            facing it has z < 0) or the world's (z up).
+        settings: Constants of the rasterizer; the defaults when None.
+        path: Which implementation; see `soft_rasterize`.
+    """
+    normals = meshes.vertex_normals(mesh.vertices, mesh.faces)[:, None]
+    if frame == "camera":
+        normals = transforms.rotate(views.cam_from_world[..., :3, :3], normals)
+    image = soft_rasterize(
+        _faces_ndc(mesh, views, image_size),
+        CornerColors(meshes.face_vertices(normals, mesh.faces)),
+        image_size=image_size,
+        settings=settings,
+        background=(0.0, 0.0, 0.0),
+        path=path,
+    )
+    return image.replace(rgb=jnp.where((image.depth > 0)[..., None], meshes.unit(image.rgb), 0))
+
+
+@typechecked
+def render_face_index(
+    mesh: meshes.Mesh, views: cameras.Camera, *, image_size: int | tuple[int, int]
+) -> Int[Array, "b n h w"]:
+    """Index of the face behind each pixel centre, [b n h w] int32; see `nearest_face`."""
+    return nearest_face(_faces_ndc(mesh, views, image_size), image_size=image_size)
+
+
+def _faces_ndc(
+    mesh: meshes.Mesh, views: cameras.Camera, image_size: int | tuple[int, int]
+) -> Array:
+    """Corners of the faces as each camera sees them, [b n f 3 3]."""
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    vertices_ndc = project_to_ndc(mesh.vertices[:, None], views, height, width)
+    return meshes.face_vertices(vertices_ndc, mesh.faces)
 
 
 @typechecked

@@ -1,10 +1,13 @@
 """Watches the losses: stops a run that diverged, and averages what is recorded."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
 
 import jax
+
+logger = logging.getLogger(__name__)
 
 SUMMARY_LOGS = ("loss", "grad_norm")
 """Logs made of all terms: they are only named when no term of its own is at fault."""
@@ -59,6 +62,13 @@ class Monitor:
         for name in names:
             values = [row[name] for row in self._window if name in row]
             means[name] = sum(values) / len(values)
+        if means.get("dropped_faces", 0) > 0:
+            logger.warning(
+                "step %d: the renderer left out %.1f faces per image for lack of room; "
+                "losses and gradients are incomplete",
+                step,
+                means["dropped_faces"],
+            )
         now = time.monotonic()
         means["steps_per_second"] = len(self._window) / max(now - self._since, 1e-9)
         self._write(step, means)

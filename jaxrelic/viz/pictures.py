@@ -6,19 +6,10 @@ import cv2
 import numpy as np
 
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.rendering import z_buffer
+from jaxrelic.rendering import shading, z_buffer
 
 SUPERSAMPLING = 2
 """Each pixel is the mean of this many squared samples."""
-
-AMBIENT, KEY = 0.45, 0.6
-"""Share of the albedo seen everywhere, and facing the light; together a little over 1."""
-
-KEY_DIRECTION_CAM = np.array([-0.4, -0.6, -0.7])
-"""Towards the light, in the camera frame: over the viewer's left shoulder."""
-
-CLAY = np.array([0.72, 0.64, 0.55])
-"""Albedo of meshes without colours."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,27 +77,16 @@ def _albedo(mesh: meshes.Mesh, seen: z_buffer.Visible) -> np.ndarray:
         )
     if mesh.vertex_colors is not None:
         return _interpolate(np.asarray(mesh.vertex_colors)[np.asarray(mesh.faces)], seen)
-    return np.broadcast_to(CLAY, (*seen.face.shape, 3))
+    return np.broadcast_to(shading.CLAY, (*seen.face.shape, 3))
 
 
 def _light(mesh: meshes.Mesh, camera: cameras.Camera, seen: z_buffer.Visible) -> np.ndarray:
     """Brightness of each pixel from smooth normals, [h, w]; both sides of a face are lit."""
-    normals = vertex_normals(np.asarray(mesh.vertices), np.asarray(mesh.faces))
+    normals = np.asarray(meshes.vertex_normals(np.asarray(mesh.vertices, np.float32), mesh.faces))
     normals_cam = normals @ np.asarray(camera.cam_from_world)[:3, :3].T
     smooth = _interpolate(normals_cam[np.asarray(mesh.faces)], seen)
     smooth /= np.maximum(np.linalg.norm(smooth, axis=-1, keepdims=True), 1e-12)
-    smooth *= np.where(smooth[..., 2:] > 0, -1, 1)
-    towards_light = KEY_DIRECTION_CAM / np.linalg.norm(KEY_DIRECTION_CAM)
-    return AMBIENT + KEY * np.clip(smooth @ towards_light, 0, 1)
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Area-weighted mean of the normals around each vertex, unit length, [v, 3]."""
-    normals = np.asarray(meshes.area_normals(np.asarray(vertices, np.float32), faces))
-    total = np.zeros((len(vertices), 3))
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], normals)
-    return total / np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-12)
+    return shading.brightness(smooth)
 
 
 def _interpolate(corner_values: np.ndarray, seen: z_buffer.Visible) -> np.ndarray:

@@ -1,10 +1,14 @@
-"""A mesh turning once around its vertical axis, as an animated GIF."""
+"""A mesh turning once around its vertical axis, as an animated GIF or an MP4."""
 
 import io
+import os
+import pathlib
 
+import cv2
 import numpy as np
 import PIL.Image
 
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.viz import grids, pictures
 
@@ -15,6 +19,49 @@ FOCAL_WIDTHS = 280 / 256
 """Focal length in picture widths, that of the relic renders."""
 MARGIN = 1.08
 """Room around the sphere that holds the mesh."""
+
+SUFFIXES = (".gif", ".mp4")
+CODECS = ("vp09", "mp4v")
+"""MP4 codecs in order of preference: browsers play VP9, but not every OpenCV can write it."""
+
+
+def write_turntable(
+    path: pathlib.Path,
+    mesh: meshes.Mesh,
+    *,
+    size: int = 256,
+    num_frames: int = NUM_FRAMES,
+    seconds: float = NUM_FRAMES * FRAME_MS / 1000,
+) -> None:
+    """Films one turn of a mesh without batch axes; whole or not at all.
+
+    Args:
+        path: Ends in .gif (repeats for ever) or .mp4.
+        mesh: With a texture, vertex colours or neither.
+        size: Side of the picture in pixels; even for an MP4.
+        num_frames: Pictures in one turn.
+        seconds: Duration of one turn.
+    """
+    check(path, size=size, num_frames=num_frames, seconds=seconds)
+    pictures_over_time = frames(mesh, size=size, num_frames=num_frames)
+    if path.suffix.lower() == ".gif":
+        data = gif_bytes(pictures_over_time, frame_ms=round(1000 * seconds / num_frames))
+        grids.write_bytes(path, data)
+    else:
+        _write_mp4(path, pictures_over_time, num_frames / seconds)
+
+
+def check(path: pathlib.Path, *, size: int, num_frames: int, seconds: float) -> None:
+    """Raises unless such a film can be written, before time is spent on its pictures."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"{path}: a turntable is one of {', '.join(SUFFIXES)}; name it so")
+    if size < 2 or num_frames < 1 or not seconds > 0:
+        raise UserError(
+            f"{num_frames} frames of {size} px in {seconds} s are no film; give positive numbers"
+        )
+    if suffix == ".mp4" and size % 2:
+        raise UserError(f"an MP4 has an even size; {size} px is odd, take {size + 1}")
 
 
 def frames(mesh: meshes.Mesh, *, size: int, num_frames: int = NUM_FRAMES) -> np.ndarray:
@@ -49,3 +96,32 @@ def gif_bytes(pictures_over_time: np.ndarray, frame_ms: int = FRAME_MS) -> bytes
         buffer, "GIF", save_all=True, append_images=indexed[1:], duration=frame_ms, loop=0
     )
     return buffer.getvalue()
+
+
+def _write_mp4(
+    path: pathlib.Path, pictures_over_time: np.ndarray, frames_per_second: float
+) -> None:
+    """Encodes [n, h, w, 3] in [0, 1]."""
+    height, width = pictures_over_time.shape[1:3]
+    # The suffix stays last: it tells OpenCV the container.
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        writer = _open_writer(partial, frames_per_second, (width, height))
+        for picture in pictures_over_time:
+            writer.write(grids.to_uint8(picture)[..., ::-1])
+        writer.release()
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _open_writer(
+    path: pathlib.Path, frames_per_second: float, size: tuple[int, int]
+) -> cv2.VideoWriter:
+    path.touch()  # OpenCV does not say why it cannot; this does.
+    for codec in CODECS:
+        code = cv2.VideoWriter_fourcc(*codec)
+        writer = cv2.VideoWriter(str(path), code, frames_per_second, size)
+        if writer.isOpened():
+            return writer
+    raise UserError(f"this OpenCV writes none of {', '.join(CODECS)}; ask for a .gif")

@@ -163,3 +163,19 @@ def test_help_describes_every_option(command, capsys):
     text = capsys.readouterr().out
     assert "-o" in text
     assert pathlib.Path(__file__).name not in text
+
+
+def test_a_mesh_becomes_a_film(tmp_path, capsys):
+    box = trimesh.creation.box((0.2, 0.3, 0.4))
+    (tmp_path / "box.glb").write_bytes(box.export(file_type="glb"))
+    options = ("--size", 32, "--frames", 3)
+    for name in ("film.gif", "film.mp4"):
+        assert call("turntable", tmp_path / "box.glb", "-o", tmp_path / name, *options) == 0
+        assert (tmp_path / name).stat().st_size > 100
+        assert str(tmp_path / name) in capsys.readouterr().out
+    line = refused(capsys, "turntable", tmp_path / "box.glb", "-o", tmp_path / "film.avi")
+    assert "one of .gif, .mp4" in line
+    line = refused(capsys, "turntable", tmp_path / "none.glb", "-o", tmp_path / "film.gif")
+    assert "none.glb" in line
+    line = refused(capsys, "turntable", tmp_path / "box.glb", "-o", tmp_path / "no" / "film.mp4")
+    assert "film" in line

@@ -1,4 +1,4 @@
-"""Closed forms and golden scenes of specification H-A and H-B, in float64."""
+"""Closed forms and golden scenes of specification H-A and H-B, in float64, on both paths."""
 
 import functools
 
@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.geometry import meshes
+from jaxrelic.geometry import cameras, meshes
 from jaxrelic.rendering.soft_rasterizer import CornerColors, RasterSettings, soft_rasterize
+from jaxrelic.rendering.views import project_to_ndc
 
 FOCAL = 1 / np.tan(np.deg2rad(15))
 DISTANCE = 2.732
@@ -20,11 +21,20 @@ def _float64():
         yield
 
 
-@functools.partial(jax.jit, static_argnames=("size", "settings", "background"))
-def render(faces, colors=None, *, size, settings, background=(1.0, 1.0, 1.0)):
-    colors = jnp.ones_like(faces) if colors is None else colors
+@pytest.fixture(params=["dense", "fast"])
+def render(request):
+    return functools.partial(draw, path=request.param)
+
+
+@functools.partial(jax.jit, static_argnames=("size", "settings", "background", "path"))
+def draw(faces, colors=None, *, path, size, settings, background=(1.0, 1.0, 1.0)):
     return soft_rasterize(
-        faces, CornerColors(colors), image_size=size, settings=settings, background=background
+        faces,
+        CornerColors(jnp.ones_like(faces) if colors is None else colors),
+        image_size=size,
+        settings=settings,
+        background=background,
+        path=path,
     )
 
 
@@ -110,7 +120,7 @@ TWO_RED_GRADIENT = [[3.40691, 3.618492, 1.806627], [3.233326, 2.98189, 0.952476]
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.1])
-def test_one_triangle_is_scene_b1(sigma):
+def test_one_triangle_is_scene_b1(render, sigma):
     settings = paper(sigma=sigma, gamma=1e-2)
     image = render(ONE, np.eye(3)[None], size=4, settings=settings)
     np.testing.assert_allclose(image.alpha, mirrored(np.array(ONE_ALPHA[sigma])), atol=1e-6)
@@ -119,7 +129,7 @@ def test_one_triangle_is_scene_b1(sigma):
     np.testing.assert_allclose(gradient[0], ONE_GRADIENT[sigma], atol=1e-5)
 
 
-def test_two_overlapping_triangles_are_scene_b2():
+def test_two_overlapping_triangles_are_scene_b2(render):
     settings = paper(sigma=1e-2, gamma=5e-2, far=10)
 
     def loss(faces, colors):
@@ -138,7 +148,7 @@ def half_plane(edge):
     return jnp.array([[[edge, -50, 2], [edge + 80, 0, 2], [edge, 50, 2]]], float)
 
 
-def test_a_half_plane_covers_like_a_sigmoid_of_squared_distance():
+def test_a_half_plane_covers_like_a_sigmoid_of_squared_distance(render):
     def alpha(edge):
         return render(half_plane(edge), size=1, settings=paper(sigma=1e-4)).alpha[0, 0]
 
@@ -159,14 +169,14 @@ SQUARE = np.array(
 )
 
 
-def test_the_diagonal_of_a_sharp_square_shows_the_seam_of_two_half_covers():
+def test_the_diagonal_of_a_sharp_square_shows_the_seam_of_two_half_covers(render):
     expected = np.zeros((8, 8))
     expected[2:6, 2:6] = 1 - 0.25 * np.eye(4)[::-1]
     alpha = render(SQUARE, size=8, settings=paper(sigma=1e-4)).alpha
     np.testing.assert_allclose(alpha, expected, atol=1e-6)
 
 
-def test_a_soft_square_has_the_golden_rows():
+def test_a_soft_square_has_the_golden_rows(render):
     alpha = render(SQUARE, size=8, settings=paper(sigma=1e-2)).alpha
     row_1 = [0.042088, 0.173288, 0.173288, 0.173288, 0.208083, 0.082404]
     row_3 = [0.173288, 0.826712, 0.959684, 0.75, 0.834005, 0.173288]
@@ -179,10 +189,11 @@ def test_a_soft_square_has_the_golden_rows():
     [
         (1e-4, 0.01, 0.733040, -79.067636),
         (1e-4, 0.1, 0.999959, -0.01658),
+        (1e-3, 0.01, 0.525231, -10.075288),
         (1e-2, 0.1, 0.525231, -1.007529),
     ],
 )
-def test_nearer_faces_win_by_a_softmax_over_depth(gamma, step, red, slope):
+def test_nearer_faces_win_by_a_softmax_over_depth(render, gamma, step, red, slope):
     triangle = np.array([[-20, -20, 2], [20, -20, 2], [0, 40, 2]], float)
     faces = np.stack([triangle, triangle + np.array([[0, 0, step]])])
     colors = np.stack([np.tile([1.0, 0, 0], (3, 1)), np.tile([0, 1.0, 0], (3, 1))])
@@ -198,7 +209,7 @@ def test_nearer_faces_win_by_a_softmax_over_depth(gamma, step, red, slope):
 
 
 @pytest.mark.parametrize(("gamma", "white"), [(0.1, 0.99994876), (1.0, 0.72867273)])
-def test_the_background_weighs_exp_two_eps_over_gamma(gamma, white):
+def test_the_background_weighs_exp_two_eps_over_gamma(render, gamma, white):
     settings = paper(sigma=1e-4, gamma=gamma)
     image = render(half_plane(-9.0), size=2, settings=settings, background=(0.0, 0.0, 0.0))
     np.testing.assert_allclose(image.rgb, white, atol=1e-8)
@@ -219,7 +230,7 @@ def ellipsoid(axes, azimuth_deg, elevation_deg):
 @pytest.mark.parametrize(
     ("sigma", "total", "covered"), [(1e-4, 1005.27, 1024), (1e-5, 986.23, 1000)]
 )
-def test_a_sphere_covers_its_disc_and_the_known_dilation(sigma, total, covered):
+def test_a_sphere_covers_its_disc_and_the_known_dilation(render, sigma, total, covered):
     alpha = render(ellipsoid([0.4, 0.4, 0.4], 0, 0), size=64, settings=paper(sigma=sigma)).alpha
     np.testing.assert_allclose(alpha.sum(), total, atol=0.006)
     assert abs(int((alpha > 0.5).sum()) - covered) <= 1
@@ -236,8 +247,27 @@ def test_a_sphere_covers_its_disc_and_the_known_dilation(sigma, total, covered):
         (0.6, 60, 10, 1276.00, 1251.04),
     ],
 )
-def test_ellipsoids_cover_the_golden_areas(size, azimuth, elevation, soft, sharp):
+def test_ellipsoids_cover_the_golden_areas(render, size, azimuth, elevation, soft, sharp):
     faces = ellipsoid(size * np.array([1, 0.7, 0.7]), azimuth, elevation)
     for sigma, total in ((1e-4, soft), (1e-5, sharp)):
         alpha = render(faces, size=64, settings=paper(sigma=sigma)).alpha
         np.testing.assert_allclose(alpha.sum(), total, atol=0.006)
+
+
+def test_a_point_lands_at_the_pixel_of_a9(render):
+    """(0.1, 0.2, 0) before the camera of specification A.7: in column 27.13 and row 22.76."""
+    world = cameras.Camera(
+        # The specification's x points left and y up; ours point right and down.
+        cam_from_world=jnp.diag(jnp.array([-1.0, -1, 1, 1])).at[2, 3].set(DISTANCE),
+        pixel_from_cam=jnp.array([[32 * FOCAL, 0, 32], [0, 32 * FOCAL, 32], [0, 0, 1]]),
+    )
+    ndc = project_to_ndc(jnp.array([[0.1, 0.2, 0]]), world, 64, 64)[0]
+    np.testing.assert_allclose(ndc[:2], [-0.136605, 0.273210], atol=1e-6)
+    uv, _ = cameras.project(world, jnp.array([[0.1, 0.2, 0]]))
+    # The specification counts pixel centres from 0.
+    np.testing.assert_allclose(uv[0] - 0.5, [27.1286, 22.7573], atol=1e-4)
+    # A speck there covers the pixels around it, in proportion to nearness.
+    speck = ndc + 0.01 * jnp.array([[0, 1, 0], [-1, -1, 0], [1, -1, 0]])
+    alpha = render(speck[None], size=64, settings=paper(sigma=1e-3)).alpha
+    row, column = np.unravel_index(np.argmax(alpha), alpha.shape)
+    assert (row, column) == (23, 27)

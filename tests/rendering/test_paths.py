@@ -1,4 +1,4 @@
-"""Both paths of the rasterizer: equal to each other, invariant, finite, and true derivatives."""
+"""Both paths of the rasterizer: equal to each other, invariant and finite."""
 
 import dataclasses
 import functools
@@ -244,39 +244,3 @@ def test_no_faces_at_all_show_the_background(path):
     image = soft_rasterize(empty, CornerColors(empty), image_size=3, path=path)
     np.testing.assert_array_equal(image.alpha, np.zeros((2, 3, 3)))
     np.testing.assert_array_equal(image.rgb, np.ones((2, 3, 3, 3)))
-
-
-def slope(function, x, direction, step=1e-6):
-    """Central difference along a direction."""
-    return (function(x + step * direction) - function(x - step * direction)) / (2 * step)
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_the_full_gradient_passes_finite_differences(path):
-    with jax.enable_x64(True):
-        faces, colors = random_faces(6, 1).astype(float), random_colors(1).astype(float)
-        _, (by_faces, by_colors) = draw(faces, colors, path, FULL)
-
-        def value(faces, colors):
-            return score(draw(faces, colors, path, FULL)[0])
-
-        for seed in range(3):
-            direction = np.random.default_rng(seed).normal(size=faces.shape)
-            measured = slope(lambda x: value(x, colors), faces, direction)
-            np.testing.assert_allclose(measured, (by_faces * direction).sum(), rtol=1e-5)
-            measured = slope(lambda x: value(faces, x), colors, direction)
-            np.testing.assert_allclose(measured, (by_colors * direction).sum(), rtol=1e-5)
-
-
-def test_without_bary_grad_the_derivative_by_depth_is_still_the_true_one():
-    """Barycentrics do not depend on depth, so holding them constant changes nothing there."""
-    with jax.enable_x64(True):
-        faces, colors = random_faces(6, 1).astype(float), random_colors(1).astype(float)
-        _, (by_faces, _) = draw(faces, colors, "dense")
-
-        def value(faces):
-            return score(draw(faces, colors, "dense")[0])
-
-        direction = np.random.default_rng(0).normal(size=faces.shape) * np.array([[[[0, 0, 1]]]])
-        measured = slope(value, faces, direction)
-        np.testing.assert_allclose(measured, (by_faces * direction).sum(), rtol=1e-5)

@@ -30,3 +30,12 @@ def test_settling_looks_at_the_last_step():
     monitor.add(1, {"loss": math.nan})
     with pytest.raises(DivergedError, match="step 1 "):
         monitor.settle()
+
+
+def test_faces_that_the_renderer_left_out_are_announced(caplog):
+    monitor = Monitor(lambda step, means: None, every=2)
+    for step, dropped in enumerate([0.0, 0.0, 0.0, 3.0], start=1):
+        monitor.add(step, {"loss": 0.0, "dropped_faces": dropped})
+    monitor.finish(4)
+    (warning,) = caplog.messages
+    assert warning.startswith("step 4: the renderer left out 1.5 faces per image")

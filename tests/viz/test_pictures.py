@@ -2,10 +2,12 @@
 
 import io
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
 
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.viz import curves, grids, pictures, turntable
 
@@ -87,6 +89,54 @@ def test_a_gif_keeps_its_frames_and_repeats_for_ever():
         assert image.n_frames >= 3
         assert image.info["loop"] == 0
         assert image.size == (24, 24)
+
+
+def test_an_mp4_gives_back_every_frame(tmp_path):
+    turntable.write_turntable(tmp_path / "ball.mp4", two_coloured(), size=48, num_frames=5)
+    expected = turntable.frames(two_coloured(), size=48, num_frames=5)
+    film = cv2.VideoCapture(str(tmp_path / "ball.mp4"))
+    for frame in expected:
+        found, read = film.read()
+        assert found
+        # The codec blurs edges; white stays within 3 % of white.
+        difference = np.abs(read[..., ::-1] / 255 - frame)
+        assert difference.mean() < 0.03
+        assert np.abs(read[..., ::-1] / 255 - frame[::-1]).mean() > 2 * difference.mean()
+    assert not film.read()[0]
+    assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(5 / (24 * 0.11), rel=0.01)
+    assert [path.name for path in tmp_path.iterdir()] == ["ball.mp4"]
+
+
+def two_coloured():
+    """Red above, blue below: neither mirrored nor with channels exchanged the same."""
+    red, blue = np.float32([0.9, 0.1, 0.1]), np.float32([0.1, 0.1, 0.9])
+    return ball(vertex_colors=np.where(SPHERE[0][:, 2:] > 0, red, blue))
+
+
+def test_a_gif_turns_once_in_the_time_asked_for(tmp_path):
+    path = tmp_path / "ball.GIF"
+    turntable.write_turntable(path, two_coloured(), size=24, num_frames=4, seconds=2.0)
+    with PIL.Image.open(path) as image:
+        # Frames that are the same as before are merged into longer ones.
+        durations = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            durations.append(image.info["duration"])
+    assert sum(durations) == 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "reason"),
+    [
+        ("x.webm", 24, "a turntable is one of .gif, .mp4"),
+        ("x.mp4", 25, "25 px is odd, take 26"),
+        ("x.gif", 0, "give positive numbers"),
+    ],
+)
+def test_a_film_that_cannot_be_written_is_refused_with_the_remedy(name, size, reason, tmp_path):
+    with pytest.raises(UserError, match=reason):
+        turntable.write_turntable(tmp_path / name, ball(), size=size)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_grid_places_pictures_row_by_row():

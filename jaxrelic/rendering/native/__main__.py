@@ -1,0 +1,13 @@
+"""Builds the native rasterizer for this machine: `python -m jaxrelic.rendering.native`."""
+
+import sys
+
+from jaxrelic.errors import UserError
+from jaxrelic.rendering.native.build import build
+
+if __name__ == "__main__":
+    try:
+        print(build())
+    except (UserError, OSError) as error:
+        print(f"jaxrelic: {error}", file=sys.stderr)
+        sys.exit(2)
