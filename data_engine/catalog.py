@@ -69,7 +69,7 @@ class Catalog(Records):
 
     def remove(self, uid: str) -> None:
         """Takes out a record that turned out to stand for no relic, its copies and its history."""
-        with self._transaction():
+        with self.transaction():
             copies = self._db.execute("SELECT uid FROM relic WHERE dup_of = ?", [uid]).fetchall()
             for name in (uid, *(copy for (copy,) in copies)):
                 for table in ("event", "stage", "relic"):
