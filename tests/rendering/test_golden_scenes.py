@@ -266,8 +266,8 @@ def test_a_point_lands_at_the_pixel_of_a9(render):
     uv, _ = cameras.project(world, jnp.array([[0.1, 0.2, 0]]))
     # The specification counts pixel centres from 0.
     np.testing.assert_allclose(uv[0] - 0.5, [27.1286, 22.7573], atol=1e-4)
-    # A speck there covers the pixels around it, in proportion to nearness.
-    speck = ndc + 0.01 * jnp.array([[0, 1, 0], [-1, -1, 0], [1, -1, 0]])
+    # A speck there covers the pixel whose centre is nearest, most of all.
+    speck = np.asarray(ndc) + 0.01 * np.array([[0, 1, 0], [-1, -1, 0], [1, -1, 0]])
     alpha = render(speck[None], size=64, settings=paper(sigma=1e-3)).alpha
     row, column = np.unravel_index(np.argmax(alpha), alpha.shape)
     assert (row, column) == (23, 27)
