@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system libraries that Blender needs, and with --browser what the tests need: Chromium
-# for pages, a C++ compiler for the native rasterizer.
+# for pages, a C++ compiler for the native rasterizer, strace to see which files are opened.
 # Without root or sudo it says which apt-get command to run. Usage: system_packages.sh [--browser]
 set -euo pipefail
 
@@ -20,6 +20,7 @@ if [ "${1:-}" = --browser ]; then
     command -v chromium >/dev/null || missing+=(chromium)
     command -v chromedriver >/dev/null || missing+=(chromium-driver)
     command -v "${CXX:-c++}" >/dev/null || missing+=(g++)
+    command -v strace >/dev/null || missing+=(strace)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
