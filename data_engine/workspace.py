@@ -39,6 +39,7 @@ class Workspace:
         self.shards = self.root / "shards"
         self.reports = self.root / "reports"
         self.logs = self.root / "logs"
+        self.release = self.root / "release"
         if create:
             self._create()
         elif not self.catalog_path.is_file():

@@ -31,7 +31,7 @@ from data_engine.escaping import one_line, web_address
 from data_engine.progress import progress
 from data_engine.releases import card, credits, croissant, manifest
 from data_engine.releases.options import ReleaseOptions
-from data_engine.splits import SPLITS
+from data_engine.shards.contents import read_texts
 from data_engine.status import data_sets
 from data_engine.workspace import Workspace, write_atomically
 
@@ -102,31 +102,41 @@ def _published(catalog: CatalogReader) -> str:
 
 
 def _checked_data_sets(workspace: Workspace, kept: Sequence[Relic]) -> list[dict[str, Any]]:
-    """The data sets under `shards/`, each with a record, or n, for every relic of the catalog.
+    """The data sets under `shards/`, if each says of the relics what the catalog says.
 
-    So what was packed before a relic was forgotten is not published after it.
+    So what was packed before a relic was forgotten, or its terms were mended, is not published
+    after it.
     """
     found = data_sets(workspace)
     if not kept or not found:
         raise UserError(f"nothing is packed in {workspace.root}; run `data-engine shards` first")
-    expected = dict.fromkeys(SPLITS, 0)
-    for relic in kept:
-        expected[relic.split] += 1
     for entry in found:
-        path = pathlib.Path(entry["path"]) / "metadata.json"
-        entry["metadata"] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-        splits = {**dict.fromkeys(expected, 0), **entry["splits"]}
-        per_relic = max(1, sum(splits.values()) // len(kept))
-        if splits != {split: per_relic * count for split, count in expected.items()}:
+        folder = pathlib.Path(entry["path"])
+        if problem := _difference(folder, kept):
             raise UserError(
-                f"{entry['path']} holds {_words(splits)} but the catalog has {_words(expected)}; "
-                "run `data-engine shards` again, or delete that folder if it is out of use"
+                f"{folder} {problem}; build it again with `data-engine shards` (and its --records),"
+                " or delete that folder if it is out of use"
             )
+        path = folder / "metadata.json"
+        entry["metadata"] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return found
 
 
-def _words(splits: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {split}" for split, count in splits.items())
+def _difference(folder: pathlib.Path, kept: Sequence[Relic]) -> str:
+    """How the records of a data set differ from the catalog, in words; empty: not at all."""
+    relics, seen = {relic.uid: relic for relic in kept}, set()
+    for split, texts in read_texts(folder, "uid", "license", "attribution"):
+        uid = texts["uid"]
+        seen.add(uid)
+        if uid not in relics:
+            return f"holds {uid}, which the catalog does not have as packed"
+        if split != relics[uid].split:
+            return f"has {uid} in {split}, the catalog in {relics[uid].split}"
+        for name, column in (("license", "license_spdx"), ("attribution", "attribution")):
+            if texts.get(name, getattr(relics[uid], column)) != getattr(relics[uid], column):
+                return f"gives {uid} another {name} than the catalog"
+    lacking = sorted(relics.keys() - seen)
+    return f"lacks {lacking[0]} ({len(lacking)} relics)" if lacking else ""
 
 
 def _documents(
