@@ -113,8 +113,14 @@ def _magenta(colours: np.ndarray) -> float:
     )
 
 
-def check_views(facts: list[ViewFacts], poses: PoseSet) -> None:
-    """Raises `Refusal` unless enough views show the relic, in colours that can be its own."""
+def check_views(facts: list[ViewFacts], poses: PoseSet, *, headlight: bool = False) -> None:
+    """Raises `Refusal` unless enough views show the relic, in colours that can be its own.
+
+    Args:
+        facts: One per view.
+        poses: Their cameras.
+        headlight: The light turns with the camera, so a plain vase may look alike from all sides.
+    """
     low, high = COVERAGE_RANGE
     useful = [fact for fact in facts if low < fact.coverage < high]
     if len(useful) < USEFUL_VIEWS * len(facts):
@@ -132,7 +138,7 @@ def check_views(facts: list[ViewFacts], poses: PoseSet) -> None:
     if magenta > MISSING_TEXTURE:
         raise Refusal("bad_glb", f"{magenta:.0%} of it shows the magenta of a missing texture")
     anchors = [facts[number].pixels_sha256 for number in poses.anchor_views()]
-    if len(anchors) > 1 and len(set(anchors)) == 1:
+    if not headlight and len(anchors) > 1 and len(set(anchors)) == 1:
         raise Refusal("empty_render", f"the {len(anchors)} anchor views are one and the same image")
 
 

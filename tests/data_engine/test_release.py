@@ -325,8 +325,11 @@ def test_what_a_killed_run_left_is_swept_away(workspace, tmp_path):
     [
         ({"splits": (*SPLITS, "train")}, "holds relic-5"),
         ({"splits": SPLITS[:4]}, "lacks relic-4 (1 relics)"),
-        ({"splits": ("val", "train", "train", "train", "test")}, "has relic-3 in train, the catalog in val"),
-        ({"license": "CC0-1.0"}, "gives relic-0 another license"),
+        (
+            {"splits": ("val", "train", "train", "train", "test")},
+            "has relic-3 in train, the catalog in val",
+        ),
+        ({"license": "CC0-1.0"}, "gives relic-4 another license"),
     ],
 )
 def test_shards_that_say_other_than_the_catalog_are_not_published(
