@@ -33,7 +33,13 @@ from data_engine.releases import card, credits, croissant, manifest
 from data_engine.releases.options import ReleaseOptions
 from data_engine.shards.contents import read_texts
 from data_engine.status import data_sets
-from data_engine.workspace import Workspace, write_atomically
+from data_engine.workspace import (
+    Workspace,
+    file_sha256,
+    link_or_copy,
+    remove_leftovers,
+    write_atomically,
+)
 
 STAGE = "release"
 LISTING = "release.json"
@@ -65,7 +71,7 @@ def write_release(
             for path in files:
                 target = building / path.relative_to(workspace.shards)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _link_or_copy(path, target)
+                link_or_copy(path, target)
                 bar.update()
             listing = _listing(building, options)
         write_atomically(building / LISTING, _json(listing))
@@ -231,28 +237,15 @@ def _listing(building: pathlib.Path, options: ReleaseOptions) -> dict[str, Any]:
         "files": {
             path.relative_to(building).as_posix(): {
                 "bytes": path.stat().st_size,
-                "sha256": _sha256(path),
+                "sha256": file_sha256(path),
             }
             for path in files
         },
     }
 
 
-def _sha256(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _json(content: Any) -> bytes:
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _link_or_copy(source: pathlib.Path, target: pathlib.Path) -> None:
-    """A second name for the same bytes; shards are replaced by renaming, never written to."""
-    try:
-        os.link(source, target)
-    except OSError:  # Another disk, or one without links
-        shutil.copyfile(source, target)
 
 
 @contextlib.contextmanager
@@ -260,10 +253,7 @@ def _building(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder beside the release; those of killed runs are swept away."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name}.building-"
-    for old in folder.parent.glob(f"{prefix}*"):
-        pid = old.name.removeprefix(prefix).removesuffix(RETIRED)
-        if pid.isdigit() and not pathlib.Path(f"/proc/{pid}").exists():
-            shutil.rmtree(old, ignore_errors=True)
+    remove_leftovers(folder.parent, prefix)
     building = folder.with_name(f"{prefix}{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
