@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data_engine.catalog import Catalog
-from data_engine.catalog_schema import COLUMNS, STATES, Names, Relic, Triple
+from data_engine.catalog_schema import COLUMNS, STATES, VERDICT_COLUMNS, Names, Relic, Triple
 from data_engine.errors import UserError
 from data_engine.sources.manifest import CATEGORIES, MAX_LINE, MAX_TEXT, clean
 from data_engine.tombstones import find_tombstone
@@ -34,6 +34,8 @@ _CHOICES = {
     "source": ("local", "smithsonian", "sketchfab", "polycam"),
 }
 _HOSTS = {"sketchfab.com": "sketchfab", "si.edu": "smithsonian", "poly.cam": "polycam"}
+_WHEN = ("retrieved_at", "license_date")
+"""When this catalog saw it: no catalog knows it better for another."""
 _SEPARATORS = re.compile(r"[\s,\[\]\ufeff]*")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"([0-9a-f]{64})?")
@@ -223,9 +225,15 @@ def _merge(catalog: Catalog, record: dict[str, Any], theirs: bool, report: Impor
         report.added += 1
         return
     ours, news = catalog.get(uid), {}
+    there = record.get("state", ours.state)
+    torn = there != ours.state and _DEFAULTS["state"] not in (there, ours.state)
+    if torn and theirs:  # A reason belongs to the state it was given with.
+        news = {name: record.get(name, _DEFAULTS[name]) for name in VERDICT_COLUMNS}
     for name, value in record.items():
         here = getattr(ours, name)
-        if value == here or value == _DEFAULTS.get(name):
+        if value == here or value == _DEFAULTS.get(name) or name in _WHEN:
+            continue
+        if torn and name in VERDICT_COLUMNS and name != "state":
             continue
         if here != _DEFAULTS.get(name):
             report.conflicts.append(f"{uid} {name}: here {_short(here)}, there {_short(value)}")

@@ -13,6 +13,7 @@ from data_engine.one2345 import layout
 from data_engine.progress import progress
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet, one2345
+from data_engine.shards.source import record_words
 from data_engine.splits import SPLITS
 from data_engine.workspace import Workspace, link_or_copy, write_atomically
 
@@ -57,7 +58,8 @@ def export(
         _write_relic(workspace.render_dir(render_id, relic.uid), target, poses, names)
         written.add(target)
         members[relic.split].append({"folder_id": group, "uid": relic.uid})
-    lines = [json.dumps(words(relic), ensure_ascii=False, sort_keys=True) for relic in relics]
+    words = [{**record_words(relic), "category": relic.category} for relic in relics]
+    lines = [json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in words]
     write_atomically(output / layout.WORDS, ("\n".join(lines) + "\n").encode())
     write_atomically(output / layout.POSES, layout.pose_json(poses).encode())
     if names == "official":
@@ -76,20 +78,6 @@ def check_poses(poses: PoseSet) -> None:
             f"these {len(poses)} views are not the 40 of One-2-3-45; "
             "render with `--poses one2345` and choose that --render-id"
         )
-
-
-def words(relic: Relic) -> dict[str, str]:
-    """What must travel with the pictures of a relic: its name, terms and credit line."""
-    return {
-        "uid": relic.uid,
-        "source": relic.source,
-        "title": relic.title,
-        "caption": relic.caption_en or relic.description,
-        "license": relic.license_spdx,
-        "attribution": relic.attribution,
-        "source_url": relic.source_url,
-        "category": relic.category,
-    }
 
 
 def _write_relic(

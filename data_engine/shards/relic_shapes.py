@@ -10,7 +10,7 @@ from data_engine.gltf.reader import load_geometry
 from data_engine.rendering import views
 from data_engine.rendering.framing import Framing
 from data_engine.shapes import sample_surface
-from data_engine.shards.source import ShardSource, Source
+from data_engine.shards.source import ShardSource, Source, record_words
 from jaxrelic.data import schema
 
 
@@ -41,13 +41,7 @@ def records(source: ShardSource, relic: Relic) -> Iterator[tuple[str, dict]]:
 def make_record(source: Source, relic: Relic) -> dict:
     """Words from the catalog; where there is a mesh, its surface in the frame of the renders."""
     return {
-        "uid": relic.uid,
-        "source": relic.source,
-        "title": relic.title,
-        "caption": relic.caption_en or relic.description,
-        "license": relic.license_spdx,
-        "attribution": relic.attribution,
-        "source_url": relic.source_url,
+        **record_words(relic),
         # Only artifacts pass the cleaning stage; a local folder is the user's own judgement.
         "label": schema.LABELS.index("artifact"),
         "category": schema.CATEGORIES.index(relic.category),

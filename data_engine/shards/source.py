@@ -31,3 +31,16 @@ class ShardSource(Source):
     """Relics of a workspace, with the render folders and blobs that lie in it."""
 
     workspace: Workspace
+
+
+def record_words(relic: Relic) -> dict[str, str]:
+    """What must travel with the pictures of a relic: its name, terms and credit line."""
+    return {
+        "uid": relic.uid,
+        "source": relic.source,
+        "title": relic.title,
+        "caption": relic.caption_en or relic.description,
+        "license": relic.license_spdx,
+        "attribution": relic.attribution,
+        "source_url": relic.source_url,
+    }

@@ -1,6 +1,7 @@
 """`data-engine` as a person meets it: exit codes, one clear line, and runs that can be stopped."""
 
 import json
+import logging
 import os
 import resource
 import shutil
@@ -245,3 +246,10 @@ def test_progress_is_one_line_when_nobody_watches(scans, tmp_path):
     assert result.returncode == 0
     (line,) = result.stderr.splitlines()
     assert line.startswith("ingest: 4 files in ")
+
+
+def test_a_warning_is_one_line_that_names_the_program(tmp_path, capsys):
+    assert main(["status", "--workspace", str(tmp_path)]) == 2
+    capsys.readouterr()
+    logging.getLogger("data_engine.reports").warning("%d titles", 1)
+    assert capsys.readouterr().err == "data-engine: 1 titles\n"

@@ -150,6 +150,25 @@ def test_what_both_sides_know_differently_is_reported_field_by_field(tmp_path, c
     assert read_back(catalog, path, text).same == 1
 
 
+@pytest.mark.parametrize("theirs", [False, True])
+def test_a_reason_stays_with_its_state(tmp_path, catalog, theirs):
+    catalog.insert({"uid": uid_of(0), "state": "sharded", "license_date": "here"}, "test")
+    catalog.insert({"uid": uid_of(1), "state": "rejected", "reason": "bomb"}, "test")
+    others = [
+        {"uid": uid_of(0), "state": "rejected", "reason": "crash", "license_date": "there"},
+        {"uid": uid_of(1), "state": "validated", "reason": ""},
+    ]
+    text = "\n".join(map(json.dumps, others))
+    report = read_back(catalog, tmp_path / "x.jsonl", text, theirs=theirs)
+    assert ["state: here" in line for line in report.conflicts] == [True, True]
+    found = {relic.uid: (relic.state, relic.reason) for relic in catalog.relics()}
+    ours = {uid_of(0): ("sharded", ""), uid_of(1): ("rejected", "bomb")}
+    assert found == (
+        {uid_of(0): ("rejected", "crash"), uid_of(1): ("validated", "")} if theirs else ours
+    )
+    assert catalog.get(uid_of(0)).license_date == "here"
+
+
 def test_a_list_of_the_first_builder_is_understood(tmp_path, catalog):
     page = "https://sketchfab.com/3d-models/vase-0123"
     record = {"model name": "Vase", "description": "A {vase}.", "download_link": f"{page}#download"}

@@ -1,7 +1,7 @@
 import os
 import subprocess
 
-from data_engine.workspace import Workspace, write_atomically
+from data_engine.workspace import Workspace, remove_leftovers, write_atomically
 
 
 def test_writing_again_removes_what_a_killed_writer_left_and_nothing_else(tmp_path):
@@ -14,6 +14,17 @@ def test_writing_again_removes_what_a_killed_writer_left_and_nothing_else(tmp_pa
     write_atomically(path, b"whole")
     assert {entry.name for entry in tmp_path.iterdir()} == {path.name, living, *others}
     assert path.read_bytes() == b"whole"
+
+
+def test_folders_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    kept = {f".a[b]-{os.getpid()}-x", ".a[b]-notes", f".ab-{dead.pid}"}
+    for name in (f".a[b]-{dead.pid}", f".a[b]-{dead.pid}-x", f".a[b]-{dead.pid}.retired", *kept):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").touch()
+    remove_leftovers(tmp_path, ".a[b]-")
+    assert {entry.name for entry in tmp_path.iterdir()} == kept
 
 
 def test_looking_whether_a_workspace_can_be_written_leaves_no_trace(tmp_path):
