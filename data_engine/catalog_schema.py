@@ -142,6 +142,8 @@ class Relic:
     """Hash of the render settings of its views."""
     render_sha256: str = ""
     """Digest of the manifest of its views."""
+    appearance_hash: str = ""
+    """How it looks in them: bits as hex, few of which differ where two relics look alike."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
