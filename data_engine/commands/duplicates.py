@@ -7,6 +7,7 @@ from typing import Any
 
 from data_engine.catalog import Catalog
 from data_engine.clusters import LIVE, judge, near_pairs
+from data_engine.license_contests import keep_license
 from data_engine.look_alikes import appearance_between, find_look_alikes
 from data_engine.workspace import Workspace
 
@@ -26,6 +27,9 @@ class Duplicates:
     """Two uids that show one object: both stay, in one cluster."""
     separate: tuple[str, str] | None = None
     """Two uids that show different objects; one that was out as a repeat comes back."""
+    keep_license: str = ""
+    """uid of a relic whose own licence holds, though another record of the same object bears a
+    stricter one; until then it is published under the stricter. Then run `shards` again."""
     json: bool = False
     """Print one JSON object in place of the table."""
 
@@ -37,6 +41,8 @@ def run(args: Duplicates) -> None:
         for pair, human in ((args.join, "join"), (args.separate, "separate")):
             if pair is not None:
                 judge(catalog, *pair, human)
+        if args.keep_license:
+            keep_license(catalog, args.keep_license)
         summary = describe(catalog)
     print(json.dumps(summary, indent=2, ensure_ascii=False) if args.json else table(summary))
 
@@ -61,6 +67,13 @@ def describe(catalog: Catalog) -> dict[str, Any]:
         "look_alikes_unlisted": looks.unlisted,
         "separated": [
             dict(row) for row in catalog.query("SELECT a, b FROM pair WHERE human = 'separate'")
+        ],
+        "licenses": [
+            dict(row)
+            for row in catalog.query(
+                "SELECT uid, license_spdx, license_contested, license_contested_by FROM relic"
+                " WHERE license_contested != '' ORDER BY uid"
+            )
         ],
         "repeats": [
             dict(row)
@@ -92,6 +105,11 @@ def table(summary: dict[str, Any]) -> str:
     lines += [
         f"repeat {relic['uid']} of {relic['dup_of']} ({relic['dup_kind']})  {relic['title']}"
         for relic in summary["repeats"]
+    ]
+    lines += [
+        f"licence of {relic['uid']}: {relic['license_spdx']} by its source, but "
+        f"{relic['license_contested']} of {relic['license_contested_by']} holds"
+        for relic in summary["licenses"]
     ]
     lines.append(
         f"duplicates: {len(summary['clusters'])} clusters of several scans, "
