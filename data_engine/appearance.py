@@ -3,7 +3,8 @@
 Every view becomes a small grey picture, of which a bit tells whether the next cell is clearly
 brighter, or clearly darker (a difference hash, with a margin so that noise on a plain wall leaves
 the bits alone). It is made of pixels, so it is the same for a texture that was encoded again, and
-nearly the same for a mesh with fewer triangles. Only renders with the same settings compare.
+nearly the same for a mesh with fewer triangles. Only renders with the same settings compare, and a
+relic that stands turned looks different: finding it again is the work of `shape_match`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +24,11 @@ VIEWS = 16
 """Most views that are looked at; more of them are thinned out evenly."""
 
 ALIKE = 0.025
-"""Share of differing bits below which two relics look alike."""
+"""Share of differing bits below which two relics look alike. Measured on 12 views of 64 px, 8 light
+paths: at most 0.012 for views with noise of 6 levels or encoded as JPEG 70, 0.005 (a half of them
+0.001) for 21 relics rendered with their textures encoded as JPEG 50, 0.022 (0.008) for 42 with
+other light paths; 0.05 for the most alike of 59 real relics, two swords. 32 pairs of 216 procedural
+relics are nearer than this: daggers and axes of one form."""
 
 ROWS = 64
 """Rows compared with all others at a time."""
@@ -75,16 +80,19 @@ def alike(
     """
     if not hashes:
         return [], 0
-    bits = 4 * len(hashes[0])
+    n, bits = len(hashes), 4 * len(hashes[0])
     label = np.unique(np.asarray(groups), return_inverse=True)[1]
-    best, count = np.zeros((0, 3), np.int64), 0
+    best, count = np.zeros(0, np.int64), 0
     for i, j, differing in _near(_words(hashes), int(np.ceil(ALIKE * bits)) - 1):
-        pairs = np.stack([differing, np.minimum(i, j), np.maximum(i, j)], axis=-1)
+        # One number per pair, in the order of (differing bits, i, j): below 2**63 for 10**7 relics.
+        pairs = (differing * n + np.minimum(i, j)) * n + np.maximum(i, j)
         pairs = pairs[label[i] != label[j]]
         count += len(pairs)
         best = np.concatenate([best, pairs])
-        best = best[np.lexsort(best.T[::-1])][:most]
-    return [(int(i), int(j), differing / bits) for differing, i, j in best.tolist()], count
+        if len(best) > most:
+            best = np.partition(best, most)[:most]
+    pairs = [(pair // n % n, pair % n, pair // n**2 / bits) for pair in np.sort(best).tolist()]
+    return pairs, count
 
 
 def _words(hashes: Sequence[str]) -> np.ndarray:
