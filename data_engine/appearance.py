@@ -2,12 +2,12 @@
 
 Every view becomes a small grey picture, of which a bit tells whether the next cell is clearly
 brighter, or clearly darker (a difference hash, with a margin so that noise on a plain wall leaves
-the bits alone). It is made of pixels, so it is the same for a texture that was encoded again, and
-nearly the same for a mesh with fewer triangles. Only renders with the same settings compare, and a
-relic that stands turned looks different: finding it again is the work of `shape_match`.
+the bits alone). So a texture that was encoded again or a little noise of the light leaves it nearly
+as it was. Only renders with the same settings compare, and a relic that stands turned looks
+different: finding that one again is the work of `shape_match`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -64,7 +64,7 @@ def distance(one: str, other: str) -> float | None:
 
 
 def alike(
-    hashes: Sequence[str], groups: Sequence[Collection], *, most: int
+    hashes: Sequence[str], groups: Sequence[Hashable], *, most: int
 ) -> tuple[list[tuple[int, int, float]], int]:
     """Pairs of hashes that differ in less than `ALIKE`, the nearest first.
 

@@ -65,9 +65,9 @@ def _claims(rows: list) -> dict[str, list[tuple[str, str]]]:
     """
     clusters, claims = collections.defaultdict(list), {}
     for row in rows:
-        clusters[row["cluster"]].append((row["uid"], row["license_spdx"]))
+        clusters[row["cluster"] or row["uid"]].append((row["uid"], row["license_spdx"]))
     for row in rows:
-        others = list(clusters[row["cluster"]])
+        others = list(clusters[row["cluster"] or row["uid"]])
         if row["license_contested"] and row["orphaned"]:
             others.append((row["license_contested_by"], row["license_contested"]))
         own = strictness(row["license_spdx"])

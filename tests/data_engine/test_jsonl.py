@@ -44,6 +44,7 @@ def full_record(number: int) -> dict:
     words = {"uid": relic.uid, "source": "sketchfab", "category": "vessel", "up_axis": "Z"}
     words |= {"state": "validated", "split": "val", "dup_kind": "human", "verdict": "keep"}
     words |= {"dup_of": uid_of(8), "cluster": uid_of(9), "extensions": ("KHR_a", "KHR_b")}
+    words |= {"license_contested_by": uid_of(8)}
     words |= {"appearance_hash": 2 * DIGEST, "license_dismissed": ("CC-BY-4.0 of me",)}
     return {**record, **triples, **words}
 
