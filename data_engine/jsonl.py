@@ -36,7 +36,9 @@ _CHOICES = {
 _HOSTS = {"sketchfab.com": "sketchfab", "si.edu": "smithsonian", "poly.cam": "polycam"}
 _SEPARATORS = re.compile(r"[\s,\[\]\ufeff]*")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UIDS = ("dup_of", "cluster", "license_contested_by")
 _DIGEST = re.compile(r"([0-9a-f]{64})?")
+_HASH = re.compile(r"([0-9a-f]{64})*")
 _LINK = re.compile(r"(https?://[^\s<>\"'\\]+)?")
 
 
@@ -166,9 +168,11 @@ def _checked_text(name: str, value: Any) -> str:
         raise BadRecordError(f"{name} is {_short(value)}, not one of {', '.join(_CHOICES[name])}")
     if name.endswith("_sha256") and not _DIGEST.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not a digest")
+    if name == "appearance_hash" and not _HASH.fullmatch(value):
+        raise BadRecordError(f"{name} is {_short(value)}, not the hash of some views")
     if name.endswith("_url") and not _LINK.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not an http(s) address")
-    if name in ("dup_of", "cluster") and value and not _UID.fullmatch(value):
+    if name in _UIDS and value and not _UID.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not a uid")
     if len(value) > MAX_CHARACTERS:
         raise BadRecordError(f"{name} has {len(value)} characters; at most {MAX_CHARACTERS}")
