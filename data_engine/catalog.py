@@ -169,14 +169,14 @@ class Catalog(Records):
     def retry_failed(self, stage: str) -> int:
         """Puts the relics that failed in a stage back before it, attempts at zero; how many.
 
-        So it does with those refused for want of time or memory, since limits can be raised.
+        So it does with those refused for want of time, memory or their file: that can be helped.
         """
         before = catalog_schema.STATE_BEFORE[stage]
         cleared = {"state": before, "reason": "", "detail": "", "reason_stage": ""}
         with self.transaction():
             rows = self._db.execute(
                 "SELECT uid FROM relic WHERE state IN ('failed', 'rejected') AND reason_stage = ?"
-                " AND reason IN ('failed', 'timeout', 'bomb', 'crash')",
+                " AND reason IN ('failed', 'timeout', 'bomb', 'crash', 'gone')",
                 [stage],
             ).fetchall()
             for (uid,) in rows:
@@ -187,6 +187,14 @@ class Catalog(Records):
                 self._update(uid, cleared)
                 self.log(uid, stage, "retried", cleared)
         return len(rows)
+
+    def reopen(self, uid: str, stage: str, key: str) -> None:
+        """Makes a relic claimable under a key it was finished under: what was made is gone."""
+        self.execute(
+            "UPDATE stage SET state = 'retry', attempts = 0"
+            " WHERE uid = ? AND stage = ? AND key = ? AND state = 'done'",
+            [uid, stage, key],
+        )
 
     # Inside a transaction
 

@@ -6,6 +6,7 @@ finished before a stop stays; the same command continues.
 
 import errno
 import importlib
+import logging
 import os
 import sqlite3
 import sys
@@ -57,6 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         argv: Arguments after the program's name; those of this process when None.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _log_in_one_line()
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]
     try:
@@ -79,6 +81,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"data-engine: {words}", file=sys.stderr)
         return USER_FAULT
     return 0
+
+
+def _log_in_one_line() -> None:
+    """Our warnings look like our errors, whatever a library makes of the root logger."""
+    logger = logging.getLogger("data_engine")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("data-engine: %(message)s"))
+    logger.handlers, logger.propagate = [handler], False
 
 
 def parse(arguments: list[str]) -> object:

@@ -39,6 +39,7 @@ _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UIDS = ("dup_of", "cluster", "license_contested_by")
 _DIGEST = re.compile(r"([0-9a-f]{64})?")
 _HASH = re.compile(r"([0-9a-f]{64})*")
+_RENDER_ID = re.compile(r"([0-9a-f]{12})?")
 _LINK = re.compile(r"(https?://[^\s<>\"'\\]+)?")
 
 
@@ -170,6 +171,8 @@ def _checked_text(name: str, value: Any) -> str:
         raise BadRecordError(f"{name} is {_short(value)}, not a digest")
     if name == "appearance_hash" and not _HASH.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not the hash of some views")
+    if name == "render_id" and not _RENDER_ID.fullmatch(value):
+        raise BadRecordError(f"{name} is {_short(value)}, not twelve hexadecimal digits")
     if name.endswith("_url") and not _LINK.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not an http(s) address")
     if name in _UIDS and value and not _UID.fullmatch(value):

@@ -70,10 +70,9 @@ def bury(catalog: Catalog, relics: Collection[Relic], *, reason: str, page: str 
         reason: Kept with the tombstone.
         page: The source_url that was named, if it was: then nothing from that page comes back.
     """
-    for relic in relics:
-        _check_idle(catalog, relic.uid)
     with catalog.transaction():
         for relic in relics:
+            _check_idle(catalog, relic.uid)
             catalog.execute(
                 "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
                 [
@@ -115,17 +114,25 @@ def sweep(workspace: Workspace, catalog: Catalog) -> list[str]:
 def files_of(
     workspace: Workspace, catalog: Catalog, uid: str, glb_sha256: str
 ) -> Iterator[pathlib.Path]:
-    """Files and folders that are about one relic alone."""
+    """Files and folders that are about one relic alone, and reports that name or show it."""
     for folder in workspace.renders.glob("*/"):
         render = workspace.render_dir(folder.name, uid)
         yield from (path for path in render.parent.glob(f"*{uid}*"))
     yield from workspace.logs.glob(f"*/{uid}.log")
     yield from workspace.reports.rglob(f"*{uid}*")
+    pages = [path for path in workspace.reports.glob("*.*") if _is_page(path)]
+    if any(uid.encode() in path.read_bytes() for path in pages):
+        yield from (*pages, *workspace.reports.glob("contact-sheet*"))
+        yield from workspace.reports.glob("figures/*")
     users = "SELECT COUNT(*) FROM relic WHERE glb_sha256 = ? AND uid != ?"
     if glb_sha256 and not catalog.query(users, [glb_sha256, uid])[0][0]:
         blob = workspace.blob_path(glb_sha256)
         if blob.exists():
             yield blob
+
+
+def _is_page(path: pathlib.Path) -> bool:
+    return path.suffix in (".html", ".json", ".jsonl")
 
 
 def lift(catalog: Catalog, uid: str) -> None:
@@ -162,17 +169,19 @@ def find_tombstone(
 def holders(workspace: Workspace, uids: Iterable[str]) -> list[pathlib.Path]:
     """Data sets (folders with a dataset_info.json) whose records hold one of the uids.
 
-    The records themselves are searched, since a data set may have been built long ago.
+    The records themselves are searched, since a data set may have been built long ago. Those of a
+    release are seen where `data-engine release` puts it by default.
     """
-    from array_record.python.array_record_module import ArrayRecordReader
+    from data_engine.shards.contents import raw_records  # Few commands need array_record.
 
     wanted = [uid.encode() for uid in uids]
-    found = []
-    for info in sorted(workspace.shards.rglob("dataset_info.json")):
-        for shard in sorted(info.parent.glob("*.array_record*")):
-            reader = ArrayRecordReader(str(shard))
-            records = (reader.read([row])[0] for row in range(reader.num_records()))
-            if any(uid in record for record in records for uid in wanted):
-                found.append(info.parent)
-                break
-    return found
+    folders = [
+        info.parent
+        for root in (workspace.shards, workspace.release)
+        for info in sorted(root.rglob("dataset_info.json"))
+    ]
+    return [
+        folder
+        for folder in folders
+        if any(uid in record for _, record in raw_records(folder) for uid in wanted)
+    ]

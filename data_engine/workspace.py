@@ -39,6 +39,7 @@ class Workspace:
         self.shards = self.root / "shards"
         self.reports = self.root / "reports"
         self.logs = self.root / "logs"
+        self.release = self.root / "release"
         if create:
             self._create()
         elif not self.catalog_path.is_file():
@@ -111,6 +112,28 @@ class Workspace:
     def free_bytes(self) -> int:
         """Bytes left on the disk of the workspace."""
         return shutil.disk_usage(self.root).free
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """Digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def link_or_copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    """A second name for a file that is only ever replaced, or a copy where there are no links."""
+    try:
+        os.link(source, target)
+    except OSError:  # Another disk, or one without links
+        shutil.copyfile(source, target)
+
+
+def remove_leftovers(parent: pathlib.Path, prefix: str) -> None:
+    """Deletes the folders `<prefix><pid>...` of processes that are gone."""
+    for old in parent.glob(f"{glob.escape(prefix)}*"):
+        pid = re.match(r"\d+", old.name.removeprefix(prefix))
+        if pid and not pathlib.Path("/proc", pid[0]).exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:

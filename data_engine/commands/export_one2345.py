@@ -42,7 +42,7 @@ def run(args: ExportOne2345) -> None:
     relics = rendered_relics(workspace, render_id)
     if not relics:
         raise UserError(f"render {render_id} of {workspace.root} holds no finished relic")
-    writer.export(
+    others = writer.export(
         workspace,
         render_id,
         poses,
@@ -51,6 +51,8 @@ def run(args: ExportOne2345) -> None:
         names=args.names,
         folder_size=args.folder_size,
     )
+    for folder in others:
+        print(f"note: {folder} is of an earlier export; delete it if its relic is to be gone")
     if poses.size != SIZE_PX:
         print(f"note: the views are {poses.size} px; One-2-3-45's own loader wants {SIZE_PX}")
     print(f"{args.output}: {len(relics)} relics in One-2-3-45's layout, {args.names} names")

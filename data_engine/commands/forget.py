@@ -15,8 +15,9 @@ from data_engine.workspace import Workspace
 class Forget:
     """Delete a relic with its file, views, logs and records; ingest does not take it again.
 
-    A tombstone remains: uid, digests, page, day and reason. Without a name it finishes what an
-    interrupted run left.
+    A tombstone remains: uid, digests, page, day and reason. Reports that show the relic go as a
+    whole; data sets and the release that hold it are named. What was exported elsewhere is not
+    known here. Without a name it finishes what an interrupted run left.
     """
 
     what: tyro.conf.Positional[str] = ""
@@ -48,6 +49,7 @@ def run(args: Forget) -> None:
             _preview(workspace, catalog, relics)
             return
         repeats = tombstones.repeats_of(catalog, relics)
+        had_reports = (workspace.reports / "index.html").exists()
         tombstones.bury(catalog, relics, reason=args.reason, page=args.what)
         gone = tombstones.sweep(workspace, catalog)
     for uid in gone:
@@ -56,6 +58,8 @@ def run(args: Forget) -> None:
         print(f"still here, out of the data set: {uid} repeats its shape")
     for folder in tombstones.holders(workspace, gone) if gone else []:
         print(f"still holds it, build it anew: {folder}")
+    if had_reports and not (workspace.reports / "index.html").exists():
+        print("the reports showed it and are gone; `data-engine report` writes them anew")
     print(f"forget: {len(gone)} relics gone")
 
 

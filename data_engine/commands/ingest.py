@@ -37,7 +37,7 @@ class Ingest:
     limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
     """What reading one file may cost."""
     retry: bool = False
-    """Try again what was refused for time, memory or a crash."""
+    """Try again what was refused for time, memory, a crash or a file that was gone."""
 
 
 def run(args: Ingest) -> None:

@@ -57,6 +57,10 @@ def run(args: Photograph) -> None:
     workspace = Workspace(args.workspace, create=False)
     with Catalog(workspace.catalog_path) as catalog:
         relic = choose_relic(catalog, args)
+    if not relic.glb_sha256 or not workspace.blob_path(relic.glb_sha256).is_file():
+        raise UserError(
+            f"{relic.uid} ({relic.title}) is {relic.state} and has no GLB; name another --relic"
+        )
     poses = from_angles([args.elevation_deg], [args.azimuth_deg]).scaled(args.size)
     # Lamps, as in a room: before this backdrop the dome would leave pale relics without contrast.
     settings = RenderSettings(size=args.size, samples=args.samples, noise=0.0, lighting="key_fill")
@@ -106,7 +110,7 @@ def shoot(
     """Renders one view: RGBA [s, s, 4] uint8, straight alpha."""
     glb = workspace.blob_path(relic.glb_sha256)
     framing = frame_relic(
-        load_geometry(glb).vertices, up_axis=relic.up_axis, poses=poses, mode=settings.framing
+        load_geometry(glb).shown(), up_axis=relic.up_axis, poses=poses, mode=settings.framing
     )
     with tempfile.TemporaryDirectory(prefix="data-engine-photograph-") as folder:
         job = {

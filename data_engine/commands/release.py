@@ -30,7 +30,7 @@ def run(args: Release) -> None:
     from data_engine.releases.build import write_release  # Imports pyarrow
 
     workspace = Workspace(args.workspace, create=False)
-    folder = args.output or workspace.root / "release"
+    folder = args.output or workspace.release
     listing = write_release(workspace, folder.absolute(), args.about)
     for name in listing["files"]:
         if "/" not in name:

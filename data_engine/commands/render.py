@@ -31,7 +31,7 @@ class Render:
     workers: int = 2
     """Processes at a time; each uses `threads` threads."""
     retry: bool = False
-    """Try again what crashed, or ran out of time or memory."""
+    """Try again what crashed, ran out of time or memory, or had lost its file."""
 
 
 def run(args: Render) -> None:
@@ -48,7 +48,7 @@ def run(args: Render) -> None:
     for outcome in outcomes:
         if outcome.what == "rejected":
             log = workspace.log_path(STAGE, outcome.uid)
-            print(f"{outcome.uid} {outcome.what}: {outcome.detail} (log: {log})")
+            print(f"rejected {outcome.file or outcome.uid}: {outcome.detail} (log: {log})")
     counts = collections.Counter(outcome.what for outcome in outcomes)
     summary = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     print(f"render {queue.render_id}: {summary or 'nothing to do'}")

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import json
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -100,9 +101,12 @@ def shard_source(args: Shards) -> ShardSource:
     workspace.check_writable()
     render_id = choose_render(workspace, args.render_id)
     relics = rendered_relics(workspace, render_id)
-    split_of, moved = assign_splits(
-        {relic.uid: relic.cluster or relic.uid for relic in relics}, args.held_out
-    )
+    if strangers := [relic.uid for relic in relics if not relic.cluster]:
+        raise UserError(
+            f"{strangers[0]} ({len(strangers)} relics) was not compared with the others, so one "
+            "object might train and test; run `data-engine validate` first"
+        )
+    split_of, moved = assign_splits({relic.uid: relic.cluster for relic in relics}, args.held_out)
     return ShardSource(
         workspace=workspace,
         render_id=render_id,
@@ -124,7 +128,16 @@ def choose_render(workspace: Workspace, wanted: str) -> str:
     if not present:
         raise UserError(f"nothing is rendered in {workspace.root}; run `data-engine render` first")
     problem = f"no render {wanted}" if wanted else f"{len(present)} renders"
-    raise UserError(f"{problem} in {workspace.root}; choose --render-id {' | '.join(present)}")
+    choice = " | ".join(name + _settings_in_words(workspace.renders / name) for name in present)
+    raise UserError(f"{problem} in {workspace.root}; choose --render-id {choice}")
+
+
+def _settings_in_words(folder: pathlib.Path) -> str:
+    path = folder / "settings.json"
+    if not path.is_file():
+        return ""
+    settings = json.loads(path.read_text("utf-8"))
+    return f" ({settings.get('engine')}, {settings.get('poses')}, {settings.get('size')} px)"
 
 
 def rendered_relics(workspace: Workspace, render_id: str) -> list[Relic]:

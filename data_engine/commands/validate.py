@@ -23,7 +23,7 @@ class Validate:
     limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
     """What checking one file may cost."""
     retry: bool = False
-    """Try again what failed or was refused for time, memory or a crash."""
+    """Try again what failed, or was refused for time, memory, a crash or a file that was gone."""
 
 
 def run(args: Validate) -> None:

@@ -25,6 +25,10 @@ class Geometry:
     faces: np.ndarray
     """[f, 3] int64, counter-clockwise seen from outside, mirrored nodes turned back."""
 
+    def shown(self) -> np.ndarray:
+        """The vertices [n, 3] that belong to a face."""
+        return self.vertices[np.unique(self.faces)]
+
 
 def load_geometry(path: str | os.PathLike) -> Geometry:
     """Reads and checks a GLB file; `Refusal` unless it shows at least one proper triangle."""

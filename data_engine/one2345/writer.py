@@ -1,7 +1,6 @@
 """Rendered relics as the folder that One-2-3-45 trains on."""
 
 import json
-import os
 import pathlib
 import shutil
 
@@ -15,7 +14,7 @@ from data_engine.progress import progress
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet, one2345
 from data_engine.splits import SPLITS
-from data_engine.workspace import Workspace, write_atomically
+from data_engine.workspace import Workspace, link_or_copy, write_atomically
 
 
 def export(
@@ -27,7 +26,7 @@ def export(
     *,
     names: layout.Names,
     folder_size: int,
-) -> None:
+) -> list[pathlib.Path]:
     """Writes the folder; running it again completes or repeats it.
 
     Args:
@@ -38,6 +37,9 @@ def export(
         output: The folder, made when missing.
         names: Whose file names.
         folder_size: Relics per folder of the official layout.
+
+    Returns:
+        Folders of relics that are there and not part of this export.
     """
     check_poses(poses)
     if unsplit := [relic.uid for relic in relics if relic.split not in SPLITS]:
@@ -47,17 +49,21 @@ def export(
         )
     output.mkdir(parents=True, exist_ok=True)
     members: dict[str, list[dict[str, str]]] = {split: [] for split in SPLITS}
+    written = set()
     for number, relic in enumerate(progress(relics, stage="export", unit="relic")):
         group = layout.folder_id(number, folder_size)
         official = output / layout.VIEWS / group / relic.uid
         target = official if names == "official" else output / relic.uid
         _write_relic(workspace.render_dir(render_id, relic.uid), target, poses, names)
+        written.add(target)
         members[relic.split].append({"folder_id": group, "uid": relic.uid})
     lines = [json.dumps(words(relic), ensure_ascii=False, sort_keys=True) for relic in relics]
     write_atomically(output / layout.WORDS, ("\n".join(lines) + "\n").encode())
     write_atomically(output / layout.POSES, layout.pose_json(poses).encode())
     if names == "official":
         write_atomically(output / layout.SPLITS, (json.dumps(members, indent=1) + "\n").encode())
+    folders = output.glob(f"{layout.VIEWS}/*/*/" if names == "official" else "*/")
+    return sorted(path for path in set(folders) - written if path.name != layout.VIEWS)
 
 
 def check_poses(poses: PoseSet) -> None:
@@ -97,22 +103,14 @@ def _write_relic(
         files = layout.view_files(view, names, anchor=neighbour < 0)
         image, depth = source / views.image_name(view), source / views.depth_name(view)
         for name in filter(None, (files.rgba, files.source)):
-            _link(image, partial / name)
-        _link(depth, partial / files.depth_mm)
+            link_or_copy(image, partial / name)
+        link_or_copy(depth, partial / files.depth_mm)
         if files.depth_stretched:
             millimetres = cv2.imread(str(depth), cv2.IMREAD_UNCHANGED)
             encoded = cv2.imencode(".png", stretch(millimetres))[1]
             (partial / files.depth_stretched).write_bytes(encoded.tobytes())
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
-
-
-def _link(source: pathlib.Path, target: pathlib.Path) -> None:
-    """A second name for the file, or a copy where the disk or the system allows no such thing."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def stretch(depth_mm: np.ndarray) -> np.ndarray:

@@ -32,9 +32,15 @@ from data_engine.escaping import one_line, web_address
 from data_engine.progress import progress
 from data_engine.releases import card, credits, croissant, manifest
 from data_engine.releases.options import ReleaseOptions
-from data_engine.splits import SPLITS
+from data_engine.shards.contents import read_texts
 from data_engine.status import data_sets
-from data_engine.workspace import Workspace, write_atomically
+from data_engine.workspace import (
+    Workspace,
+    file_sha256,
+    link_or_copy,
+    remove_leftovers,
+    write_atomically,
+)
 
 STAGE = "release"
 LISTING = "release.json"
@@ -67,7 +73,7 @@ def write_release(
             for path in files:
                 target = building / path.relative_to(workspace.shards)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _link_or_copy(path, target)
+                link_or_copy(path, target)
                 bar.update()
             listing = _listing(building, options)
         write_atomically(building / LISTING, _json(listing))
@@ -104,31 +110,41 @@ def _published(catalog: CatalogReader) -> str:
 
 
 def _checked_data_sets(workspace: Workspace, kept: Sequence[Relic]) -> list[dict[str, Any]]:
-    """The data sets under `shards/`, each with a record, or n, for every relic of the catalog.
+    """The data sets under `shards/`, if each says of the relics what the catalog says.
 
-    So what was packed before a relic was forgotten is not published after it.
+    So what was packed before a relic was forgotten, or its terms were mended, is not published
+    after it.
     """
     found = data_sets(workspace)
     if not kept or not found:
         raise UserError(f"nothing is packed in {workspace.root}; run `data-engine shards` first")
-    expected = dict.fromkeys(SPLITS, 0)
-    for relic in kept:
-        expected[relic.split] += 1
     for entry in found:
-        path = pathlib.Path(entry["path"]) / "metadata.json"
-        entry["metadata"] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-        splits = {**dict.fromkeys(expected, 0), **entry["splits"]}
-        per_relic = max(1, sum(splits.values()) // len(kept))
-        if splits != {split: per_relic * count for split, count in expected.items()}:
+        folder = pathlib.Path(entry["path"])
+        if problem := _difference(folder, kept):
             raise UserError(
-                f"{entry['path']} holds {_words(splits)} but the catalog has {_words(expected)}; "
-                "run `data-engine shards` again, or delete that folder if it is out of use"
+                f"{folder} {problem}; build it again with `data-engine shards` (and its --records),"
+                " or delete that folder if it is out of use"
             )
+        path = folder / "metadata.json"
+        entry["metadata"] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return found
 
 
-def _words(splits: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {split}" for split, count in splits.items())
+def _difference(folder: pathlib.Path, kept: Sequence[Relic]) -> str:
+    """How the records of a data set differ from the catalog, in words; empty: not at all."""
+    relics, seen = {relic.uid: relic for relic in kept}, set()
+    for split, texts in read_texts(folder, "uid", "license", "attribution"):
+        uid = texts["uid"]
+        seen.add(uid)
+        if uid not in relics:
+            return f"holds {uid}, which the catalog does not have as packed"
+        if split != relics[uid].split:
+            return f"has {uid} in {split}, the catalog in {relics[uid].split}"
+        for name, column in (("license", "license_spdx"), ("attribution", "attribution")):
+            if texts.get(name, getattr(relics[uid], column)) != getattr(relics[uid], column):
+                return f"gives {uid} another {name} than the catalog"
+    lacking = sorted(relics.keys() - seen)
+    return f"lacks {lacking[0]} ({len(lacking)} relics)" if lacking else ""
 
 
 def _documents(
@@ -223,28 +239,15 @@ def _listing(building: pathlib.Path, options: ReleaseOptions) -> dict[str, Any]:
         "files": {
             path.relative_to(building).as_posix(): {
                 "bytes": path.stat().st_size,
-                "sha256": _sha256(path),
+                "sha256": file_sha256(path),
             }
             for path in files
         },
     }
 
 
-def _sha256(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _json(content: Any) -> bytes:
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _link_or_copy(source: pathlib.Path, target: pathlib.Path) -> None:
-    """A second name for the same bytes; shards are replaced by renaming, never written to."""
-    try:
-        os.link(source, target)
-    except OSError:  # Another disk, or one without links
-        shutil.copyfile(source, target)
 
 
 @contextlib.contextmanager
@@ -252,10 +255,7 @@ def _building(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder beside the release; those of killed runs are swept away."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name}.building-"
-    for old in folder.parent.glob(f"{prefix}*"):
-        pid = old.name.removeprefix(prefix).removesuffix(RETIRED)
-        if pid.isdigit() and not pathlib.Path(f"/proc/{pid}").exists():
-            shutil.rmtree(old, ignore_errors=True)
+    remove_leftovers(folder.parent, prefix)
     building = folder.with_name(f"{prefix}{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()

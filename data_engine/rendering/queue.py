@@ -32,7 +32,6 @@ READY = ("validated", "classified", "reviewed", "captioned", "rendered", "sharde
 """States to render from; the last two only when these settings have not been rendered yet."""
 BOUNDS_TOLERANCE = 2e-3
 """World units by which Blender's bounding box may differ from ours (0.25 % of the longest side)."""
-DISK_RESERVE_BYTES = 64 * 2**20
 LEASE_SLACK_S = 120.0
 RECORDED = ("render_id", "render_sha256", "normalize_scale", "normalize_center")
 ATTEMPTS = 2
@@ -48,6 +47,8 @@ class Outcome:
     uid: str
     what: str
     """rendered, kept (was complete) or rejected."""
+    file: str = ""
+    """Path it was ingested from."""
     detail: str = ""
 
 
@@ -118,14 +119,20 @@ class RenderQueue:
         pose_files.write_poses(folder / "poses.json", self._poses)
 
     def _adopt_complete(self) -> int:
-        """Takes over what an earlier run with these settings finished; returns what is left."""
+        """Takes over what an earlier run with these settings finished; returns what is left.
+
+        What the catalog calls rendered but is not on this disk (deleted, or imported as a record)
+        is rendered.
+        """
         left = 0
         with Catalog(self._workspace.catalog_path) as catalog:
             for relic in catalog.relics(READY):
-                if relic.render_id == self.render_id and relic.state in ("rendered", "sharded"):
+                if (meta := self._complete(relic)) is None:
+                    catalog.reopen(relic.uid, STAGE, self.render_id)
+                elif relic.render_id == self.render_id and relic.state in ("rendered", "sharded"):
                     self._look_again(catalog, relic)
                     continue
-                if meta := self._complete(relic):
+                else:
                     catalog.finish(relic.uid, STAGE, "rendered", **self._recorded(meta))
                     self._outcomes.put(Outcome(uid=relic.uid, what="kept"))
                 left += 1
@@ -207,12 +214,12 @@ class RenderQueue:
         if verdict is None:
             return None
         catalog.reject(relic.uid, STAGE, verdict.reason, verdict.sentence)
-        return Outcome(uid=relic.uid, what="rejected", detail=str(verdict))
+        file = relic.source_file
+        return Outcome(uid=relic.uid, what="rejected", file=file, detail=str(verdict))
 
     def _check_disk(self) -> None:
         """A full disk makes Blender fail on every relic; that is not the relics' fault."""
-        if self._workspace.free_bytes() < DISK_RESERVE_BYTES:
-            raise UserError(f"the disk of {self._workspace.root} is full; free some and run again")
+        self._workspace.check_space()
 
     def _render(self, relic: Relic, child: RenderChild) -> dict:
         """Everything goes into a temporary sibling that is renamed when it is complete."""
@@ -233,7 +240,7 @@ class RenderQueue:
 
             job = self._job(relic, framing, raw)
             check_bounds(np.array(child.render(job, convert)), bounds)
-            views.check_views(facts, self._poses)
+            views.check_views(facts, self._poses, headlight=self._settings.engine == "raycast")
             raw.rmdir()
             digest = views.check_files(partial, self._poses, depth_m=depth_m)
             views.write_meta(
@@ -253,8 +260,10 @@ class RenderQueue:
 
     def _frame(self, relic: Relic) -> tuple[Framing, np.ndarray]:
         """The framing and the bounding box [2, 3] that follows from it."""
-        mesh = load_geometry(self._workspace.blob_path(relic.glb_sha256))
-        shown = mesh.vertices[np.unique(mesh.faces)]
+        blob = self._workspace.blob_path(relic.glb_sha256)
+        if not blob.is_file():
+            raise Refusal("gone", f"{blob} is not there; put it back and run again with --retry")
+        shown = load_geometry(blob).shown()
         framing = frame_relic(
             shown, up_axis=relic.up_axis, poses=self._poses, mode=self._settings.framing
         )

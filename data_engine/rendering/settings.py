@@ -9,6 +9,7 @@ from typing import Literal
 from data_engine.errors import UserError
 from data_engine.rendering.pose_set import PoseSet
 from data_engine.rendering.poses import load_poses
+from data_engine.workspace import file_sha256
 
 RENDERER_VERSION = 2
 """Raised when the same settings would give other pixels; it enters `render_id`."""
@@ -118,7 +119,6 @@ class RenderSettings:
 
 def _digest(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise UserError(f"panorama {path}: {error.strerror}; see --hdri") from error

@@ -22,6 +22,8 @@ DARKEST = 8
 """A relic is visible when some pixel reaches this 8-bit level."""
 MISSING_TEXTURE = 0.2
 """Fraction of the relic's pixels that may have the magenta of a missing texture."""
+MENDING = "delete the folder of its views and run `data-engine render` again"
+"""What to do about a view that is gone from a finished folder."""
 DONE = "DONE"
 """Empty file, written last: the folder that holds it is complete."""
 
@@ -114,8 +116,14 @@ def _magenta(colours: np.ndarray) -> float:
     )
 
 
-def check_views(facts: list[ViewFacts], poses: PoseSet) -> None:
-    """Raises `Refusal` unless enough views show the relic, in colours that can be its own."""
+def check_views(facts: list[ViewFacts], poses: PoseSet, *, headlight: bool = False) -> None:
+    """Raises `Refusal` unless enough views show the relic, in colours that can be its own.
+
+    Args:
+        facts: One per view.
+        poses: Their cameras.
+        headlight: The light turns with the camera, so a plain vase may look alike from all sides.
+    """
     low, high = COVERAGE_RANGE
     useful = [fact for fact in facts if low < fact.coverage < high]
     if len(useful) < USEFUL_VIEWS * len(facts):
@@ -133,7 +141,7 @@ def check_views(facts: list[ViewFacts], poses: PoseSet) -> None:
     if magenta > MISSING_TEXTURE:
         raise Refusal("bad_glb", f"{magenta:.0%} of it shows the magenta of a missing texture")
     anchors = [facts[number].pixels_sha256 for number in poses.anchor_views()]
-    if len(anchors) > 1 and len(set(anchors)) == 1:
+    if not headlight and len(anchors) > 1 and len(set(anchors)) == 1:
         raise Refusal("empty_render", f"the {len(anchors)} anchor views are one and the same image")
 
 

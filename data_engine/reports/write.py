@@ -11,6 +11,7 @@ overview.json            the counts
 """
 
 import json
+import logging
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -30,6 +31,7 @@ from data_engine.workspace import Workspace, write_atomically
 STAGE = "report"
 KEPT = ("rendered", "sharded")
 CLOUD = "words.png"
+_log = logging.getLogger(__name__)
 
 
 def write_reports(workspace: Workspace, render_id: str, poses: PoseSet) -> list[pathlib.Path]:
@@ -72,10 +74,18 @@ def write_pictures(
         source = workspace.render_dir(render_id, relic.uid)
         if relic.state not in KEPT or views.read_meta(source) is None:
             continue
-        thumbnails[relic.uid] = workspace.reports / "thumbnails" / f"{relic.uid}.png"
-        pictures += [thumbnails[relic.uid], workspace.reports / "sheets" / f"{relic.uid}.jpg"]
-        sheets.write_thumbnail(pictures[-2], source, name, relic)
-        sheets.write_sheet(pictures[-1], source, names, relic)
+        thumbnail = workspace.reports / "thumbnails" / f"{relic.uid}.png"
+        sheet = workspace.reports / "sheets" / f"{relic.uid}.jpg"
+        try:
+            sheets.write_thumbnail(thumbnail, source, name, relic)
+            sheets.write_sheet(sheet, source, names, relic)
+        except FileNotFoundError as error:
+            _log.warning(
+                "%s is missing, so its relic has no pictures; %s", error.filename, views.MENDING
+            )
+            continue
+        thumbnails[relic.uid] = thumbnail
+        pictures += [thumbnail, sheet]
     _remove_others(workspace.reports, ("thumbnails/*.png", "sheets/*.jpg"), pictures)
     return thumbnails
 

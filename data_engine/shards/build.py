@@ -18,10 +18,12 @@ import tensorflow_datasets as tfds
 
 from data_engine.errors import UserError
 from data_engine.progress import progress
+from data_engine.rendering import views
 from data_engine.shards.canonical import CanonicalWriter
 from data_engine.shards.layouts import LAYOUT_VERSION, Layout
 from data_engine.shards.source import Source
 from data_engine.splits import SPLITS
+from data_engine.workspace import remove_leftovers
 
 _BUILDING = ".building-"
 
@@ -61,7 +63,10 @@ class LayoutBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         source = self._source
         for relic in source.relics:
             if source.split_of[relic.uid] == split:
-                yield from self._layout.records(source, relic)
+                try:
+                    yield from self._layout.records(source, relic)
+                except FileNotFoundError as error:
+                    raise UserError(f"{error.filename} is missing; {views.MENDING}") from error
                 self._on_relic()
 
 
@@ -101,10 +106,7 @@ def build(
 @contextlib.contextmanager
 def building_folder(root: pathlib.Path) -> Iterator[str]:
     """A folder for half-made data sets beside the finished; those of killed runs are swept away."""
-    for old in root.glob(f"{_BUILDING}*"):
-        pid = old.name.removeprefix(_BUILDING).partition("-")[0]
-        if pid.isdigit() and not pathlib.Path(f"/proc/{pid}").exists():
-            shutil.rmtree(old, ignore_errors=True)
+    remove_leftovers(root, _BUILDING)
     prefix = f"{_BUILDING}{os.getpid()}-"
     with tempfile.TemporaryDirectory(dir=root, prefix=prefix) as folder:
         yield folder

@@ -20,9 +20,10 @@ from data_engine.sources.found import find_meshes
 from data_engine.sources.kinds import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.sources.manifest import clean, described, read_manifest
 from data_engine.tombstones import find_tombstone
-from data_engine.workspace import Workspace
+from data_engine.workspace import Workspace, file_sha256, remove_leftovers
 
 STAGE = "ingest"
+_INCOMING = ".incoming-"
 
 Up = Literal["auto", "Y", "Z"]
 
@@ -76,13 +77,9 @@ def ingest_folder(
 @contextlib.contextmanager
 def _incoming(workspace: Workspace) -> Iterator[pathlib.Path]:
     """A folder for half-made blobs on the disk of the workspace; killed runs' are swept away."""
-    for old in workspace.root.glob(".incoming-*"):
-        pid = old.name.split("-")[1]
-        if pid.isdigit() and not pathlib.Path(f"/proc/{pid}").exists():
-            shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".incoming-{os.getpid()}-", dir=workspace.root
-    ) as folder:
+    remove_leftovers(workspace.root, _INCOMING)
+    prefix = f"{_INCOMING}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=workspace.root) as folder:
         yield pathlib.Path(folder)
 
 
@@ -100,7 +97,7 @@ class _Ingest:
         """Enters the files one by one, and yields those whose content is still to be read."""
         for file in self._found.meshes:
             path = self._found.root / file
-            relic = self._enter(file, _sha256(path), self._found.entries.get(file, {}))
+            relic = self._enter(file, file_sha256(path), self._found.entries.get(file, {}))
             yield from self._task(relic, file, path)
         for file in self._found.archives:
             yield from self._archive_tasks(file)
@@ -122,7 +119,7 @@ class _Ingest:
     def _archive_tasks(self, file: str) -> Iterator[dict[str, Any]]:
         """Unpacks an archive and enters its members; one that is refused is itself a record."""
         path = self._found.root / file
-        digest = _sha256(path)
+        digest = file_sha256(path)
         uid = _uid(digest)
         if uid in self._catalog and self._catalog.get(uid).state != "found":
             self._enter(file, digest, {})
@@ -243,8 +240,3 @@ class _Ingest:
 
 def _uid(sha256: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"file:{sha256}"))
-
-
-def _sha256(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

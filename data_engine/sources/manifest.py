@@ -40,7 +40,7 @@ CATEGORY_OF = {
 }
 """Free words of a manifest to the categories of a shard; any other word is `other`."""
 
-_AUTHOR = re.compile(r"(?P<name>.*\S)\s*\((?P<url>https?://[^\s()]+)\)")
+_AUTHOR = re.compile(r"(?P<name>.*\S)\s*\((?P<url>https?://[^\s()<>\"'\\]+)\)")
 _STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of the text after them; right-to-left scripts do without."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")

@@ -67,7 +67,7 @@ def enter(workspace, catalog, title, number, render_id):
             "render_id": render_id,
         }
     )
-    catalog.finish(uid, "render", "rendered", render_id=render_id)
+    catalog.finish(uid, "render", "rendered", render_id=render_id, cluster=uid)
     return uid, digest
 
 

@@ -55,7 +55,9 @@ def test_a_relic_that_cannot_be_packed_is_a_dead_letter_and_the_others_are_packe
     folder = workspace.render_dir(RENDER_ID, victim)
     (folder / views.image_name("view_001")).unlink()
     assert main([*words, "--val-percent", "0", "--test-percent", "0"]) == 0
-    assert f"left out {victim}: FileNotFoundError" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert f"left out {victim}: FileNotFoundError" in told.out
+    assert "view_001.png is missing, so its relic has no pictures" in told.err
     assert uids(workspace) == {relic.uid for relic in relics} - {victim}
     letters = (workspace.reports / "relic_views-left-out.jsonl").read_text().splitlines()
     assert [json.loads(line)["uid"] for line in letters] == [victim]

@@ -97,6 +97,21 @@ def test_nothing_of_a_forgotten_relic_is_left_and_the_others_are_whole(workspace
         assert path.name != "catalog.sqlite" or gone.uid.encode() in path.read_bytes()
 
 
+def test_reports_that_show_it_go_whole_and_a_release_that_holds_it_is_named(workspace, capsys):
+    gone = relics(workspace)["box-0.glb"]
+    for name in ("index.html", "relics.json", "contact-sheet-001.jpg", "figures/words.png"):
+        (workspace.reports / name).parent.mkdir(exist_ok=True)
+        (workspace.reports / name).write_text(gone.uid if name == "relics.json" else SECRET)
+    published = pack(workspace, "1.0.0", gone.uid).rename(workspace.root / "release")
+    assert forget(workspace, gone.uid) == 0
+    out = capsys.readouterr().out
+    assert "`data-engine report` writes them anew" in out
+    assert str(published) in out
+    assert SECRET not in "".join(
+        path.read_text() for path in workspace.reports.rglob("*.*") if path.is_file()
+    )
+
+
 def test_ingest_does_not_bring_it_back_until_it_is_lifted(workspace, scans, capsys):
     uid = relics(workspace)["box-0.glb"].uid
     forget(workspace, uid)

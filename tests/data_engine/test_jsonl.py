@@ -12,6 +12,7 @@ from data_engine.catalog import Catalog
 from data_engine.catalog_schema import COLUMNS, Relic
 from data_engine.cli import main
 from data_engine.errors import UserError
+from data_engine.sources.manifest import described
 
 SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
 DIGEST = "0123456789abcdef" * 4
@@ -43,6 +44,7 @@ def full_record(number: int) -> dict:
     triples = dict.fromkeys(("bbox_min", "bbox_max", "normalize_center"), (-1e-9, 1 / 3, 2.0))
     words = {"uid": relic.uid, "source": "sketchfab", "category": "vessel", "up_axis": "Z"}
     words |= {"state": "validated", "split": "val", "dup_kind": "human", "verdict": "keep"}
+    words |= {"render_id": "0123456789ab"}
     words |= {"dup_of": uid_of(8), "cluster": uid_of(9), "extensions": ("KHR_a", "KHR_b")}
     words |= {"license_contested_by": uid_of(8)}
     words |= {"appearance_hash": 2 * DIGEST, "license_dismissed": ("CC-BY-4.0 of me",)}
@@ -70,6 +72,18 @@ def test_export_import_export_gives_the_same_bytes(tmp_path, catalog):
     assert one.read_bytes() == two.read_bytes()
     uids = [json.loads(line)["uid"] for line in one.read_text().splitlines()]
     assert uids == sorted(uids)
+
+
+@pytest.mark.parametrize("page", ["o'neil", 'say"x', "<b>", "back\\slash", "(1)", "plain"])
+def test_whatever_a_manifest_says_can_be_exported_and_imported(tmp_path, catalog, page):
+    address = f"https://museum.example/{page}"
+    entry = {"author": f"A. Potter ({address})", "source": {"url": address}, "name": page}
+    catalog.add({"uid": uid_of(0), "source_file": "a.zip/in/b.glb", **described(entry, "b")})
+    path = tmp_path / "x.jsonl"
+    jsonl.export_jsonl(catalog, path)
+    with Catalog(tmp_path / "other.sqlite") as other:
+        assert jsonl.import_jsonl(other, path, theirs=False).bad == []
+        assert other.relics() == catalog.relics()
 
 
 @pytest.mark.parametrize(
@@ -102,6 +116,7 @@ def test_lists_lines_and_loose_objects_are_all_read(tmp_path, catalog, text):
         ('{"uid": "U", "source_url": "javascript:alert(1)"}', "not an http(s) address"),
         ('{"uid": "U", "glb_sha256": "../x"}', "not a digest"),
         ('{"uid": "U", "appearance_hash": "abc"}', "not the hash"),
+        ('{"uid": "U", "render_id": "../../etc"}', "not twelve hexadecimal digits"),
         ('{"uid": "U", "triangles": true}', "triangles is True"),
         ('{"uid": "U", "bbox_min": [0, 1]}', "bbox_min is [0, 1]"),
         ('{"uid": "U", "normalize_scale": NaN}', "NaN is not a number"),

@@ -191,6 +191,18 @@ def test_relics_without_a_split_cannot_be_exported(rendered_workspace, tmp_path,
     assert "run `data-engine shards` first" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("names", ["official", "builder"])
+def test_what_an_earlier_export_left_is_named(workspace, tmp_path, capsys, names):
+    out = tmp_path / "out"
+    words = ["export-one2345", "--workspace", str(workspace.root), "-o", str(out)]
+    assert main([*words, "--names", names]) == 0
+    assert "earlier export" not in capsys.readouterr().out
+    place = out / "zero12345_narrow" / "000-000" if names == "official" else out
+    (place / "forgotten").mkdir()
+    assert main([*words, "--names", names]) == 0
+    assert f"note: {place / 'forgotten'} is of an earlier export" in capsys.readouterr().out
+
+
 def test_a_picture_that_cannot_be_decoded_is_named(official, tmp_path):
     folder = tmp_path / "broken"
     shutil.copytree(official, folder)

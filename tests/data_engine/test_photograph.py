@@ -6,6 +6,7 @@ import trimesh
 from PIL import Image
 
 from data_engine.catalog import Catalog
+from data_engine.cli import main
 from data_engine.commands import photograph
 from data_engine.commands.photograph import BACKDROP, Photograph, before_backdrop, choose_relic
 from data_engine.errors import UserError
@@ -61,6 +62,15 @@ def test_a_choice_without_a_relic_is_named(stocked, choice, words):
     workspace, _ = stocked
     with Catalog(workspace.catalog_path) as catalog, pytest.raises(UserError, match=words):
         choose_relic(catalog, request(workspace, **choice))
+
+
+def test_a_relic_without_a_file_is_named(stocked, capsys):
+    workspace, _ = stocked
+    with Catalog(workspace.catalog_path) as catalog:
+        catalog.add({"uid": "out", "title": "torn", "state": "duplicate"})
+    words = ["photograph", "--workspace", str(workspace.root), "-o", "x.png", "--relic", "out"]
+    assert main(words) == 2
+    assert "out (torn) is duplicate and has no GLB" in capsys.readouterr().err
 
 
 def test_the_backdrop_fills_what_the_relic_leaves_open():

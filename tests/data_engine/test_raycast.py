@@ -1,6 +1,7 @@
 """The raycast engine: the render stage without Blender, and its z-buffer against formulas."""
 
 import json
+import shutil
 import uuid
 
 import numpy as np
@@ -18,6 +19,7 @@ from data_engine.rendering.settings import RenderSettings
 from data_engine.workspace import Workspace
 
 SETTINGS = RenderSettings(engine="raycast", poses="sphere:3", size=32, depth_m=True)
+UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 K = np.array([[40.0, 0, 15], [0, 36, 17], [0, 0, 1]])
 
 
@@ -34,10 +36,12 @@ def workspace(tmp_path):
     return workspace
 
 
-def run(workspace, settings=SETTINGS):
+def run(workspace, settings=SETTINGS, *, retry=False):
     limits = RenderLimits(memory_gib=2)
     command.run(
-        command.Render(workspace=workspace.root, settings=settings, limits=limits, workers=1)
+        command.Render(
+            workspace=workspace.root, settings=settings, limits=limits, workers=1, retry=retry
+        )
     )
     return settings.render_id()
 
@@ -61,6 +65,42 @@ def test_the_stage_renders_without_blender_and_records_what_it_did(workspace, ca
             assert (list(value) if isinstance(value, tuple) else value) == meta[name]
     settings = json.loads((workspace.renders / render_id / "settings.json").read_text())
     assert (settings["engine"], settings["depth_m"]) == ("raycast", True)
+
+
+def test_views_that_were_deleted_are_rendered_again(workspace, capsys):
+    render_id = run(workspace)
+    folder = workspace.render_dir(render_id, str(uuid.UUID(int=1)))
+    digest = views.read_meta(folder)["render_sha256"]
+    shutil.rmtree(folder)
+    capsys.readouterr()
+    run(workspace)
+    assert capsys.readouterr().out.endswith(": 1 rendered\n")
+    assert views.read_meta(folder)["render_sha256"] == digest
+
+
+def test_a_relic_whose_file_is_gone_waits_for_its_return(workspace, capsys):
+    with Catalog(workspace.catalog_path) as catalog:
+        blob = workspace.blob_path(catalog.get(str(uuid.UUID(int=0))).glb_sha256)
+        catalog.change(str(uuid.UUID(int=0)), "ingest", "named", source_file="scans/box.glb")
+    away = blob.rename(workspace.root / "away.glb")
+    run(workspace)
+    assert f"rejected scans/box.glb: gone: {blob} is not there" in capsys.readouterr().out
+    away.rename(blob)
+    run(workspace, retry=True)
+    assert capsys.readouterr().out.endswith(": 1 rendered\n")
+
+
+def test_a_vase_without_texture_has_views_that_look_alike(tmp_path):
+    workspace = Workspace(tmp_path / "workspace")
+    vase = trimesh.creation.cylinder(radius=1, height=3, sections=64)
+    with Catalog(workspace.catalog_path) as catalog:
+        digest = workspace.store_blob(vase.apply_transform(UPRIGHT).export(file_type="glb"))
+        uid = str(uuid.UUID(int=5))
+        catalog.add({"uid": uid, "title": "vase", "glb_sha256": digest})
+        catalog.finish(uid, "validate", "validated")
+    run(workspace, RenderSettings(engine="raycast", poses="ring:4@20", size=32))
+    with Catalog(workspace.catalog_path) as catalog:
+        assert catalog.get(uid).state == "rendered"
 
 
 def test_what_was_rendered_twice_has_the_same_digest(workspace, tmp_path):

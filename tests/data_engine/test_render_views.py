@@ -56,6 +56,13 @@ def test_a_render_that_cannot_be_right_is_refused_with_its_fault(pictures, compl
         views.check_views(facts_of(pictures), POSES)
 
 
+def test_a_plain_vase_may_look_alike_from_all_sides_if_the_light_turns_with_the_camera():
+    alike = facts_of([picture(7)] * len(POSES))
+    views.check_views(alike, POSES, headlight=True)
+    with pytest.raises(Refusal, match="one and the same image"):
+        views.check_views(alike, POSES)
+
+
 def test_a_few_poor_views_and_a_purple_relic_are_let_through():
     views.check_views(facts_of(spoilt(lambda n: picture(n, alpha=0), 4)), POSES)
     purple = spoilt(lambda n: picture(n, colour=(140 - n, 70, 150)), 30)

@@ -1,5 +1,7 @@
 import dataclasses
 import hashlib
+import itertools
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from data_engine.catalog import Catalog
+from data_engine.cli import main
 from data_engine.commands import shards as command
 from data_engine.errors import UserError
 from data_engine.rendering import poses, views
@@ -210,11 +213,32 @@ def test_an_unfinished_render_is_left_out(make, tmp_path):
     assert unfinished not in records
 
 
+def test_a_view_that_is_gone_is_named_with_the_remedy(make, tmp_path, capsys):
+    workspace = make(tmp_path)
+    (view,) = itertools.islice(workspace.renders.rglob("*.png"), 1)
+    view.unlink()
+    assert main(["shards", "--workspace", str(workspace.root)]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"data-engine: {view} is missing; delete the folder")
+
+
+def test_relics_that_were_never_compared_are_not_split(make, tmp_path):
+    workspace = make(tmp_path)
+    with Catalog(workspace.catalog_path) as catalog:
+        uid = catalog.relics()[0].uid
+        catalog.change(uid, "test", "as a catalog of an earlier version has it", cluster="")
+    with pytest.raises(UserError, match=rf"{uid} \(1 relics\) was not compared.*validate"):
+        build(workspace)
+
+
 def test_several_renders_ask_for_a_choice_and_none_for_a_render(make, tmp_path):
     workspace = make(tmp_path)
     (workspace.renders / "ffff").mkdir()
     poses.write_poses(workspace.renders / "ffff" / "poses.json", POSES)
-    with pytest.raises(UserError, match=rf"2 renders.*{RENDER_ID} \| ffff"):
+    facts = {"engine": "raycast", "poses": "ring:4@20", "size": 64}
+    (workspace.renders / "ffff" / "settings.json").write_text(json.dumps(facts))
+    choice = rf"2 renders.*{RENDER_ID} \| ffff \(raycast, ring:4@20, 64 px\)"
+    with pytest.raises(UserError, match=choice):
         build(workspace)
     settings = command.Shards(workspace=workspace.root, render_id="nonsense")
     with pytest.raises(UserError, match="no render nonsense"):
