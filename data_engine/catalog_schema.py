@@ -73,6 +73,13 @@ class Relic:
     """Where the licence was read."""
     license_date: str = ""
     """When the licence was read there, RFC 3339 UTC."""
+    license_contested: str = ""
+    """A stricter licence that another record of the same object bears. It holds for whatever is
+    published (`license_contests.published`) until a human decides."""
+    license_contested_by: str = ""
+    """uid of that record."""
+    license_dismissed: Names | None = None
+    """Such claims, `licence of uid`, that a human dismissed."""
     attribution: str = ""
     """Complete credit line."""
     author_name: str = ""
@@ -142,6 +149,8 @@ class Relic:
     """Hash of the render settings of its views."""
     render_sha256: str = ""
     """Digest of the manifest of its views."""
+    appearance_hash: str = ""
+    """How it looks in them: bits as hex, few of which differ where two relics look alike."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,8 @@ class Census:
     """Duplicate clusters among the kept."""
     sources: dict[str, int]
     licenses: dict[str, int]
+    contested: int
+    """Kept relics under a stricter licence than their own source names."""
     categories: dict[str, int]
     labels: dict[str, int]
     """Cleaning classes."""
@@ -62,6 +64,7 @@ def take(relics: Sequence[Relic], kept: Sequence[Relic]) -> Census:
         clusters=len({relic.cluster or relic.uid for relic in kept}),
         sources=tally(relic.source for relic in kept),
         licenses=tally(relic.license_spdx for relic in kept),
+        contested=sum(bool(relic.license_contested) for relic in kept),
         categories=tally(relic.category for relic in kept),
         labels=tally(_label(relic) for relic in kept),
         languages=tally(relic.language for relic in kept),

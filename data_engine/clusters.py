@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from data_engine.catalog import Catalog
 from data_engine.errors import UserError
+from data_engine.license_contests import contest
 
 STAGE = "duplicates"
 LIVE = "'validated', 'classified', 'reviewed', 'captioned', 'rendered', 'sharded'"
@@ -46,7 +47,9 @@ class Groups:
 
 
 def settle(catalog: Catalog) -> list[tuple[str, str]]:
-    """Takes moved repeats off the road and names the cluster of every relic; one transaction.
+    """Takes moved repeats off the road, names the cluster of every relic and contests licences.
+
+    All in one transaction.
 
     The order in which relics were compared does not matter. A cluster is named after the relic of
     it that entered the catalog first, and keeps its name, so relics that come later never move
@@ -60,6 +63,7 @@ def settle(catalog: Catalog) -> list[tuple[str, str]]:
         age = _ages(catalog)
         repeats = _retire_repeats(catalog, age)
         _name_clusters(catalog, age)
+        contest(catalog)
     return repeats
 
 

@@ -25,7 +25,7 @@ STAGE = "duplicates"
 KEY = hashlib.sha256(b"duplicates/1").hexdigest()
 """Version of descriptor and alignment: a new one compares everything again."""
 
-PROPOSED = 0.9985
+PROPOSED = 0.999
 """Cosine of two descriptors from which a pair is aligned; decimated to a fifth: 0.9997."""
 MOST_PROPOSALS = 32
 """Pairs per new relic: of many discs or boxes, only those most alike are compared."""

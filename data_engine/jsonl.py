@@ -38,7 +38,9 @@ _WHEN = ("retrieved_at", "license_date")
 """When this catalog saw it: no catalog knows it better for another."""
 _SEPARATORS = re.compile(r"[\s,\[\]\ufeff]*")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UIDS = ("dup_of", "cluster", "license_contested_by")
 _DIGEST = re.compile(r"([0-9a-f]{64})?")
+_HASH = re.compile(r"([0-9a-f]{64})*")
 _RENDER_ID = re.compile(r"([0-9a-f]{12})?")
 _LINK = re.compile(r"(https?://[^\s<>\"'\\]+)?")
 
@@ -169,11 +171,13 @@ def _checked_text(name: str, value: Any) -> str:
         raise BadRecordError(f"{name} is {_short(value)}, not one of {', '.join(_CHOICES[name])}")
     if name.endswith("_sha256") and not _DIGEST.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not a digest")
+    if name == "appearance_hash" and not _HASH.fullmatch(value):
+        raise BadRecordError(f"{name} is {_short(value)}, not the hash of some views")
     if name == "render_id" and not _RENDER_ID.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not twelve hexadecimal digits")
     if name.endswith("_url") and not _LINK.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not an http(s) address")
-    if name in ("dup_of", "cluster") and value and not _UID.fullmatch(value):
+    if name in _UIDS and value and not _UID.fullmatch(value):
         raise BadRecordError(f"{name} is {_short(value)}, not a uid")
     if len(value) > MAX_CHARACTERS:
         raise BadRecordError(f"{name} has {len(value)} characters; at most {MAX_CHARACTERS}")

@@ -7,6 +7,8 @@ from typing import Any
 
 from data_engine.catalog import Catalog
 from data_engine.clusters import LIVE, judge, near_pairs
+from data_engine.license_contests import keep_license
+from data_engine.look_alikes import appearance_between, find_look_alikes
 from data_engine.workspace import Workspace
 
 
@@ -15,6 +17,8 @@ class Duplicates:
     """List clusters of one object in several scans and repeats; join or separate two relics.
 
     A cluster stays in one split. What a human decides here is kept by every later `validate`.
+    Relics of different shape that look alike in their renders are listed, and stay apart unless
+    you join them; a pair that you separate is not listed again.
     """
 
     workspace: pathlib.Path
@@ -23,6 +27,9 @@ class Duplicates:
     """Two uids that show one object: both stay, in one cluster."""
     separate: tuple[str, str] | None = None
     """Two uids that show different objects; one that was out as a repeat comes back."""
+    keep_license: str = ""
+    """uid of a relic whose own licence holds, though another record of the same object bears a
+    stricter one; until then it is published under the stricter. Then run `shards` again."""
     json: bool = False
     """Print one JSON object in place of the table."""
 
@@ -34,6 +41,8 @@ def run(args: Duplicates) -> None:
         for pair, human in ((args.join, "join"), (args.separate, "separate")):
             if pair is not None:
                 judge(catalog, *pair, human)
+        if args.keep_license:
+            keep_license(catalog, args.keep_license)
         summary = describe(catalog)
     print(json.dumps(summary, indent=2, ensure_ascii=False) if args.json else table(summary))
 
@@ -47,11 +56,24 @@ def describe(catalog: Catalog) -> dict[str, Any]:
         " ORDER BY cluster, uid"
     ):
         members.setdefault(row["cluster"], []).append({"uid": row["uid"], "title": row["title"]})
+    looks = find_look_alikes(catalog)
     return {
         "clusters": [{"cluster": name, "relics": relics} for name, relics in members.items()],
-        "pairs": [dict(pair) for pair in near_pairs(catalog)],
+        "pairs": [
+            {**pair, "appearance": appearance_between(catalog, pair["a"], pair["b"])}
+            for pair in map(dict, near_pairs(catalog))
+        ],
+        "look_alikes": looks.pairs,
+        "look_alikes_unlisted": looks.unlisted,
         "separated": [
             dict(row) for row in catalog.query("SELECT a, b FROM pair WHERE human = 'separate'")
+        ],
+        "licenses": [
+            dict(row)
+            for row in catalog.query(
+                "SELECT uid, license_spdx, license_contested, license_contested_by FROM relic"
+                " WHERE license_contested != '' ORDER BY uid"
+            )
         ],
         "repeats": [
             dict(row)
@@ -71,14 +93,31 @@ def table(summary: dict[str, Any]) -> str:
         lines += [f"  {relic['uid']}  {relic['title']}" for relic in cluster["relics"]]
     for pair in summary["pairs"]:
         said = "by a human" if pair["human"] else f"{100 * pair['distance']:.2f} % of the diagonal"
+        if pair["appearance"] is not None:
+            said += f", {_looks(pair)}"
         lines.append(f"pair {pair['a']} {pair['b']}: {said}")
+    lines += [
+        f"look alike {pair['a']} {pair['b']}: {_looks(pair)}" for pair in summary["look_alikes"]
+    ]
+    if more := summary["look_alikes_unlisted"]:
+        lines.append(f"and {more} more pairs that look alike")
     lines += [f"separated {pair['a']} {pair['b']}" for pair in summary["separated"]]
     lines += [
         f"repeat {relic['uid']} of {relic['dup_of']} ({relic['dup_kind']})  {relic['title']}"
         for relic in summary["repeats"]
     ]
+    lines += [
+        f"licence of {relic['uid']}: {relic['license_spdx']} by its source, but "
+        f"{relic['license_contested']} of {relic['license_contested_by']} holds"
+        for relic in summary["licenses"]
+    ]
     lines.append(
         f"duplicates: {len(summary['clusters'])} clusters of several scans, "
-        f"{len(summary['repeats'])} repeats"
+        f"{len(summary['repeats'])} repeats, "
+        f"{len(summary['look_alikes']) + summary['look_alikes_unlisted']} pairs that look alike"
     )
     return "\n".join(lines)
+
+
+def _looks(pair: dict[str, Any]) -> str:
+    return f"{100 * pair['appearance']:.2f} % of the looks differ"

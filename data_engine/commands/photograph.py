@@ -14,6 +14,7 @@ from data_engine.catalog import Catalog
 from data_engine.catalog_schema import Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
+from data_engine.license_contests import published
 from data_engine.rendering import exr
 from data_engine.rendering.child import RelicFailedError, RenderChild, RenderLimits
 from data_engine.rendering.framing import frame_relic
@@ -73,7 +74,8 @@ def run(args: Photograph) -> None:
     Image.fromarray(before_backdrop(rgba)).save(picture, "PNG")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(args.output, picture.getvalue())
-    print(f"{args.output}: {relic.title} ({relic.split or 'no'} split), {relic.attribution}")
+    credit = published(relic).attribution
+    print(f"{args.output}: {relic.title} ({relic.split or 'no'} split), {credit}")
 
 
 def choose_relic(catalog: Catalog, args: Photograph) -> Relic:

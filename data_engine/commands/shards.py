@@ -12,6 +12,7 @@ import tyro
 from data_engine.catalog import Catalog
 from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
+from data_engine.license_contests import published
 from data_engine.rendering import views
 from data_engine.rendering.poses import read_poses
 from data_engine.shards.source import ShardSource
@@ -140,9 +141,9 @@ def _settings_in_words(folder: pathlib.Path) -> str:
 
 
 def rendered_relics(workspace: Workspace, render_id: str) -> list[Relic]:
-    """Relics whose views under this render are complete, sorted by uid."""
+    """Relics whose views under this render are complete, as published, sorted by uid."""
     with Catalog(workspace.catalog_path) as catalog:
-        relics = catalog.relics(("rendered", "sharded"))
+        relics = list(map(published, catalog.relics(("rendered", "sharded"))))
     return [
         relic
         for relic in relics

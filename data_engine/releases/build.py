@@ -23,6 +23,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from data_engine import license_contests
 from data_engine.catalog_reader import CatalogReader
 from data_engine.catalog_schema import Relic
 from data_engine.census import UNKNOWN, Census, take
@@ -59,7 +60,8 @@ def write_release(
     check_replaceable(folder)
     workspace.check_space()
     with CatalogReader(workspace.catalog_path) as catalog:
-        relics, published = catalog.relics(), _published(catalog)
+        relics = [license_contests.published(relic) for relic in catalog.relics()]
+        published = _published(catalog)
     kept = [relic for relic in relics if relic.state == "sharded"]
     sets = _checked_data_sets(workspace, kept)
     with _building(folder) as building:

@@ -215,6 +215,8 @@ def _terms(census: Census) -> str:
         "have a licence without an SPDX identifier": sum(
             name.startswith("LicenseRef-") for name in _each(census.licenses)
         ),
+        "are under a stricter licence than their source names, since another record of the same "
+        "object bears it (`license_contested`)": census.contested,
     }
     lines = "".join(f"- {count} relics {what}.\n" for what, count in shares.items() if count)
     return (

@@ -130,17 +130,30 @@ class RenderQueue:
                 if (meta := self._complete(relic)) is None:
                     catalog.reopen(relic.uid, STAGE, self.render_id)
                 elif relic.render_id == self.render_id and relic.state in ("rendered", "sharded"):
+                    self._look_again(catalog, relic)
                     continue
                 else:
-                    catalog.finish(relic.uid, STAGE, "rendered", **recorded(meta))
+                    catalog.finish(relic.uid, STAGE, "rendered", **self._recorded(meta))
                     self._outcomes.put(Outcome(uid=relic.uid, what="kept"))
                 left += 1
         return left
+
+    def _look_again(self, catalog: Catalog, relic: Relic) -> None:
+        """Hashes the views of a relic that was rendered before the catalog kept such hashes."""
+        if not relic.appearance_hash and (meta := self._complete(relic)):
+            looks = self._recorded(meta)["appearance_hash"]
+            catalog.change(relic.uid, STAGE, "looked at", appearance_hash=looks)
 
     def _complete(self, relic: Relic) -> dict | None:
         """meta.json of a finished render of this very file."""
         meta = views.read_meta(self._workspace.render_dir(self.render_id, relic.uid))
         return meta if meta is not None and meta["glb_sha256"] == relic.glb_sha256 else None
+
+    def _recorded(self, meta: dict) -> dict:
+        """What the catalog keeps of meta.json, and how the finished views look."""
+        folder = self._workspace.render_dir(self.render_id, meta["uid"])
+        facts = {name: meta[name] for name in RECORDED}
+        return facts | {"appearance_hash": views.appearance_of(folder, self._poses)}
 
     def _serve(self) -> None:
         """One slot: claims relics and renders them with a child of its own."""
@@ -195,7 +208,7 @@ class RenderQueue:
                 "free or mend the disk and run the command again"
             ) from error
         else:
-            catalog.finish(relic.uid, STAGE, "rendered", **recorded(meta))
+            catalog.finish(relic.uid, STAGE, "rendered", **self._recorded(meta))
             return Outcome(uid=relic.uid, what="rendered")
         self._check_disk()
         if verdict is None:
@@ -278,11 +291,6 @@ class RenderQueue:
             "normalize_scale": framing.scale,
             "normalize_center": list(framing.center),
         }
-
-
-def recorded(meta: dict) -> dict:
-    """What the catalog keeps of meta.json."""
-    return {name: meta[name] for name in RECORDED}
 
 
 def check_bounds(seen: np.ndarray, expected: np.ndarray) -> None:

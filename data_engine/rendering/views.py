@@ -9,6 +9,7 @@ import pathlib
 import cv2
 import numpy as np
 
+from data_engine import appearance
 from data_engine.errors import Refusal, UserError
 from data_engine.rendering import exr
 from data_engine.rendering.pose_set import PoseSet
@@ -183,6 +184,19 @@ def _expected_format(name: str, view: str, size: int) -> tuple[tuple[int, ...], 
     if name == image_name(view):
         return (size, size, 4), "uint8"
     return (size, size), "uint16" if name == depth_name(view) else "float32"
+
+
+def appearance_of(folder: pathlib.Path, poses: PoseSet) -> str:
+    """Hash of what the anchor views show, from the files as they lie in a complete folder."""
+    images = []
+    for number in appearance.looked_at(poses.anchor_views()):
+        path = folder / image_name(poses.names[number])
+        data = path.read_bytes() if path.is_file() else b""
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        if image is None or image.shape[2:] != (4,):
+            raise UserError(f"{path} is missing or damaged; delete {folder} and run render again")
+        images.append(image)
+    return appearance.hash_views(images)
 
 
 def write_meta(folder: pathlib.Path, poses: PoseSet, facts: list[ViewFacts], **more) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from data_engine.catalog_reader import CatalogReader
 from data_engine.catalog_schema import Relic
 from data_engine.census import Census, take
+from data_engine.license_contests import published
 from data_engine.progress import progress
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet
@@ -45,7 +46,7 @@ def write_reports(workspace: Workspace, render_id: str, poses: PoseSet) -> list[
         The files to look at first: the page, then the lists.
     """
     with CatalogReader(workspace.catalog_path) as catalog:
-        relics, reasons = catalog.relics(), catalog.reasons()
+        relics, reasons = list(map(published, catalog.relics())), catalog.reasons()
     root, sets = workspace.reports, data_sets(workspace)
     thumbnails = write_pictures(workspace, render_id, poses, relics)
     shown = [relic for relic in relics if relic.uid in thumbnails]

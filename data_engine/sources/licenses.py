@@ -13,6 +13,16 @@ _SPDX = {
     "public domain mark 1.0": "LicenseRef-public-domain",
 }
 _CREATIVE_COMMONS = re.compile(r"cc[ -](by(?:-(?:nc-sa|nc-nd|nc|sa|nd))?)[ -]([1-4]\.0)")
+_STRICTER = (
+    "LicenseRef-public-domain",
+    "CC0",
+    "CC-BY",
+    "CC-BY-SA",
+    "CC-BY-ND",
+    "CC-BY-NC",
+    "CC-BY-NC-SA",
+    "CC-BY-NC-ND",
+)
 _DEED = "https://creativecommons.org/"
 
 
@@ -32,6 +42,16 @@ def spdx_of(words: str) -> str:
         return words
     slug = re.sub(r"[^a-z0-9.]+", "-", plain).strip("-.")[:60].rstrip("-.")
     return f"LicenseRef-{slug}" if slug else UNKNOWN
+
+
+def strictness(spdx: str) -> int:
+    """How much a licence forbids, to tell the stricter of two; the version does not matter.
+
+    The order is a policy: no-derivatives before non-commercial is a choice, and what we do not
+    know counts as the strictest.
+    """
+    family = re.sub(r"-[0-9.]+$", "", spdx)
+    return _STRICTER.index(family) if family in _STRICTER else len(_STRICTER)
 
 
 def deed_url(spdx: str) -> str:

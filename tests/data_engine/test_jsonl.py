@@ -46,6 +46,8 @@ def full_record(number: int) -> dict:
     words |= {"state": "validated", "split": "val", "dup_kind": "human", "verdict": "keep"}
     words |= {"render_id": "0123456789ab"}
     words |= {"dup_of": uid_of(8), "cluster": uid_of(9), "extensions": ("KHR_a", "KHR_b")}
+    words |= {"license_contested_by": uid_of(8)}
+    words |= {"appearance_hash": 2 * DIGEST, "license_dismissed": ("CC-BY-4.0 of me",)}
     return {**record, **triples, **words}
 
 
@@ -113,6 +115,7 @@ def test_lists_lines_and_loose_objects_are_all_read(tmp_path, catalog, text):
         ('{"uid": "U", "state": "stolen"}', "state is 'stolen'"),
         ('{"uid": "U", "source_url": "javascript:alert(1)"}', "not an http(s) address"),
         ('{"uid": "U", "glb_sha256": "../x"}', "not a digest"),
+        ('{"uid": "U", "appearance_hash": "abc"}', "not the hash"),
         ('{"uid": "U", "render_id": "../../etc"}', "not twelve hexadecimal digits"),
         ('{"uid": "U", "triangles": true}', "triangles is True"),
         ('{"uid": "U", "bbox_min": [0, 1]}', "bbox_min is [0, 1]"),

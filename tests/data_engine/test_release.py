@@ -125,6 +125,23 @@ def test_the_listing_names_every_file_with_its_digest(released):
     assert files[path] == (released / "../ws/shards" / path).read_bytes()
 
 
+def test_a_contested_licence_is_published_as_the_stricter_everywhere(workspace, tmp_path):
+    with Catalog(workspace.catalog_path) as catalog:
+        claim = {"license_contested": "CC-BY-NC-SA-3.0", "license_contested_by": "twin"}
+        catalog.change("relic-3", "test", "contested", **claim, attribution="")
+    assert release(workspace, tmp_path / "out") == 0
+    files = {name: data.decode("utf-8", "replace") for name, data in tree(tmp_path / "out").items()}
+    row = list(csv.DictReader(io.StringIO(files["ATTRIBUTION.csv"])))[3]
+    assert row["license"] == "CC-BY-NC-SA-3.0"
+    assert row["license_url"].endswith("/by-nc-sa/3.0/")
+    said = "its source says CC-BY-4.0, but twin, a record of the same object, bears CC-BY-NC-SA-3.0"
+    assert said in row["credit"]
+    assert said in files["NOTICE"]
+    assert "1 relics are under a stricter licence than their source names" in files["README.md"]
+    cells = pq.read_table(tmp_path / "out" / manifest.NAME).to_pylist()[3]
+    assert (cells["license_spdx"], cells["license_contested_by"]) == ("CC-BY-NC-SA-3.0", "twin")
+
+
 def test_a_release_is_the_same_whenever_and_wherever_it_is_made(workspace, released, tmp_path):
     again = ("--contact", "a|b <x@museum.example>")
     elsewhere = Workspace(shutil.copytree(workspace.root, tmp_path / "moved"))
