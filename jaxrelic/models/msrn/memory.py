@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxrelic.models.msrn.progress import mask_code
 from jaxrelic.nn import feature_bank
 from jaxrelic.nn.kmeans import Clusters
 from jaxrelic.typing import Array, Bool, Float, Int, Key, typechecked
@@ -144,15 +145,18 @@ class Compensation(nn.Module):
 
     @nn.compact
     @typechecked
-    def __call__(self, codes: Float[Array, "b q"], prototypes: Clusters) -> Float[Array, "b q"]:
+    def __call__(
+        self, codes: Float[Array, "b q"], prototypes: Clusters, size: Int[Array, ""]
+    ) -> Float[Array, "b q"]:
         width = codes.shape[-1]
         scale = width**-0.5 if self.config.affinity_scale == "inverse_sqrt" else 1.0
         recalled = feature_bank.recall(codes, prototypes, scale=scale)
         # Starting as the identity, it does not disturb a decoder that has learned without it.
         fusion = nn.Dense(width, kernel_init=_identity_then_zeros, name="fusion")
         fused = fusion(jnp.concatenate([codes, recalled], axis=-1))
-        # Off until there are prototypes, thus during the first pass.
-        return jnp.where(jnp.any(prototypes.sizes > 0), fused, codes)
+        # Off until there are prototypes, thus during the first pass. The fusion mixes all entries;
+        # those that are closed stay so.
+        return jnp.where(jnp.any(prototypes.sizes > 0), mask_code(fused, size), codes)
 
 
 def _identity_then_zeros(rng: jax.Array, shape: tuple[int, int], dtype=jnp.float32) -> jax.Array:

@@ -204,8 +204,7 @@ class Msrn(nn.Module):
             lambda: fresh_memory(self.make_rng("params"), config, self.config.shape_code),
         )
         fuse = Compensation(config, name="compensation")
-        # Fusion mixes all entries; those that are closed stay so.
-        return mask_code(fuse(shape_code, memory.value.prototypes), shape_size)
+        return fuse(shape_code, memory.value.prototypes, shape_size)
 
     def _code(self, size: int, name: str) -> nn.Module:
         """The layer that turns features into a code of zeros, before it has learned anything."""
