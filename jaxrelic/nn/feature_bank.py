@@ -18,8 +18,8 @@ from jaxrelic.typing import Array, Bool, Float, Int, Key, typechecked
 UpdateRule = Literal["ema", "replace", "nearest_ema"]
 """How a slot takes a code.
 
-ema mixes it into the next slot, replace overwrites that slot; nearest_ema fills the bank, then mixes
-each code into the slot closest to it.
+ema mixes it into the next slot, replace overwrites that slot; nearest_ema fills the bank and then
+mixes each code into the slot closest to it.
 """
 
 FirstVisit = Literal["ema", "overwrite"]

@@ -1,6 +1,5 @@
 """M-SRN as the trainer sees it: the network joined with its losses."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +28,8 @@ class MsrnObjective:
         self._model = Msrn(experiment.model)
         self._template = template(experiment.model)
         self.phases = schedule.phases(experiment.supervision)
+        if experiment.model.memory.compensation:
+            self._steps_per_pass = loader.steps_per_pass(experiment.data)
 
     def init(self, rng: jax.Array, batch: Mapping[str, Array]) -> Variables:
         return self._model.init(rng, batch["image"], train=False)
@@ -76,10 +77,6 @@ class MsrnObjective:
         )
         collections = self._recorded(collections, output, batch, terms["mask_iou"], sizes)
         return terms, {"sigma": sigma, **sizes}, collections
-
-    @functools.cached_property
-    def _steps_per_pass(self) -> int:
-        return loader.steps_per_pass(self._experiment.data)
 
     def _purified(self, collections: Variables, step: jax.Array) -> Variables:
         """The collections with new prototypes at the start of a pass over the data."""

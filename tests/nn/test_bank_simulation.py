@@ -13,9 +13,14 @@ import pytest
 
 from jaxrelic.nn import feature_bank
 
-REPEATS, KINDS, FEATURES, BATCH = 16, 5, 64, 250
+REPEATS, KINDS, FEATURES, BATCH = 12, 5, 64, 250
 SPREAD = 0.3
 """Standard deviation within a kind; that between kinds is 1, both per entry."""
+
+
+def repeats():
+    """A key per repeat; of this kind, because programs with it compile in half the time."""
+    return jax.random.split(jax.random.key(0, impl="unsafe_rbg"), REPEATS)
 
 
 def draw(rng, middles, count):
@@ -48,7 +53,7 @@ def filled(rule, first_visit, writes, offset):
         bank = feature_bank.noise_bank(for_noise, 1, 500, FEATURES)
         return jax.lax.fori_loop(0, writes // BATCH, add, bank)
 
-    return jax.vmap(fill)(jax.random.split(jax.random.key(0), REPEATS))
+    return jax.vmap(fill)(repeats())
 
 
 @jax.jit
@@ -65,7 +70,7 @@ def pass_rates(banks, offset):
         kept, same = (each[:, None] == each[None] for each in (ids, kinds))
         return jnp.mean(kept, where=same), jnp.mean(kept, where=~same)
 
-    rates = jax.vmap(judge)(jax.random.split(jax.random.key(0), REPEATS), banks)
+    rates = jax.vmap(judge)(repeats(), banks)
     return jnp.stack(rates).mean(axis=1)
 
 
@@ -83,14 +88,14 @@ def test_slots_that_look_like_codes_pass_the_same_kind_and_no_other(rule, first_
 @pytest.mark.parametrize(
     ("writes", "offset", "same", "other", "atol"),
     [
-        (2_000, 0.0, 0.73, 0.15, 0.08),
+        (2_000, 0.0, 0.75, 0.12, 0.08),
         # Noise pulls all slots off the offset in directions that no kind has to itself.
-        (2_000, 2.0, 0.93, 0.70, 0.15),
-        (114_000, 0.0, 0.96, 0.06, 0.03),
-        (114_000, 2.0, 0.95, 0.07, 0.03),
+        (2_000, 2.0, 0.92, 0.75, 0.15),
+        (114_000, 0.0, 0.96, 0.06, 0.04),
+        (114_000, 2.0, 0.95, 0.06, 0.04),
     ],
 )
 def test_the_papers_slots_drop_kin_and_pass_strangers(writes, offset, same, other, atol):
-    # Measured means of 16 repeats, which scatter by about a third of `atol`.
+    # Measured with three seeds, whose means of 12 repeats lie within 0.8 `atol` of these.
     rates = pass_rates(filled("ema", "ema", writes, offset), offset)
     np.testing.assert_allclose(rates, [same, other], atol=atol)

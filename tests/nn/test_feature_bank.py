@@ -160,6 +160,20 @@ def test_candidates_that_are_like_another_prototype_are_dropped():
     np.testing.assert_array_equal(kept, [[True, False, True, True, False, False]])
 
 
+def test_a_mean_over_no_kept_candidate_is_zero_with_a_finite_gradient():
+    refined = clusters_of([[1.0, 0.0], [-1.0, 0.0]])
+    others = -jnp.abs(SIGNED)
+
+    def loss(query):
+        kept = feature_bank.keep_candidates(query, others, refined, jnp.zeros(1, jnp.int32))
+        distances = jnp.sum((query[:, None] - others) ** 2, axis=-1)
+        return jnp.sum(kept * distances) / jnp.maximum(jnp.sum(kept), 1)
+
+    value, gradient = jax.value_and_grad(loss)(jnp.asarray([[0.0, 0.0]]))
+    assert value == 0
+    np.testing.assert_array_equal(gradient, [[0, 0]])
+
+
 @pytest.mark.parametrize("nothing", ["query and candidates", "prototypes"])
 def test_zero_codes_and_empty_categories_let_everything_pass(nothing):
     refined = clusters_of([[1.0, 0.0], [-1.0, 0.0]])

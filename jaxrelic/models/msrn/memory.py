@@ -5,7 +5,7 @@ pass over the data it is purified to prototypes, which the next codes are fused 
 """
 
 import dataclasses
-from typing import Literal, Self
+from typing import Literal
 
 import flax.struct
 import jax
@@ -25,7 +25,7 @@ class MemoryConfig:
     compensation: bool = False
     """Fuse shape codes with the prototypes of all categories."""
     categories: int = 10
-    """Categories of the data set; a bank each."""
+    """Categories of the data set, a bank each; codes of a number beyond are not recorded."""
     slots: int = 500
     """Codes in a bank."""
     prototypes: int = 10
@@ -51,11 +51,6 @@ class MemoryConfig:
             raise ValueError(
                 f"{self.prototypes} prototypes of {self.slots} slots; set memory.slots higher"
             )
-
-    @classmethod
-    def paper(cls) -> Self:
-        """Compensation to the letter of the paper."""
-        return cls(compensation=True, update="ema", first_visit="ema", noise_counts=True)
 
 
 @flax.struct.dataclass
