@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.nn.kmeans import kmeans
+from jaxrelic.nn.kmeans import _lloyd, kmeans
 
 cluster = jax.jit(kmeans, static_argnums=3)
 
@@ -60,8 +60,6 @@ def test_no_weight_at_all_gives_finite_centres_of_no_size():
 
 
 def test_an_empty_cluster_moves_to_the_farthest_point():
-    from jaxrelic.nn.kmeans import _lloyd
-
     points = np.array([[0.0], [1.0], [7.0], [2.0]], np.float32)
     centres = np.array([[2.0], [100.0], [200.0]], np.float32)
     moved = _lloyd(points, np.ones(4, np.float32), centres)
