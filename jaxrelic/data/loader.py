@@ -75,6 +75,11 @@ def open_records(
     )
 
 
+def steps_per_pass(config: DataConfig) -> int:
+    """Batches that show every relic about once: what the papers call an epoch."""
+    return max(1, len(open_records(config, only_training_fields=True)) // config.batch_size)
+
+
 def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain.MapDataset[Batch]:
     """All batches of a run, endless: item k is batch k.
 

@@ -51,7 +51,8 @@ def check_same_run(workdir: pathlib.Path, experiment: Experiment) -> None:
     path = workdir / CONFIG_FILE
     if not path.exists():
         return
-    before, now = json.loads(path.read_text()), config_json.to_json(experiment)
+    # Through `Experiment`, so that a setting younger than the run has its default.
+    before, now = (config_json.to_json(each) for each in (read_config(workdir), experiment))
     changed = [n for n in config_json.differences(before, now) if n not in FREE_SETTINGS]
     if changed:
         raise UserError(

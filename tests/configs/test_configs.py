@@ -12,8 +12,10 @@ import numpy as np
 import optax
 import pytest
 
+from jaxrelic.cli import models
 from jaxrelic.cli.train import load_experiment
 from jaxrelic.data import loader
+from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.train import loop, objectives, state
 from jaxrelic.train.step import make_train_step
 
@@ -35,9 +37,18 @@ def test_every_config_builds_an_experiment_named_after_its_file(path):
     assert load_experiment(path).name == path.stem
 
 
-@pytest.mark.parametrize("supervision", ["latent", "posed", "multiview"])
+def with_memory():
+    """The smoke model remembering every code, with a pass over the data every four steps."""
+    memory = MemoryConfig(compensation=True, slots=16, prototypes=4, min_iou=0.0)
+    return dataclasses.replace(smoke().model, memory=memory)
+
+
+@pytest.mark.parametrize("supervision", ["latent", "posed", "multiview", "with memory"])
 def test_msrn_steps_agree_on_every_replica(supervision):
-    experiment = smoke(supervision=supervision)
+    experiment = smoke()
+    if supervision == "with memory":
+        supervision, experiment = "latent", smoke(model=with_memory())
+    experiment = dataclasses.replace(experiment, supervision=supervision)
     batch = loader.batches(experiment.data, supervision=supervision, seed=0)[0]
     objective, optimizer = objectives.build(experiment), optax.adam(1e-3)
     start = jax.eval_shape(lambda: state.initial(objective, optimizer, batch, seed=0))
@@ -59,6 +70,25 @@ def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_p
     loop.train(smoke(steps=3), objective, tmp_path / "two", devices=jax.devices()[:2])
     # Sums in another order; batch normalisation over 4 examples magnifies them.
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "whole")[:3], rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_run_with_memory_continues_with_identical_losses_and_banks(tmp_path):
+    settings = {"model": with_memory(), "steps": 10}
+    objective = objectives.build(smoke(**settings))
+    for name, stops in {"whole": [10], "parts": [6, 10]}.items():
+        for steps in stops:
+            experiment = smoke(**settings | {"steps": steps})
+            loop.train(experiment, objective, tmp_path / name, devices=jax.devices()[:2])
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+    whole, parts = (
+        models.open_run(tmp_path / name)[0].variables["memory"]["shape"]
+        for name in ("whole", "parts")
+    )
+    jax.tree.map(np.testing.assert_array_equal, parts, whole)
+    assert whole.bank.writes.sum() == 40
+    # Last purified at the start of the third pass, when 32 codes had been written.
+    assert 0 < whole.prototypes.sizes.sum() <= 32
 
 
 @pytest.mark.slow

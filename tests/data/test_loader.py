@@ -65,6 +65,11 @@ def test_fewer_relics_than_a_batch_are_repeated():
     assert len(batch["image"]) == 20
 
 
+def test_a_pass_has_as_many_steps_as_batches_fit_and_at_least_one():
+    steps = [loader.steps_per_pass(config(batch_size=size)) for size in (4, 5, 16, 40)]
+    assert steps == [4, 3, 1, 1]
+
+
 def test_latent_batches_have_no_camera():
     batch = loader.batches(config(), supervision="latent", seed=0)[0]
     assert not set(CAMERA_FIELDS) & set(batch)

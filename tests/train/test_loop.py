@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
+from jaxrelic.models.msrn.memory import MemoryConfig
+from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train import loop, monitor, workdir
 from jaxrelic.train.optim import OptimConfig
 
@@ -90,6 +92,19 @@ def test_other_settings_do_not_continue_a_run(tmp_path, tiny_experiment, tiny_ob
     changed = tiny_experiment(optim=OptimConfig(learning_rate=5.0), seed=3)
     with pytest.raises(UserError, match=r"optim\.learning_rate, seed"):
         loop.train(changed, tiny_objective(), tmp_path)
+
+
+def test_a_run_from_before_a_setting_existed_continues_at_its_default(
+    tmp_path, tiny_experiment, tiny_objective
+):
+    loop.train(tiny_experiment(steps=1), tiny_objective(), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["model"]["memory"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert loop.train(tiny_experiment(steps=2), tiny_objective(), tmp_path).step == 2
+    changed = MsrnConfig(memory=MemoryConfig(slots=20))
+    with pytest.raises(UserError, match=r"another .*model\.memory\.slots"):
+        loop.train(tiny_experiment(steps=3, model=changed), tiny_objective(), tmp_path)
 
 
 def test_a_finished_run_is_left_alone(tmp_path, tiny_experiment, tiny_objective):

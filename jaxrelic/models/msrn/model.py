@@ -1,8 +1,9 @@
 """M-SRN's core: one photograph to a textured mesh and camera candidates.
 
-The network of specification A.1-A.7 without its memory: encoders, codes that open progressively, a
-deformed template, a UV texture, and poses. Axes are ours (world z up): the paper's objects are y-up
-and lie along x, hence its ellipsoid 0.4 * (1, 0.7, 0.7); a relic stands, so the default is tall.
+The network of specification A.1-A.7: encoders, codes that open progressively, shape codes that a
+memory may compensate, a deformed template, a UV texture, and poses. Axes are ours (world z up): the
+paper's objects are y-up and lie along x, hence its ellipsoid 0.4 * (1, 0.7, 0.7); a relic stands,
+so the default is tall.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxrelic.geometry import cameras
+from jaxrelic.models.msrn.memory import Compensation, MemoryConfig, fresh_memory
 from jaxrelic.models.msrn.pose import PoseConfig, PoseHead
 from jaxrelic.models.msrn.progress import Milestones, mask_code
 from jaxrelic.models.msrn.shape import AxisScale, DeformationField
@@ -60,6 +62,8 @@ class MsrnConfig:
     """Fewest channels of the texture decoder."""
     pose: PoseConfig = dataclasses.field(default_factory=PoseConfig)
     """What the pose head can express."""
+    memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
+    """Banks of shape codes and what they are for."""
 
     def __post_init__(self) -> None:
         if self.texture_size < 2 or self.texture_size & (self.texture_size - 1):
@@ -120,7 +124,7 @@ class MsrnOutput:
     scale: jax.Array
     """Factor per world axis, already in `vertices`, [b, 3]."""
     shape_code: jax.Array
-    """Masked shape code, [b, q]; what a memory bank stores."""
+    """Masked shape code before compensation, [b, q]; what a memory bank stores."""
     texture_code: jax.Array
     """Masked texture code, [b, q]."""
 
@@ -156,7 +160,7 @@ class Msrn(nn.Module):
 
         shape_code = mask_code(self._code(config.shape_code, "shape_code")(for_shape), shape_size)
         field = DeformationField(config.field_units, name="deformation")
-        deformed = field(template(config).vertices, shape_code)
+        deformed = field(template(config).vertices, self._compensated(shape_code, shape_size))
         scale = AxisScale(config.scale_range, name="scale")(
             for_shape, active=shape_size >= config.shape_code
         )
@@ -188,6 +192,19 @@ class Msrn(nn.Module):
         if self.config.shared_encoder:
             return [encode("encoder")] * 3
         return [encode(f"{subject}_encoder") for subject in ("shape", "texture", "pose")]
+
+    def _compensated(self, shape_code: Array, shape_size: Array) -> Array:
+        """The shape code as the decoder gets it; the trainer updates the memory it leans on."""
+        config = self.config.memory
+        if not config.compensation:
+            return shape_code
+        memory = self.variable(
+            "memory",
+            "shape",
+            lambda: fresh_memory(self.make_rng("params"), config, self.config.shape_code),
+        )
+        fuse = Compensation(config, name="compensation")
+        return fuse(shape_code, memory.value.prototypes, shape_size)
 
     def _code(self, size: int, name: str) -> nn.Module:
         """The layer that turns features into a code of zeros, before it has learned anything."""
