@@ -169,14 +169,16 @@ class Catalog(Records):
     def retry_failed(self, stage: str) -> int:
         """Puts the relics that failed in a stage back before it, attempts at zero; how many.
 
-        So it does with those refused for want of time, memory or their file: that can be helped.
+        So it does with those refused for want of time, memory, their file or a decoder: that can be
+        helped.
         """
         before = catalog_schema.STATE_BEFORE[stage]
         cleared = {"state": before, "reason": "", "detail": "", "reason_stage": ""}
         with self.transaction():
             rows = self._db.execute(
                 "SELECT uid FROM relic WHERE state IN ('failed', 'rejected') AND reason_stage = ?"
-                " AND reason IN ('failed', 'timeout', 'bomb', 'crash', 'gone')",
+                " AND reason IN"
+                " ('failed', 'timeout', 'bomb', 'crash', 'gone', 'unsupported_extension')",
                 [stage],
             ).fetchall()
             for (uid,) in rows:
