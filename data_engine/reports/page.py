@@ -86,7 +86,7 @@ def _overview(content: Content) -> str:
         for anchor, title, html in sections
     )
     lead = (
-        f"{census.kept} scanned objects with their provenance, licence and credit line, rendered "
+        f"{census.kept} objects with their provenance, licence and credit line, rendered "
         "from known cameras with depth."
     )
     banner = "".join(_image(relic, lazy=False) for relic in _mixed(content.shown, BANNER_RELICS))
@@ -99,7 +99,10 @@ def _numbers(content: Content) -> str:
         (f"{census.kept:,}", "relics kept"),
         (f"{census.relics:,}", "found"),
         (f"{len(_known(census.categories))}", "categories"),
-        (f"{len(_known(census.authors))}", "authors"),
+        (
+            f"{len(_known(census.authors))}",
+            "author" if len(_known(census.authors)) == 1 else "authors",
+        ),
         (f"{sum(census.triangles):,}", "triangles"),
         (size(sum(entry["bytes"] for entry in sets)), "of data sets"),
     ]
