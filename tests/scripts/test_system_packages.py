@@ -55,7 +55,7 @@ def test_as_root_it_installs_exactly_what_is_missing(tmp_path):
         (tmp_path / "calls")
         .read_text()
         .splitlines()[1]
-        .endswith("python3-venv chromium chromium-driver g++")
+        .endswith("python3-venv chromium chromium-driver g++ strace")
     )
 
 
