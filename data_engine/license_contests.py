@@ -13,7 +13,7 @@ import json
 from data_engine.catalog_records import Records
 from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
-from data_engine.sources.licenses import deed_url, strictness
+from data_engine.sources.licenses import UNKNOWN, deed_url, strictness
 
 STAGE = "duplicates"
 
@@ -60,8 +60,9 @@ def contest(catalog: Records) -> None:
 def _claims(rows: list) -> dict[str, list[tuple[str, str]]]:
     """For each uid (uid, licence) of the records of its cluster with a stricter licence.
 
-    A claim whose record is gone stays. What repeats another is not published, so nothing is
-    claimed against it.
+    A claim whose record is gone stays. A record without a licence claims nothing: a copy in some
+    folder is no objection to the museum's word. What repeats another is not published, so nothing
+    is claimed against it.
     """
     clusters, claims = collections.defaultdict(list), {}
     for row in rows:
@@ -71,7 +72,9 @@ def _claims(rows: list) -> dict[str, list[tuple[str, str]]]:
         if row["license_contested"] and row["orphaned"]:
             others.append((row["license_contested_by"], row["license_contested"]))
         own = strictness(row["license_spdx"])
-        stricter = [(uid, spdx) for uid, spdx in others if strictness(spdx) > own]
+        stricter = [
+            (uid, spdx) for uid, spdx in others if spdx != UNKNOWN and strictness(spdx) > own
+        ]
         claims[row["uid"]] = [] if row["state"] == "duplicate" else stricter
     return claims
 

@@ -14,7 +14,7 @@ from data_engine.license_contests import keep_license, published
 from data_engine.rendering.poses import sphere
 from data_engine.shards import relic_shapes
 from data_engine.shards.source import Source
-from data_engine.sources.licenses import strictness
+from data_engine.sources.licenses import UNKNOWN, strictness
 
 CC0, BY, NC = "CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0"
 
@@ -90,6 +90,13 @@ def test_a_repeat_that_is_not_published_contests_the_relic_it_repeats(catalog):
         uid_of(1),
     )
     assert catalog.get(b).license_contested == ""
+
+
+def test_a_copy_without_a_licence_contests_nothing(catalog):
+    a, b = add(catalog, 0, CC0), add(catalog, 1, UNKNOWN)
+    near(catalog, a, b)
+    settle(catalog)
+    assert terms(catalog) == [CC0, UNKNOWN]
 
 
 def test_a_dismissed_claim_stays_dismissed_and_a_new_one_does_not(catalog):
