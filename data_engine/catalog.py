@@ -143,6 +143,15 @@ class Catalog(Records):
         verdict = {"state": "rejected", "reason": reason, "detail": detail, "reason_stage": stage}
         return self._end(uid, stage, "done", "rejected", verdict)
 
+    def leave_out(self, uid: str, stage: str, reason: str, detail: str) -> bool:
+        """Ends a stage without a result, and the relic stays where it is; see `finish`.
+
+        For a relic that has a sound result under another key. `retry_failed` tries it again.
+        """
+        if reason not in REASONS:
+            raise ValueError(f"reason {reason!r} is not one of {REASONS}")
+        return self._end(uid, stage, "failed", "left out", {}, f"{reason}: {detail}")
+
     def fail(self, uid: str, stage: str, error: str) -> bool:
         """Ends an attempt badly: claimable again, `failed` after `MAX_ATTEMPTS`; see `finish`."""
         with self.transaction():
@@ -170,11 +179,17 @@ class Catalog(Records):
         """Puts the relics that failed in a stage back before it, attempts at zero; how many.
 
         So it does with those refused for want of time, memory, their file or a decoder: that can be
-        helped.
+        helped. Relics that were left out are tried again too.
         """
         before = catalog_schema.STATE_BEFORE[stage]
         cleared = {"state": before, "reason": "", "detail": "", "reason_stage": ""}
         with self.transaction():
+            left_out = self._db.execute(
+                "UPDATE stage SET state = 'retry', attempts = 0"
+                " WHERE stage = ? AND state = 'failed' AND uid IN"
+                " (SELECT uid FROM relic WHERE state NOT IN ('failed', 'rejected'))",
+                [stage],
+            ).rowcount
             rows = self._db.execute(
                 "SELECT uid FROM relic WHERE state IN ('failed', 'rejected') AND reason_stage = ?"
                 " AND reason IN"
@@ -188,7 +203,7 @@ class Catalog(Records):
                 )
                 self._update(uid, cleared)
                 self.log(uid, stage, "retried", cleared)
-        return len(rows)
+        return len(rows) + left_out
 
     def reopen(self, uid: str, stage: str, key: str) -> None:
         """Makes a relic claimable under a key it was finished under: what was made is gone."""

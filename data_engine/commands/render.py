@@ -9,7 +9,7 @@ import tyro
 from data_engine.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.rendering.child import RenderLimits
-from data_engine.rendering.queue import STAGE, RenderQueue
+from data_engine.rendering.queue import OUT, STAGE, RenderQueue
 from data_engine.rendering.settings import RenderSettings
 from data_engine.workspace import Workspace
 
@@ -46,9 +46,9 @@ def run(args: Render) -> None:
     queue = RenderQueue(workspace, args.settings, args.limits, workers=args.workers)
     outcomes = queue.run()
     for outcome in outcomes:
-        if outcome.what == "rejected":
+        if outcome.what in OUT:
             log = workspace.log_path(STAGE, outcome.uid)
-            print(f"rejected {outcome.file or outcome.uid}: {outcome.detail} (log: {log})")
+            print(f"{outcome.what} {outcome.file or outcome.uid}: {outcome.detail} (log: {log})")
     counts = collections.Counter(outcome.what for outcome in outcomes)
     summary = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     print(f"render {queue.render_id}: {summary or 'nothing to do'}")

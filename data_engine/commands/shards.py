@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import tyro
@@ -69,6 +69,7 @@ def run(args: Shards) -> None:
         print(f"left out {uid}: {reason}")
     packed = [relic for relic in source.relics if relic.uid not in refused]
     record_splits(source.workspace, packed, source.split_of)
+    take_back(source.workspace, refused)
     for path in write_reports(source.workspace, source.render_id, source.poses):
         print(path)
 
@@ -158,3 +159,11 @@ def record_splits(workspace: Workspace, relics: Sequence[Relic], split_of: dict[
         for relic in relics:
             if (relic.state, relic.split) != ("sharded", split_of[relic.uid]):
                 catalog.finish(relic.uid, STAGE, "sharded", split=split_of[relic.uid])
+
+
+def take_back(workspace: Workspace, refused: Collection[str]) -> None:
+    """Moves relics that an earlier run packed and this one could not back to `rendered`."""
+    with Catalog(workspace.catalog_path) as catalog:
+        for uid in sorted(refused):
+            if catalog.get(uid).state == "sharded":
+                catalog.finish(uid, STAGE, "rendered")

@@ -64,11 +64,6 @@ class PoseSet:
         """Camera x right, y down, z forward: [n, 4, 4] float64."""
         return camera_conventions().cam_from_world_from_blender(self.world_from_cam)
 
-    def elevations_deg(self) -> np.ndarray:
-        """Elevation of each camera above the xy plane, [n]."""
-        positions = self.world_from_cam[:, :3, 3]
-        return np.degrees(np.arcsin(positions[:, 2] / np.linalg.norm(positions, axis=-1)))
-
     def anchor_views(self) -> list[int]:
         """Numbers of the views that are nobody's neighbour."""
         return [number for number, neighbour in enumerate(self.neighbour) if neighbour < 0]

@@ -2,7 +2,8 @@
 
 A relic that the renderer refuses, or that takes too much time or memory, is rejected at once with
 that reason: the same limits would end the same way. A process that dies without saying why is given
-one more chance, with a fresh process. `data-engine render --retry` tries all of them again.
+one more chance, with a fresh process. A relic that has views under other settings is left out of
+this render alone. `data-engine render --retry` tries all of them again.
 """
 
 import concurrent.futures
@@ -34,6 +35,8 @@ BOUNDS_TOLERANCE = 2e-3
 """World units by which Blender's bounding box may differ from ours (0.25 % of the longest side)."""
 LEASE_SLACK_S = 120.0
 RECORDED = ("render_id", "render_sha256", "normalize_scale", "normalize_center")
+OUT = ("rejected", "left out")
+"""Outcomes without views."""
 ATTEMPTS = 2
 """Processes that may die over one relic before it is rejected."""
 
@@ -46,7 +49,7 @@ class Outcome:
 
     uid: str
     what: str
-    """rendered, kept (was complete) or rejected."""
+    """rendered, kept (was complete), rejected, or left out: only of this render."""
     file: str = ""
     """Path it was ingested from."""
     detail: str = ""
@@ -90,7 +93,7 @@ class RenderQueue:
                 while not (all(slot.done() for slot in slots) and self._outcomes.empty()):
                     with contextlib.suppress(queue.Empty):
                         results.append(self._outcomes.get(timeout=0.1))
-                        if results[-1].what == "rejected":
+                        if results[-1].what in OUT:
                             bar.refused(results[-1].detail.partition(":")[0][:40])
                         bar.update()
         for slot in slots:
@@ -213,9 +216,11 @@ class RenderQueue:
         self._check_disk()
         if verdict is None:
             return None
-        catalog.reject(relic.uid, STAGE, verdict.reason, verdict.sentence)
-        file = relic.source_file
-        return Outcome(uid=relic.uid, what="rejected", file=file, detail=str(verdict))
+        # Views of another render are as good as before, unless the file itself is gone.
+        kept = relic.render_id not in ("", self.render_id) and verdict.reason != "gone"
+        end, what = (catalog.leave_out, "left out") if kept else (catalog.reject, "rejected")
+        end(relic.uid, STAGE, verdict.reason, verdict.sentence)
+        return Outcome(uid=relic.uid, what=what, file=relic.source_file, detail=str(verdict))
 
     def _check_disk(self) -> None:
         """A full disk makes Blender fail on every relic; that is not the relics' fault."""

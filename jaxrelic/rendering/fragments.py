@@ -51,6 +51,24 @@ def pixel_centers(height: int, width: int) -> np.ndarray:
     return np.stack(np.meshgrid(x, y), axis=-1) * axis_scale(height, width)
 
 
+def pixel_reach(
+    coordinate: Array, size: int, longer: int, settings: RasterSettings
+) -> tuple[Array, Array]:
+    """First and last pixel along an axis that faces may cover; last < first where there is none.
+
+    Args:
+        coordinate: Isotropic NDC of the corners along the axis of growing pixel numbers, [*b f 3].
+        size: Pixels along the axis.
+        longer: Pixels along the longer axis.
+        settings: How far a face reaches beyond its edges.
+    """
+    margin = 1.001 * jnp.sqrt(settings.cutoff)
+    low = (jnp.min(coordinate, axis=-1) - margin) * (longer / 2) + (size - 1) / 2
+    high = (jnp.max(coordinate, axis=-1) + margin) * (longer / 2) + (size - 1) / 2
+    first = jnp.ceil(jnp.clip(low, 0, size)).astype(jnp.int32)
+    return first, jnp.floor(jnp.clip(high, -1, size - 1)).astype(jnp.int32)
+
+
 @typechecked
 def drop_degenerate(
     vertices: Float[Array, "*b f 3 3"],

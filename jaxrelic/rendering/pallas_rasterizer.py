@@ -148,17 +148,12 @@ def _reach(
 ) -> Int[Array, "b 4 g"]:
     """Tiles that each face may cover; see `Tables.reach`."""
     height, width = image_size
-    margin = 1.001 * jnp.sqrt(settings.cutoff)
     ends = []
     for coordinate, size, tile in (
         (-vertices[..., 1], height, TILE[0]),
         (vertices[..., 0], width, TILE[1]),
     ):
-        half = max(image_size) / 2
-        low = (jnp.min(coordinate, axis=-1) - margin) * half + (size - 1) / 2
-        high = (jnp.max(coordinate, axis=-1) + margin) * half + (size - 1) / 2
-        first = jnp.ceil(jnp.clip(low, 0, size)).astype(jnp.int32)
-        last = jnp.floor(jnp.clip(high, -1, size - 1)).astype(jnp.int32)
+        first, last = fragments.pixel_reach(coordinate, size, max(image_size), settings)
         present &= first <= last
         ends += [first // tile, last // tile]
     nowhere = jnp.array([1, 0, 1, 0], jnp.int32)[None, :, None]

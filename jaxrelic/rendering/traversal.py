@@ -181,11 +181,7 @@ def _cut_windows(faces: Faces, layout: Layout) -> _Windows:
 def _reach(coordinate: Array, faces: Faces, layout: Layout, axis: int) -> tuple[Array, Array]:
     """First pixel and number of pixels along an axis that faces [n, 3] may cover."""
     size, longer = layout.image_size[axis], max(layout.image_size)
-    margin = 1.001 * jnp.sqrt(faces.settings(layout).cutoff)
-    low = (jnp.min(coordinate, axis=1) - margin) * (longer / 2) + (size - 1) / 2
-    high = (jnp.max(coordinate, axis=1) + margin) * (longer / 2) + (size - 1) / 2
-    first = jnp.ceil(jnp.clip(low, 0, size)).astype(jnp.int32)
-    last = jnp.floor(jnp.clip(high, -1, size - 1)).astype(jnp.int32)
+    first, last = fragments.pixel_reach(coordinate, size, longer, faces.settings(layout))
     return first, jnp.maximum(last - first + 1, 0)
 
 

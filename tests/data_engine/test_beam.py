@@ -54,6 +54,8 @@ def test_a_relic_that_cannot_be_packed_is_a_dead_letter_and_the_others_are_packe
     victim = relics[1].uid
     folder = workspace.render_dir(RENDER_ID, victim)
     (folder / views.image_name("view_001")).unlink()
+    with Catalog(workspace.catalog_path) as catalog:
+        catalog.finish(victim, "shards", "sharded", split="train")  # As if packed earlier
     assert main([*words, "--val-percent", "0", "--test-percent", "0"]) == 0
     told = capsys.readouterr()
     assert f"left out {victim}: FileNotFoundError" in told.out
@@ -61,6 +63,9 @@ def test_a_relic_that_cannot_be_packed_is_a_dead_letter_and_the_others_are_packe
     assert uids(workspace) == {relic.uid for relic in relics} - {victim}
     letters = (workspace.reports / "relic_views-left-out.jsonl").read_text().splitlines()
     assert [json.loads(line)["uid"] for line in letters] == [victim]
+    with Catalog(workspace.catalog_path) as catalog:
+        states = {relic.uid: relic.state for relic in catalog.relics()}
+    assert states == {relic.uid: "sharded" for relic in relics} | {victim: "rendered"}
 
 
 def test_without_beam_one_line_says_what_to_install(workspace, monkeypatch, capsys):

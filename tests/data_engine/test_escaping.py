@@ -45,7 +45,8 @@ def shared_strings():
     path = pathlib.Path(__file__).parents[3] / "shared/data/hostile/metadata-strings.json"
     if not path.is_file():
         return [pytest.param("", marks=pytest.mark.skip(reason="no shared/data/hostile here"))]
-    return [pytest.param(entry["value"][:500]) for entry in json.loads(path.read_text())]
+    entries = enumerate(json.loads(path.read_text()))
+    return [pytest.param(entry["value"], id=f"shared-{number}") for number, entry in entries]
 
 
 EVERY = [*HOSTILE, *FORMULAS, *shared_strings()]

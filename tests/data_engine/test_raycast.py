@@ -1,5 +1,6 @@
 """The raycast engine: the render stage without Blender, and its z-buffer against formulas."""
 
+import dataclasses
 import json
 import shutil
 import uuid
@@ -36,8 +37,8 @@ def workspace(tmp_path):
     return workspace
 
 
-def run(workspace, settings=SETTINGS, *, retry=False):
-    limits = RenderLimits(memory_gib=2)
+def run(workspace, settings=SETTINGS, *, retry=False, timeout_s=300.0):
+    limits = RenderLimits(memory_gib=2, timeout_s=timeout_s)
     command.run(
         command.Render(
             workspace=workspace.root, settings=settings, limits=limits, workers=1, retry=retry
@@ -76,6 +77,22 @@ def test_views_that_were_deleted_are_rendered_again(workspace, capsys):
     run(workspace)
     assert capsys.readouterr().out.endswith(": 1 rendered\n")
     assert views.read_meta(folder)["render_sha256"] == digest
+
+
+def test_a_refusal_under_one_setting_leaves_the_views_of_another_in_the_data_set(workspace, capsys):
+    render_id = run(workspace)
+    other = dataclasses.replace(SETTINGS, size=40)
+    run(workspace, other, timeout_s=1e-3)
+    out = capsys.readouterr().out
+    assert out.count("left out ") == 2
+    assert "timeout: no result after 0.001 s" in out
+    with Catalog(workspace.catalog_path) as catalog:
+        assert [relic.render_id for relic in catalog.relics("rendered")] == [render_id] * 2
+    run(workspace, other)
+    assert "left out" not in capsys.readouterr().out
+    run(workspace, other, retry=True)
+    with Catalog(workspace.catalog_path) as catalog:
+        assert [relic.render_id for relic in catalog.relics("rendered")] == [other.render_id()] * 2
 
 
 def test_a_relic_whose_file_is_gone_waits_for_its_return(workspace, capsys):
