@@ -262,7 +262,7 @@ def test_a_cut_off_checkpoint_is_damaged_at_every_length(tmp_path):
 def test_compressed_members_are_refused_before_they_are_unpacked(tmp_path):
     tree = {"x": tensor(storage("0", "FloatStorage", 10**6), (10**6,), (1,))}
     path = write(tmp_path / "bomb.pt", tree, {"0": np.zeros(10**6, np.float32)}, compression=8)
-    with pytest.raises(UserError, match="compressed or overlap"):
+    with pytest.raises(UserError, match="is compressed"):
         read_weights(path)
 
 
@@ -274,5 +274,5 @@ def test_a_checkpoint_without_tensors_is_refused(tmp_path):
 def test_files_of_before_torch_1_6_are_told_apart(tmp_path):
     path = tmp_path / "old.pth"
     path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) + b"\x80\x02}.")
-    with pytest.raises(UserError, match=r"old\.pth was written by torch before 1\.6"):
+    with pytest.raises(UserError, match=r"old\.pth has torch's format of before 1\.6"):
         read_weights(path)
