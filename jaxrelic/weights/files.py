@@ -33,7 +33,7 @@ def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         return torch_file.read(path)
     if start == _LEGACY_TORCH:
         raise UserError(
-            f"{path} has torch's format of before 1.6; load it there and save it again with a newer "
+            f"{path} has torch's format of before 1.6; load it there and save it again with "
             "torch.save, or get its .safetensors"
         )
     if start[8:9] == b"{":

@@ -173,6 +173,11 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor_v3": _tensor_of_type,
     "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
     "collections.OrderedDict": _dictionary,
+    # Attributes of TorchScript modules, such as the padding of a convolution.
+    "torch.jit._pickle.build_boollist": list,
+    "torch.jit._pickle.build_doublelist": list,
+    "torch.jit._pickle.build_intlist": list,
+    "torch.jit._pickle.build_tensorlist": list,
 }
 _CONSTANTS = {
     **{f"torch.{name}": np.dtype(kind) for name, kind in (STORAGES | DTYPES).items()},

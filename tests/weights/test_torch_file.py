@@ -175,7 +175,11 @@ def test_parameters_and_the_metadata_of_a_state_dict_are_read_through(tmp_path):
 def test_modules_of_a_torchscript_archive_are_dictionaries_of_their_attributes(tmp_path):
     linear = Module(
         Name("__torch__.torch.nn.modules.linear", "Linear"),
-        {"training": False, "weight": tensor(storage("0", "FloatStorage", 24), (4, 6), (6, 1))},
+        {
+            "training": False,
+            "padding": Call(Name("torch.jit._pickle", "build_intlist"), ([1, 2],)),
+            "weight": tensor(storage("0", "FloatStorage", 24), (4, 6), (6, 1)),
+        },
     )
     tree = Module(Name("__torch__.clip.model", "CLIP"), {"visual": linear, "training": False})
     read = read_weights(write(tmp_path / "ViT.pt", tree, {"0": NUMBERS}, root="ViT/"))
