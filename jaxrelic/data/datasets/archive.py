@@ -134,6 +134,8 @@ def _read(path: pathlib.Path, mode: str) -> np.ndarray:
             return np.asarray(image.convert(mode))
     except FileNotFoundError as error:
         raise BrokenFileError(path, "no such file") from error
+    except PIL.UnidentifiedImageError as error:  # Its words are the path that we name already.
+        raise BrokenFileError(path, "no picture of a known format") from error
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise BrokenFileError(path, f"no readable picture ({error})") from error
 
@@ -141,7 +143,7 @@ def _read(path: pathlib.Path, mode: str) -> np.ndarray:
 def read_npz(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
     """Arrays of an archive by name; says which is missing."""
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             if missing := sorted(set(names) - set(stored.files)):
                 raise BrokenFileError(path, f"has no array {', '.join(missing)}")
             return {name: stored[name] for name in names}

@@ -153,7 +153,7 @@ def _first_length(path: pathlib.Path) -> int:
 def _first_array(path: pathlib.Path, item_shape: tuple[int, ...]) -> np.ndarray:
     """Whatever array comes first, read whole: an archive is compressed, rows cannot be."""
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             array = stored[stored.files[0]] if stored.files else None
     except FileNotFoundError as error:
         raise BrokenFileError(path, "no such file") from error
