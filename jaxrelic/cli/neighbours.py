@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from jaxrelic.data.candidates import Candidates
     from jaxrelic.data.image_sets import ImageSet
 
-Features = Literal["pixels", "run"]
+Features = Literal["pixels", "clip", "dino", "run"]
 """What images are compared by."""
 
 SHEET_QUERIES = 16
@@ -28,7 +28,11 @@ class NeighboursArguments:
     split: str = "train"
     """Split whose images are compared with one another."""
     features: Features = "pixels"
-    """pixels: reduced outline and shading. run: the shape codes of a trained M-SRN (--run)."""
+    """pixels: reduced outline and shading. clip, dino: a published image tower (--weights). run:
+    the shape codes of a trained M-SRN (--run)."""
+    weights: pathlib.Path | None = None
+    """Checkpoint of the tower (.safetensors, .pt or .bin), for --features clip (OpenAI's layout or
+    Hugging Face's) or dino (DINOv2, Hugging Face's). Nothing is downloaded."""
     run: pathlib.Path | None = None
     """Folder of a run or an export, for --features run."""
     count: int = 6
@@ -113,20 +117,39 @@ def _compute(args: NeighboursArguments, images: "ImageSet") -> "Candidates":
 
 def _embed(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray", str, str]:
     """Embeddings [N, d], their name, and the digest of the weights they are from."""
-    from jaxrelic.errors import UserError
+    from jaxrelic.data import pixel_features
 
     if args.features == "pixels":
-        from jaxrelic.data import pixel_features
-
         return pixel_features.embed_pixels(images), "pixels", ""
-    if args.run is None:
-        raise UserError("--features run needs --run DIR, the folder of a run or an export")
+    if args.features == "run":
+        return *_embed_by_run(args, images), ""
+    return _embed_by_tower(args, images)
+
+
+def _embed_by_run(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray", str]:
     from jaxrelic.cli import models
+    from jaxrelic.errors import UserError
     from jaxrelic.inference import embed
 
+    if args.run is None:
+        raise UserError("--features run needs --run DIR, the folder of a run or an export")
     reconstructor = models.open_model(args.run)
-    name = args.run.absolute().name
-    return embed.embed_by_run(images, reconstructor), f"run:{name}", ""
+    return embed.embed_by_run(images, reconstructor), f"run:{args.run.absolute().name}"
+
+
+def _embed_by_tower(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray", str, str]:
+    from jaxrelic import weights
+    from jaxrelic.errors import UserError
+    from jaxrelic.inference import embed
+
+    if args.weights is None:
+        raise UserError(
+            f"--features {args.features} needs --weights FILE, a published checkpoint; without one "
+            "use --features pixels"
+        )
+    by_tower = {"clip": embed.embed_by_clip, "dino": embed.embed_by_dino}[args.features]
+    embeddings, name = by_tower(images, args.weights)
+    return embeddings, name, weights.digest(args.weights)
 
 
 def _summary(found: "Candidates", images: "ImageSet") -> str:

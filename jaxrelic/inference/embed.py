@@ -1,22 +1,32 @@
 """Images to feature vectors of length 1, by which neighbours are found."""
 
 import logging
+import pathlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.data import photographs, transforms
+from jaxrelic.data import photographs, tower_inputs, transforms
 from jaxrelic.data.image_sets import ImageSet, Photograph
 from jaxrelic.errors import UserError
 from jaxrelic.inference import photo
 from jaxrelic.inference.reconstruct import Reconstructor
+from jaxrelic.models.clip import convert as clip
+from jaxrelic.models.clip import model as clip_sizes
+from jaxrelic.models.dino import convert as dino
+from jaxrelic.nn.vit import VisionTransformer, ViTConfig
+from jaxrelic.weights import read_weights
 
 logger = logging.getLogger(__name__)
 
 BATCH = 64
 """Images that a network sees at a time."""
+
+TOWER_BATCH = 16
+"""The same for a published tower, whose blocks are larger."""
 
 LOG_EVERY = 20
 """Batches between two lines of progress."""
@@ -72,3 +82,43 @@ def embed_by_run(images: ImageSet, reconstructor: Reconstructor) -> np.ndarray:
         return photo.over_background(view, reconstructor.preprocessing)
 
     return embed(images, prepare, lambda image: reconstructor.predict(image).shape_code)
+
+
+def embed_by_clip(images: ImageSet, weights: pathlib.Path) -> tuple[np.ndarray, str]:
+    """Embeddings of CLIP's image tower, and its name.
+
+    Args:
+        images: Objects over white.
+        weights: A published checkpoint, in OpenAI's or Hugging Face's layout.
+    """
+    config, variables = clip.convert(read_weights(weights), source=str(weights))
+    prepare = tower_inputs.clip_input(config.image_size).prepare
+    return _embed_by_tower(images, config, variables, prepare), clip_sizes.tower_name(config)
+
+
+def embed_by_dino(images: ImageSet, weights: pathlib.Path) -> tuple[np.ndarray, str]:
+    """Class tokens of DINOv2, and its name.
+
+    Args:
+        images: Objects over white.
+        weights: A published checkpoint in Hugging Face's layout.
+    """
+    config, variables = dino.convert(read_weights(weights), source=str(weights))
+    prepare = tower_inputs.dino_input(config.image_size).prepare
+    return _embed_by_tower(images, config, variables, prepare), dino.tower_name(config)
+
+
+def _embed_by_tower(
+    images: ImageSet,
+    config: ViTConfig,
+    variables: Any,
+    prepare: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    apply = jax.jit(VisionTransformer(config).apply)
+    variables = jax.device_put(variables)
+    return embed(
+        images,
+        lambda item: prepare(item["image"]),
+        lambda image: apply(variables, image),
+        batch=TOWER_BATCH,
+    )
