@@ -160,15 +160,15 @@ def _summary(found: "Candidates", images: "ImageSet") -> str:
     known = found.indices != candidates.NONE
     same = candidates_csv.shows_same_instance(found.indices, images.instances())
     few, total = int((known.sum(axis=1) < count).sum()), max(int(known.sum()), 1)
-    nearest, last = (float(found.similarities[known[:, k], k].mean()) for k in (0, -1))
-    return "\n".join(
-        [
-            f"{len(known)} images, {count} neighbours each by {found.features}, of one category",
-            f"{few} images ({few / max(len(known), 1):.1%}) have fewer than {count}",
-            f"{same.sum() / total:.1%} of the neighbours show the same object",
-            f"mean similarity {nearest:.3f} of the nearest, {last:.3f} of the last",
-        ]
-    )
+    lines = [
+        f"{len(known)} images, {count} neighbours each by {found.features}, of one category",
+        f"{few} images ({few / len(known):.1%}) have fewer than {count}",
+        f"{same.sum() / total:.1%} of the neighbours show the same object",
+    ]
+    if known[:, -1].any():
+        nearest, last = (float(found.similarities[known[:, k], k].mean()) for k in (0, -1))
+        lines.append(f"mean similarity {nearest:.3f} of the nearest, {last:.3f} of the last")
+    return "\n".join(lines)
 
 
 def _draw(found: "Candidates", images: "ImageSet") -> "np.ndarray":
