@@ -123,9 +123,22 @@ def read_rgb(path: pathlib.Path) -> np.ndarray:
     return _read(path, "RGB")
 
 
-def read_mask(path: pathlib.Path) -> np.ndarray:
-    """A picture file as one channel, [h, w] uint8."""
-    return _read(path, "L")
+def read_mask(path: pathlib.Path, rgb: np.ndarray) -> np.ndarray:
+    """The mask of a picture [h, w, 3] as one channel, [h, w] uint8."""
+    mask = _read(path, "L")
+    check_same_size(path, mask, rgb)
+    return mask
+
+
+def check_same_size(path: pathlib.Path, mask: np.ndarray, rgb: np.ndarray) -> None:
+    """Raises, naming the file of the mask, unless both have the same pixels."""
+    if mask.shape != rgb.shape[:2]:
+        raise BrokenFileError(path, f"its mask is {size_words(mask)}, its image {size_words(rgb)}")
+
+
+def size_words(image: np.ndarray) -> str:
+    """Width x height."""
+    return f"{image.shape[1]} x {image.shape[0]}"
 
 
 def _read(path: pathlib.Path, mode: str) -> np.ndarray:

@@ -135,7 +135,7 @@ class Pascal3d:
             raise BrokenFileError(path, "has no object")
         thing = objects[number - 1]
         rgb = read_rgb(self.root / entry.source)
-        mask = self._mask(path, number, len(objects), rgb)
+        mask = read_mask(self._mask_path(path, number, len(objects)), rgb)
         # MATLAB's first pixel is 1, and the last one is part of the box.
         x1, y1, x2, y2 = np.asarray(thing.bbox, np.float64)
         known = camera(_field(thing, "viewpoint"))
@@ -147,18 +147,6 @@ class Pascal3d:
             pixel_from_cam=pixel_from_cam,
             square=box_square((x1 - 1, y1 - 1, x2, y2)),
         )
-
-    def _mask(
-        self, annotation: pathlib.Path, number: int, objects: int, rgb: np.ndarray
-    ) -> np.ndarray:
-        path = self._mask_path(annotation, number, objects)
-        mask = read_mask(path)
-        if mask.shape != rgb.shape[:2]:
-            height, width = rgb.shape[:2]
-            raise BrokenFileError(
-                path, f"is {mask.shape[1]} x {mask.shape[0]}, its image {width} x {height}"
-            )
-        return mask
 
     def _mask_path(self, annotation: pathlib.Path, number: int, objects: int) -> pathlib.Path:
         name = annotation.stem if objects == 1 else f"{annotation.stem}_{number}"

@@ -15,6 +15,7 @@ from jaxrelic.data.datasets.archive import (
     Shot,
     Surface,
     box_square,
+    check_same_size,
     fewer,
     make_shot,
     read_rgb,
@@ -78,12 +79,7 @@ class Pascal3dCars:
         annotation = _read_images(self._list(split))[row]
         rgb = read_rgb(self.root / entry.source)
         mask = np.uint8(255 * (np.asarray(annotation.mask) > 0))
-        if mask.shape != rgb.shape[:2]:
-            raise BrokenFileError(
-                self._list(split),
-                f"the mask of {entry.image_id} is {mask.shape[1]} x {mask.shape[0]}, its image "
-                f"{rgb.shape[1]} x {rgb.shape[0]}",
-            )
+        check_same_size(self.root / entry.source, mask, rgb)
         box = annotation.bbox
         return make_shot(
             rgb,

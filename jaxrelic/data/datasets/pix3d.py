@@ -28,6 +28,7 @@ from jaxrelic.data.datasets.archive import (
     read_mask,
     read_rgb,
     rigid,
+    size_words,
 )
 from jaxrelic.data.datasets.mesh_files import sample_mesh_file
 from jaxrelic.geometry import cameras
@@ -134,19 +135,19 @@ class Pix3d:
     def _record_path(self, entry: Entry) -> pathlib.Path:
         return self.root / self.json_name
 
-    def _pictures(self, record: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        rgb = read_rgb(self.root / record["img"])
-        return rgb, self._binary_mask(self.root / record["mask"], rgb)
+    def _picture_path(self, record: Mapping[str, Any], field: str) -> str:
+        """Of the image or the mask of a record."""
+        return record[field]
 
-    @staticmethod
-    def _binary_mask(path: pathlib.Path, rgb: np.ndarray) -> np.ndarray:
-        mask = read_mask(path)
-        if mask.shape != rgb.shape[:2]:
-            height, width = rgb.shape[:2]
-            raise BrokenFileError(
-                path, f"is {mask.shape[1]} x {mask.shape[0]}, its image {width} x {height}"
-            )
-        return np.uint8(255 * (mask >= _OPAQUE))
+    def _surface_path(self, model: str) -> str:
+        """Of what the true surface of a model is read from."""
+        return model
+
+    def _pictures(self, record: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Image and binary mask of a record."""
+        rgb = read_rgb(self.root / self._picture_path(record, "img"))
+        mask = read_mask(self.root / self._picture_path(record, "mask"), rgb)
+        return rgb, np.uint8(255 * (mask >= _OPAQUE))
 
     def surface(self, entry: Entry, count: int) -> Surface | None:
         path = self.root / entry.key["model"]
@@ -168,23 +169,23 @@ class Pix3d:
                     prevents="the published splits; models are split by name instead",
                 )
             )
-        return [*found, *self._file_gaps("img"), *self._file_gaps("mask"), *self._model_gaps()]
+        for what, use, paths in (
+            ("images", "reading them", self._picture_paths("img")),
+            ("masks", "reading their images", self._picture_paths("mask")),
+            ("surfaces", "measuring their Chamfer distance", self._surface_paths()),
+        ):
+            if absent := [path for path in paths if not (self.root / path).exists()]:
+                missing = f"{len(absent)} of {len(paths)} {what}, such as {absent[0]}"
+                found.append(Gap(missing=missing, prevents=use))
+        return found
 
-    def _file_gaps(self, field: str) -> list[Gap]:
-        paths = [record[field] for record in self._records.values() if field in record]
-        absent = sum(not (self.root / path).exists() for path in paths)
-        if not absent:
-            return []
-        missing = f"{absent} of {len(paths)} files of {field}/"
-        return [Gap(missing=missing, prevents="reading those images")]
+    def _picture_paths(self, field: str) -> list[str]:
+        records = self._records.values()
+        return [self._picture_path(record, field) for record in records if field in record]
 
-    def _model_gaps(self) -> list[Gap]:
-        models = {record["model"] for record in self._records.values() if "model" in record}
-        absent = sum(not (self.root / path).exists() for path in models)
-        if not absent:
-            return []
-        missing = f"{absent} of {len(models)} files of model/"
-        return [Gap(missing=missing, prevents="measuring their Chamfer distance")]
+    def _surface_paths(self) -> list[str]:
+        models = {record["model"] for record in self._records.values() if record.get("model")}
+        return sorted(self._surface_path(model) for model in models)
 
 
 class Pix3dProcessed(Pix3d):
@@ -212,19 +213,22 @@ class Pix3dProcessed(Pix3d):
     def splits(self) -> tuple[str, ...]:
         return tuple(s for s in SPLITS if any((self.root / "lists").glob(f"*_{s}.txt")))
 
+    def _picture_path(self, record: Mapping[str, Any], field: str) -> str:
+        return record[field].replace(field, f"{field}_processed", 1)
+
+    def _surface_path(self, model: str) -> str:
+        relative = pathlib.PurePosixPath(model.removeprefix("model/"))
+        return str("pointclouds" / relative.with_suffix(".npy"))
+
     def _record_path(self, entry: Entry) -> pathlib.Path:
         return self.root / "annotation" / f"{entry.image_id}.json"
 
     def read(self, entry: Entry) -> Shot:
         record = self._complete(entry)
-        path, mask_path = (
-            self.root / record[name].replace(name, f"{name}_processed", 1)
-            for name in ("img", "mask")
-        )
-        rgb = read_rgb(path)
-        mask = self._binary_mask(mask_path, rgb)
+        rgb, mask = self._pictures(record)
         if rgb.shape[0] != rgb.shape[1]:
-            raise BrokenFileError(path, f"is {rgb.shape[1]} x {rgb.shape[0]}, not square")
+            path = self.root / self._picture_path(record, "img")
+            raise BrokenFileError(path, f"is {size_words(rgb)}, not square")
         left, top, side = box_square(record["bbox"])
         cut = cameras.crop_intrinsics(pixel_from_cam(record), left, top)
         return make_shot(
@@ -235,7 +239,7 @@ class Pix3dProcessed(Pix3d):
         )
 
     def surface(self, entry: Entry, count: int) -> Surface | None:
-        path = self._points_path(entry.key["model"])
+        path = self.root / self._surface_path(entry.key["model"])
         if not path.exists():
             return None
         try:
@@ -245,30 +249,6 @@ class Pix3dProcessed(Pix3d):
         if points.ndim != 2 or points.shape[1] != 3:
             raise BrokenFileError(path, f"holds {points.shape}, not (N, 3)")
         return fewer(points @ WORLD_FROM_YUP.T, None, count, entry.instance)
-
-    def _points_path(self, model: str) -> pathlib.Path:
-        relative = pathlib.PurePosixPath(model.removeprefix("model/")).with_suffix(".npy")
-        return self.root / "pointclouds" / relative
-
-    def _file_gaps(self, field: str) -> list[Gap]:
-        paths = [
-            r[field].replace(field, f"{field}_processed", 1)
-            for r in self._records.values()
-            if field in r
-        ]
-        absent = sum(not (self.root / path).exists() for path in paths)
-        if not absent:
-            return []
-        missing = f"{absent} of {len(paths)} files of {field}_processed/"
-        return [Gap(missing=missing, prevents="reading those images")]
-
-    def _model_gaps(self) -> list[Gap]:
-        models = {record["model"] for record in self._records.values() if "model" in record}
-        absent = sum(not self._points_path(model).exists() for model in models)
-        if not absent:
-            return []
-        missing = f"{absent} of {len(models)} files of pointclouds/"
-        return [Gap(missing=missing, prevents="measuring their Chamfer distance")]
 
 
 def cam_from_world(record: Mapping[str, Any]) -> np.ndarray:

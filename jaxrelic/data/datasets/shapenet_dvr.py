@@ -26,6 +26,7 @@ from jaxrelic.data.datasets.archive import (
     read_npz,
     read_rgb,
     rigid,
+    size_words,
 )
 
 POINTS_FILE = "pointcloud.npz"
@@ -79,18 +80,12 @@ class ShapeNetDvr:
     def read(self, entry: Entry) -> Shot:
         folder = self.root / entry.instance
         rgb = read_rgb(self.root / entry.source)
-        mask_path = folder / "mask" / f"{entry.view:04d}.png"
-        mask = read_mask(mask_path)
-        if mask.shape != rgb.shape[:2]:
-            raise BrokenFileError(
-                mask_path, f"is {mask.shape[1]} x {mask.shape[0]}, its image {_size(rgb)}"
-            )
         if rgb.shape[0] != rgb.shape[1]:
-            raise BrokenFileError(self.root / entry.source, f"is {_size(rgb)}, not square")
+            raise BrokenFileError(self.root / entry.source, f"is {size_words(rgb)}, not square")
         cam_from_world, projection = self._camera(folder, entry.view)
         return make_shot(
             rgb,
-            mask,
+            read_mask(folder / "mask" / f"{entry.view:04d}.png", rgb),
             cam_from_world=cam_from_world,
             pixel_from_cam=ndc_intrinsics(projection, len(rgb)),
         )
@@ -152,7 +147,3 @@ def cam_from_world_from_dvr(world_mat: np.ndarray) -> np.ndarray:
     """DVR's camera from its y-up world, [3, 4] or [4, 4], as ours from our z-up world."""
     rotation, translation = world_mat[:3, :3], world_mat[:3, 3]
     return rigid(rotation @ WORLD_FROM_YUP.T, translation)
-
-
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]} x {image.shape[0]}"

@@ -144,7 +144,7 @@ def test_point_clouds_of_the_car_pack_are_read_through_the_weights_reader(copy_o
 
 BREAKAGES = {
     "a truncated picture": ("image/0003.png", "no readable picture"),
-    "a mask of another size": ("mask/0003.png", "is 32 x 64, its image 64 x 64"),
+    "a mask of another size": ("mask/0003.png", "its mask is 32 x 64, its image 64 x 64"),
     "a camera that is missing": ("cameras.npz", "has no array world_mat_3"),
     "a folder that is missing": ("image/0003.png", "no such file"),
     "a damaged archive of arrays": ("cameras.npz", r"no readable \.npz"),
