@@ -136,9 +136,12 @@ class Pascal3d:
         thing = objects[number - 1]
         rgb = read_rgb(self.root / entry.source)
         mask = read_mask(self._mask_path(path, number, len(objects)), rgb)
-        # MATLAB's first pixel is 1, and the last one is part of the box.
-        x1, y1, x2, y2 = np.asarray(thing.bbox, np.float64)
-        known = camera(_field(thing, "viewpoint"))
+        try:
+            # MATLAB's first pixel is 1, and the last one is part of the box.
+            x1, y1, x2, y2 = np.asarray(_field(thing, "bbox"), np.float64)
+            known = camera(_field(thing, "viewpoint"))
+        except (TypeError, ValueError) as error:
+            raise BrokenFileError(path, f"object {number} has no box or viewpoint") from error
         cam_from_world, pixel_from_cam = known if known else (None, None)
         return make_shot(
             rgb,

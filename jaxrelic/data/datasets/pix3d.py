@@ -37,6 +37,14 @@ CATEGORIES = ("bed", "bookcase", "chair", "desk", "misc", "sofa", "table", "tool
 NUM_IMAGES, NUM_SHAPES = 10_069, 395
 SENSOR_MM = 32.0
 
+_SHAPES = {
+    "img_size": (2,),
+    "bbox": (4,),
+    "rot_mat": (3, 3),
+    "trans_mat": (3,),
+    "focal_length": (),
+}
+"""Numbers of a record."""
 _OPAQUE = 128
 """Masks are binarised at a half."""
 _TRAIN_PARTS, _VAL_PARTS, _PARTS = 8, 1, 10
@@ -125,11 +133,19 @@ class Pix3d:
         )
 
     def _complete(self, entry: Entry) -> dict[str, Any]:
-        """The record of an entry, with all fields that reading needs."""
-        wanted = ("img", "mask", "img_size", "bbox", "rot_mat", "trans_mat", "focal_length")
+        """The record of an entry, with all fields that reading needs, of the right shapes."""
+        wanted = ("img", "mask", "model", *_SHAPES)
         if missing := [name for name in wanted if entry.key.get(name) is None]:
             where = self._record_path(entry)
             raise BrokenFileError(where, f"{entry.image_id} has no {', '.join(missing)}")
+        try:
+            shapes = {name: np.shape(np.array(entry.key[name], float)) for name in _SHAPES}
+        except (TypeError, ValueError):
+            shapes = {}
+        if shapes != _SHAPES:
+            where = self._record_path(entry)
+            names = ", ".join(n for n in _SHAPES if shapes.get(n) != _SHAPES[n])
+            raise BrokenFileError(where, f"{entry.image_id} has no numbers in {names}")
         return entry.key
 
     def _record_path(self, entry: Entry) -> pathlib.Path:
@@ -150,7 +166,7 @@ class Pix3d:
         return rgb, np.uint8(255 * (mask >= _OPAQUE))
 
     def surface(self, entry: Entry, count: int) -> Surface | None:
-        path = self.root / entry.key["model"]
+        path = self.root / self._surface_path(entry.key["model"])
         if not path.exists():
             return None
         return sample_mesh_file(path, WORLD_FROM_YUP, count=count, key=entry.instance)

@@ -204,6 +204,25 @@ def test_a_record_of_pix3d_without_a_pose_is_named(copy_of):
     assert report.readable == 59
 
 
+def test_a_record_or_annotation_with_a_box_that_is_none_is_named(copy_of):
+    folder = copy_of("pix3d-processed")
+    path = folder / "annotation" / "bed" / "0001.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"bbox": [1, 2, "x", None]}))
+    report = check(open_archive(folder), per_part=-1)
+    (named,) = report.broken_named
+    assert named.startswith("annotation/bed/0001.json: bed/0001 has no numbers in")
+    assert "bbox" in named
+    folder = copy_of("pascal3d")
+    path = folder / "Annotations" / "car_imagenet" / "n00001_0.mat"
+    record = scipy.io.loadmat(path, struct_as_record=True)["record"]
+    record["objects"][0, 0]["bbox"][0, 0] = np.zeros((1, 3))
+    scipy.io.savemat(path, {"record": record})
+    report = check(open_archive(folder), per_part=-1)
+    assert report.broken_named == [
+        "Annotations/car_imagenet/n00001_0.mat: object 1 has no box or viewpoint"
+    ]
+
+
 @pytest.mark.parametrize("layout", ["shapenet-softras", "pascal3d", "pascal3d-cars", "pix3d"])
 def test_a_damaged_list_or_annotation_does_not_stop_a_check(copy_of, layout):
     folder = copy_of(layout)
