@@ -16,7 +16,7 @@ from data_engine.cli import main
 from data_engine.commands import shards as command
 from data_engine.errors import UserError
 from data_engine.rendering import poses, views
-from jaxrelic.data import schema
+from jaxrelic.data import image_sets, schema
 
 SIZE, RENDER_ID = 16, "0123456789ab"
 POSES = poses.sphere(3).scaled(SIZE)
@@ -175,6 +175,21 @@ def test_all_views_holds_every_view_once_and_one_view_a_fixed_one_of_each(images
     assert split_of_chosen.items() <= split_of.items()
     for image_id, record in chosen.items():
         np.testing.assert_array_equal(record["image"], every[image_id]["image"])
+
+
+def test_the_library_reads_the_photographs_of_both_configurations(images):
+    for name in ("one_view", "all_views"):
+        written, split_of = load(images[name], key="image_id")
+        for split in set(split_of.values()):
+            items = list(image_sets.open_images(images[name], split))
+            ids = {image_id for image_id in written if split_of[image_id] == split}
+            assert {item["image_id"] for item in items} == ids
+            for item in items:
+                record = written[item["image_id"]]
+                np.testing.assert_array_equal(item["image"], record["image"])
+                assert item["instance"] == record["uid"].decode()
+                if name == "all_views":
+                    assert POSES.names[item["view"]] == record["view_name"].decode()
 
 
 def test_photographs_and_shapes_of_a_relic_are_in_the_same_split(images):
