@@ -20,6 +20,7 @@ from jaxrelic.errors import UserError
 COMMANDS = {
     "train": "train a model from a config file; run it again to continue",
     "evaluate": "measure a trained model on held-out relics",
+    "tables": "write the papers' tables with our rows in them",
     "export": "turn a run's checkpoint into a model directory",
     "reconstruct": "turn a photograph into a textured mesh",
     "turntable": "film a mesh turning, as GIF or MP4",
