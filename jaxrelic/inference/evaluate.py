@@ -6,6 +6,7 @@ alignment.
 """
 
 import dataclasses
+import itertools
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import alignment, cameras, meshes, sampling
 from jaxrelic.inference import baselines, image_scores, photo
-from jaxrelic.inference.known_relics import KnownRelic, Record, views_of
+from jaxrelic.inference.known_relics import KnownRelic, Record, is_known, views_of
 from jaxrelic.inference.methods import Method, Surfaces
 from jaxrelic.metrics import geometry, protocols, scoring
 
@@ -78,8 +79,8 @@ class Row:
     """The same before alignment."""
     iou_3d: float | None
     """Of the solids, in [0, 1]; None unless the protocol compares them."""
-    silhouette_iou: float
-    """Mean over the relic's views, after the protocol's alignment, in [0, 1]."""
+    silhouette_iou: float | None
+    """Mean over the relic's views, after the protocol's alignment, in [0, 1]; None without any."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,11 +97,14 @@ class Evaluation:
 
 def training_mean_shape(
     records: Sequence[Record], settings: EvaluationSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """The mean shape of training relics, evenly drawn from the split."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The mean shape of training relics, evenly drawn from the split; None without any camera."""
     count = min(len(records), settings.max_training_relics)
     chosen = np.linspace(0, len(records) - 1, count).round().astype(int)
-    return baselines.mean_shape(views_of(records[int(i)], settings.silhouette_size) for i in chosen)
+    views = (views_of(records[int(i)], settings.silhouette_size) for i in chosen)
+    posed = (known for each in views if (known := [view for view in each if is_known(view)]))
+    first = next(posed, None)
+    return None if first is None else baselines.mean_shape(itertools.chain([first], posed))
 
 
 def evaluate(
@@ -115,13 +119,15 @@ def evaluate(
         KnownRelic.read(records[i], preprocessing, settings.silhouette_size)
         for i in range(len(records))
     ]
+    _check_cameras(chosen, relics)
     inputs = cameras.Camera(
         cam_from_world=np.stack([relic.input_camera.cam_from_world for relic in relics]),
         pixel_from_cam=np.stack([relic.input_camera.pixel_from_cam for relic in relics]),
     )
+    count = min(len(relic.points) for relic in relics)  # Samples are in random order.
     truths = scoring.Shapes(
-        points=np.stack([relic.points for relic in relics]),
-        normals=np.stack([relic.normals for relic in relics]),
+        points=np.stack([relic.points[:count] for relic in relics]),
+        normals=np.stack([relic.normals[:count] for relic in relics]),
         cam_from_world=np.asarray(inputs.cam_from_world, np.float64),
     )
     rows, images = [], []
@@ -136,6 +142,17 @@ def evaluate(
         logger.info("%s: %d relics measured", name, len(relics))
     floor = geometry.sampling_floor(truths.points, np.random.default_rng(settings.seed))
     return Evaluation(rows=rows, images=images, sampling_floor=floor)
+
+
+def _check_cameras(chosen: Sequence[protocols.Protocol], relics: Sequence[KnownRelic]) -> None:
+    """Refuses protocols that compare in the frame of a camera nobody knows."""
+    unknown = [relic.uid for relic in relics if not relic.shows_known_camera]
+    needing = [protocol.name for protocol in chosen if protocol.frame == "camera"]
+    if unknown and needing:
+        raise UserError(
+            f"{', '.join(needing)} compare in the frame of the input's camera, which is not known "
+            f"for {len(unknown)} relics such as {unknown[0]}; choose other protocols"
+        )
 
 
 def _check(method: str, surfaces: Surfaces, relics: Sequence[KnownRelic]) -> None:
@@ -210,7 +227,9 @@ def _row(
         method=method,
         view=relic.view,
         num_views=len(relic.masks),
-        silhouette_iou=image_scores.silhouette_iou(aligned, faces, relic.masks, relic.views),
+        silhouette_iou=image_scores.silhouette_iou(aligned, faces, relic.masks, relic.views)
+        if len(relic.masks)
+        else None,
         **figures,
     )
 
@@ -226,7 +245,7 @@ def _image_rows(
     """Known views that the method did not see; a relic with one view has none."""
     rows = []
     for index, relic in enumerate(relics):
-        others = np.flatnonzero(np.arange(len(relic.masks)) != relic.view)
+        others = np.flatnonzero(relic.known_views != relic.view)
         if not len(others):
             continue
         views = cameras.Camera(
@@ -243,7 +262,7 @@ def _image_rows(
             )
             # Decoded again, because the pictures of all relics together may not fit into memory.
             pictures = views_of(records[index], settings.silhouette_size)
-            held_out = [pictures[i] for i in others]
+            held_out = [pictures[i] for i in relic.known_views[others]]
             colours = image_scores.colour_scores(mesh, held_out, preprocessing.background)
         rows.append(
             image_scores.ImageRow(

@@ -32,8 +32,10 @@ class KnownRelic:
     """True surface samples, [p, 3] float32."""
     normals: np.ndarray
     """Of the samples, [p, 3] float32."""
+    known_views: np.ndarray
+    """Indices of the views whose cameras are known, [n]."""
     masks: np.ndarray
-    """[n, h, h] bool."""
+    """Of those views, [n, h, h] bool."""
     views: cameras.Camera
     """Of the masks, [n]."""
 
@@ -49,9 +51,10 @@ class KnownRelic:
         chosen = view_shown(record)
         photographed = photo.prepare(transforms.decode_view(record, chosen), preprocessing)
         views = views_of(record, size)
+        known = np.flatnonzero([is_known(view) for view in views])
         return cls(
             uid=uid,
-            category=CATEGORIES[int(record["category"])],
+            category=category_of(record),
             view=chosen,
             image=photo.over_background(photographed, preprocessing),
             input_camera=cameras.Camera(
@@ -60,12 +63,30 @@ class KnownRelic:
             ),
             points=np.asarray(record["points"], np.float32),
             normals=np.asarray(record["normals"], np.float32),
-            masks=np.stack([view.rgba[..., 3] > 0.5 for view in views]),
+            known_views=known,
+            masks=np.stack([view.rgba[..., 3] > 0.5 for view in views])[known],
             views=cameras.Camera(
-                cam_from_world=np.stack([view.cam_from_world for view in views]),
-                pixel_from_cam=np.stack([view.pixel_from_cam for view in views]),
+                cam_from_world=np.stack([view.cam_from_world for view in views])[known],
+                pixel_from_cam=np.stack([view.pixel_from_cam for view in views])[known],
             ),
         )
+
+    @property
+    def shows_known_camera(self) -> bool:
+        """Whether the camera of the input is known."""
+        return self.view in self.known_views
+
+
+def is_known(view: transforms.View) -> bool:
+    """Whether the camera of a view is known; NaN stands for one that is not."""
+    return bool(np.isfinite(view.cam_from_world).all() and np.isfinite(view.pixel_from_cam).all())
+
+
+def category_of(record: Record) -> str:
+    """Name of a record's category: its own, or that of the relics' list."""
+    if "category_name" in record:
+        return str(record["category_name"])
+    return CATEGORIES[int(record["category"])]
 
 
 def view_shown(record: Record) -> int:

@@ -39,12 +39,16 @@ class Surfaces:
         """The same surfaces in the world frame.
 
         Args:
-            inputs: True cameras of the inputs, pixels of the inputs, [b].
+            inputs: True cameras of the inputs, pixels of the inputs, [b]; NaN where not known,
+                and there the frame has to be the world's (specification F.2, step 1).
         """
         if not self.own_frame:
             return self
         moved = []
         for index, vertices in enumerate(self.vertices):
+            if np.isnan(inputs.cam_from_world[index]).any():
+                moved.append(vertices)
+                continue
             world = placement.world_from_prediction(
                 _item(self.camera, index),
                 _item(inputs, index),

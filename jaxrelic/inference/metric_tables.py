@@ -83,7 +83,7 @@ def _mean(protocol: str, category: str, method: str, rows: Sequence[Row]) -> dic
             f"f@{threshold:g}": float(np.mean([row.f_scores[threshold] for row in rows]))
             for threshold in rows[0].f_scores
         },
-        "silhouette_iou": float(np.mean([row.silhouette_iou for row in rows])),
+        "silhouette_iou": _mean_or_none([row.silhouette_iou for row in rows]),
         **{name: _mean_or_none([getattr(row, name) for row in rows]) for name in rest},
     }
 

@@ -223,6 +223,36 @@ def test_a_frame_turned_about_the_vertical_changes_no_score_of_a_model_without_a
     assert lost.chamfer > 1.2 * world.chamfer
 
 
+def test_views_without_a_camera_are_left_out_and_protocols_that_need_one_refused():
+    record = {**RELICS[0], "category_name": "airplane"}
+    shown = known_relics.view_shown(record)
+    poses = np.array(record["cam_from_world"])
+    poses[shown] = np.nan
+    partly = {**record, "cam_from_world": poses}
+    blind = {**record, "cam_from_world": np.full_like(poses, np.nan)}
+    settings = dataclasses.replace(SETTINGS, protocols=("none",))
+    results = [
+        evaluate.evaluate({"ball": turned(SPHERE[0], 0)}, [each], PREPROCESSING, settings)
+        for each in (partly, blind)
+    ]
+    for result, views in zip(results, (4, 0), strict=True):
+        assert result.rows[0].category == "airplane"
+        assert result.rows[0].num_views == views
+        assert [row.num_views for row in result.images] == [views] * (views > 0)
+        # Nobody says where the shape lies, so its own frame has to be the world's.
+        assert result.rows[0].chamfer == results[0].rows[0].chamfer
+    assert results[0].rows[0].silhouette_iou > 0
+    assert results[1].rows[0].silhouette_iou is None
+    assert evaluate.training_mean_shape([blind], SETTINGS) is None
+    assert evaluate.training_mean_shape([blind, partly], SETTINGS) is not None
+    (line, *_) = metric_tables.summarise(results[1].rows)
+    assert line["silhouette_iou"] is None
+    assert "mask IoU" not in metric_tables.markdown([line])
+    seen = dataclasses.replace(SETTINGS, protocols=("zeroshape",))
+    with pytest.raises(UserError, match=r"zeroshape compare .* such as synthetic-0; choose"):
+        evaluate.evaluate({"ball": small_ball}, [partly], PREPROCESSING, seen)
+
+
 def test_a_collapsed_mesh_is_named():
     def collapsed(images):
         return Surfaces(vertices=np.zeros((1, 42, 3), np.float32), faces=SPHERE[1][:9] % 42)
