@@ -266,3 +266,7 @@ def test_the_network_answers_any_number_of_images(reconstructor):
     surfaces = predict(reconstructor, images)
     assert surfaces.vertices.shape == (3, 42, 3)
     assert not np.array_equal(surfaces.vertices[0], surfaces.vertices[1])
+    output = reconstructor.predict(images)
+    best = np.asarray(output.pose_logits).argmax(axis=-1)
+    likeliest = np.asarray(output.cam_from_world)[np.arange(3), best]
+    np.testing.assert_array_equal(surfaces.camera.cam_from_world, likeliest)
