@@ -37,6 +37,8 @@ def solid_from_mesh(
     cells = (vertices[faces].astype(np.float64) + 0.5) * size
     touched = [cells.reshape(-1, 3)]
     while len(cells := _halves(cells)):
+        # Parts outside are not split further, or one stray vertex would take all memory.
+        cells = cells[((cells.max(axis=1) >= 0) & (cells.min(axis=1) <= size)).all(axis=-1)]
         touched.append(cells.reshape(-1, 3))
     return _filled(np.concatenate(touched), size)
 

@@ -145,13 +145,22 @@ def _tables(
 ) -> Iterable[tuple[str, list[str], list[list[str]]]]:
     """Title, header and cells of each table."""
     for name in dict.fromkeys(line["protocol"] for line in summary):
-        lines = [line for line in summary if line["protocol"] == name]
         protocol = protocols.PROTOCOLS[name]
+        lines = [
+            {key: value for key, value in line.items() if not _says_nothing(key, protocol)}
+            for line in summary
+            if line["protocol"] == name
+        ]
         title = f"Protocol `{name}` (alignment: {protocol.alignment}). {protocol.unit}."
         yield title, *_cells(lines, ["relics", "points"])
     if image_summary:
         title = f"Known views that were not the input, without alignment. {NO_LPIPS}"
         yield title, *_cells(image_summary, ["relics"])
+
+
+def _says_nothing(figure: str, protocol: protocols.Protocol) -> bool:
+    """Without alignment, before is after."""
+    return protocol.alignment == "none" and figure.endswith("_before")
 
 
 def _cells(
@@ -213,7 +222,7 @@ def write(directory: pathlib.Path, evaluation: Evaluation, facts: Mapping[str, A
     }
     floor = (
         f"Two samples of one true surface are CD {evaluation.sampling_floor:.2f} apart in world "
-        "units: no method can score lower."
+        "units: a perfect shape would score that."
     )
     table = f"{markdown(summary, image_summary)}\n{floor}\n"
     texts = {

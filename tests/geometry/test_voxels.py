@@ -61,6 +61,15 @@ def test_samples_make_the_solid_that_the_mesh_makes():
     assert voxels.overlap(solid, voxels.solid_from_mesh(mesh.vertices, mesh.faces)) > 0.9
 
 
+def test_a_stray_vertex_costs_no_more_than_the_grid():
+    vertices, faces = box((0.5, 0.5, 0.5))
+    far = vertices.copy()
+    far[0] *= 1e5
+    solid = voxels.solid_from_mesh(far, faces)
+    assert solid.any()
+    assert voxels.overlap(solid, voxels.solid_from_mesh(vertices, faces)) < 1
+
+
 def test_what_leaves_the_grid_is_cut_off():
     solid = voxels.solid_from_mesh(*box((0.2, 0.2, 0.2), (3.0, 0, 0)))
     assert not solid.any()
