@@ -30,7 +30,8 @@ class EvaluateArguments:
     """Subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may be finer
     than in training. By default as in training."""
     output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder for metrics.{json,csv,md} and gallery.png; by default MODEL/evaluation."""
+    """Folder for metrics.{json,csv,md,tex}, images.csv and gallery.png; by default
+    MODEL/evaluation."""
     gallery: int = 12
     """Relics drawn beside their reconstructions in gallery.png."""
     settings: Annotated[EvaluationSettings, tyro.conf.arg(name="")] = dataclasses.field(
@@ -42,20 +43,25 @@ class EvaluateArguments:
 def run(args: EvaluateArguments) -> int:
     """Measures, writes the files and prints the table."""
     from jaxrelic.cli import models
-    from jaxrelic.inference import evaluate, gallery, metric_tables
+    from jaxrelic.inference import evaluate, gallery, methods, metric_tables
+    from jaxrelic.metrics import protocols
     from jaxrelic.viz import grids
 
+    protocols.named(args.settings.protocols)  # A mistake is told before minutes of work.
     reconstructor = models.open_model(args.model, args.icosphere_level)
-    shards = str(args.shards) if args.shards is not None else _trained_on(args.model)
+    supervision, trained_on = _training(args.model)
+    shards = str(args.shards) if args.shards is not None else trained_on
+    placement = _placement(args.settings, supervision)
     split, records = _held_out(shards, args.split)
     _, training = _open(shards, TRAINING_SPLIT)
     mean_shape = evaluate.training_mean_shape(training, args.settings) if training else None
-    rows = evaluate.evaluate(
-        evaluate.methods(reconstructor, mean_shape),
-        records,
-        reconstructor.preprocessing,
-        args.settings,
+    named = methods.methods(
+        reconstructor,
+        mean_shape,
+        own_frame=placement != "world",
+        heed_lens=placement != "cameras_one_lens",
     )
+    evaluation = evaluate.evaluate(named, records, reconstructor.preprocessing, args.settings)
     output = args.output or args.model / "evaluation"
     facts = {
         "model": str(args.model),
@@ -63,24 +69,35 @@ def run(args: EvaluateArguments) -> int:
         "split": split,
         "icosphere_level": reconstructor.config.icosphere_level,
         "held_out": split != TRAINING_SPLIT,
+        "supervision": supervision,
+        "placement": placement,
         "settings": dataclasses.asdict(args.settings),
     }
     print(f"{len(records)} relics of split {split}\n")
-    print(metric_tables.write(output, rows, facts))
+    print(metric_tables.write(output, evaluation, facts))
     if args.gallery > 0:
-        sheet = gallery.draw(reconstructor, records, args.gallery)
+        sheet = gallery.draw(named["model"], reconstructor.preprocessing, records, args.gallery)
         grids.write_bytes(output / "gallery.png", grids.png_bytes(sheet))
     return 0
 
 
-def _trained_on(model: pathlib.Path) -> str:
-    """Where the training relics of a run or an export were."""
+def _placement(settings: EvaluationSettings, supervision: str) -> str:
+    """How predictions get into the world frame: a latent model was never told its axes."""
+    if settings.placement != "auto":
+        return settings.placement
+    return "cameras" if supervision == "latent" else "world"
+
+
+def _training(model: pathlib.Path) -> tuple[str, str]:
+    """Supervision of a run or an export, and where its training relics were."""
     from jaxrelic.inference import export
     from jaxrelic.train import workdir
 
     if (model / workdir.CONFIG_FILE).exists():
-        return workdir.read_config(model).data.path
-    return export.read_page(model)["data"]["path"]
+        experiment = workdir.read_config(model)
+        return experiment.supervision, experiment.data.path
+    page = export.read_page(model)
+    return page["training"]["supervision"], page["data"]["path"]
 
 
 def _held_out(shards: str, split: str | None) -> tuple[str, Any]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "neighbours": "find the images that resemble each image of a data set",
     "train": "train a model from a config file; run it again to continue",
     "evaluate": "measure a trained model on held-out relics",
+    "tables": "write the papers' tables with our rows in them",
     "export": "turn a run's checkpoint into a model directory",
     "reconstruct": "turn a photograph into a textured mesh",
     "turntable": "film a mesh turning, as GIF or MP4",

@@ -1,32 +1,26 @@
-"""Moves one point cloud onto another: closed form, rigid ICP, and ICP by gradient descent.
+"""Moves one point cloud onto another: in closed form, and by iterated closest points.
 
 Every function returns `target_from_source`, a 4x4 matrix, so that alignments compose with each
-other and with cameras. Nearest neighbours come from k-d trees, so ICP runs on the host; only the
-gradients of the last one are JAX.
+other and with cameras. Nearest neighbours come from k-d trees on the host. `gradient_icp` and
+`rotation_search` are the other ways to align.
 """
 
-import functools
-
-import flax.struct
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import scipy.spatial
 
-from jaxrelic.geometry import transforms
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Float, typechecked
 
 RIGID_ITERATIONS = 50
 """Nearest neighbour and Kabsch rounds of `rigid_icp`, as in SDF-SRN and ZeroShape."""
 
-GRADIENT_ITERATIONS = 100
-GRADIENT_LEARNING_RATE = 0.01
-GRADIENT_CHECK_EVERY = 10
-"""Settings of Unicorn's gradient ICP (specification F.2)."""
+SIMILARITY_ITERATIONS = 30
+"""Of `similarity_icp`, as in Unicorn's mode "normal" (specification F.3)."""
 
-MIN_SCALE = 1e-3
-"""Axis scales stay above this, so that gradient descent cannot mirror a shape."""
+SIMILARITY_TOLERANCE = 1e-6
+"""`similarity_icp` ends when its root mean square distance changes by a smaller part of itself."""
+
+MIN_SPREAD = 1e-9
+"""A cloud whose second largest singular value is a smaller part of its largest is a line."""
 
 
 def homogeneous(matrix: np.ndarray, translation: np.ndarray) -> np.ndarray:
@@ -42,17 +36,40 @@ def apply(target_from_source: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 @typechecked
+def check_cloud(points: Float[np.ndarray, "n 3"], name: str) -> None:
+    """Refuses a cloud that no rotation can be found from.
+
+    Args:
+        points: The cloud.
+        name: How the message calls it.
+    """
+    if not np.isfinite(points).all():
+        raise ValueError(f"{name} holds {np.sum(~np.isfinite(points))} values that are no numbers")
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) if len(points) else 0
+    if len(points) < 3 or spread[1] <= MIN_SPREAD * max(spread[0], MIN_SPREAD):
+        raise ValueError(
+            f"{name} ({len(points)} points) lies on a line or in one point, which leaves its "
+            "rotation open; alignment needs points that span a plane at least"
+        )
+
+
+@typechecked
 def umeyama(
     source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "n 3"], *, with_scale: bool = True
 ) -> Float[np.ndarray, "4 4"]:
     """Least-squares similarity between matched points (Umeyama, TPAMI 1991, eqs 40-43).
 
     Args:
-        source: Points to move.
+        source: Points to move; they span a plane at least.
         target: Where each of them belongs, row by row.
         with_scale: Also find one common scale; otherwise the result is rigid (Kabsch).
     """
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    check_cloud(source, "the cloud to move")
+    return _umeyama(np.asarray(source, np.float64), np.asarray(target, np.float64), with_scale)
+
+
+def _umeyama(source: np.ndarray, target: np.ndarray, with_scale: bool) -> np.ndarray:
+    """As `umeyama`, of a source that was checked; never a reflection, whatever the target is."""
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     centred = source - source_mean
     covariance = (target - target_mean).T @ centred / len(source)
@@ -61,7 +78,7 @@ def umeyama(
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
     rotation = (u * signs) @ vt
     variance = np.mean(np.sum(centred**2, axis=-1))
-    scale = float(singular @ signs / variance) if with_scale and variance > 0 else 1.0
+    scale = float(singular @ signs / variance) if with_scale else 1.0
     return homogeneous(scale * rotation, target_mean - scale * rotation @ source_mean)
 
 
@@ -73,151 +90,40 @@ def rigid_icp(
     iterations: int = RIGID_ITERATIONS,
 ) -> Float[np.ndarray, "4 4"]:
     """Iterated closest points without scale (Besl and McKay, TPAMI 1992)."""
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    tree = scipy.spatial.cKDTree(target)
-    target_from_source = np.eye(4)
-    for _ in range(iterations):
-        _, nearest = tree.query(apply(target_from_source, source))
-        # Always solved from the original points: composing fifty updates would drift.
-        target_from_source = umeyama(source, target[nearest], with_scale=False)
-    return target_from_source
-
-
-@flax.struct.dataclass
-class _Affine:
-    """Parameters of the gradient ICP: rotate the scaled points, then translate."""
-
-    rotation_6d: jax.Array
-    """First two rows of the rotation before orthonormalisation, [6]."""
-    translation: jax.Array
-    """[3]."""
-    scale: jax.Array
-    """Per source axis, [3]."""
-
-    def matrix(self) -> jax.Array:
-        """target_from_source, [4, 4]."""
-        rotation = rotation_from_6d(self.rotation_6d)
-        scaled = rotation * jnp.maximum(self.scale, MIN_SCALE)[..., None, :]
-        return transforms.from_rotation_translation(scaled, self.translation)
+    return _closest_points(source, target, iterations, with_scale=False, tolerance=0.0)
 
 
 @typechecked
-def rotation_from_6d(six: Float[Array, "*b 6"]) -> Float[Array, "*b 3 3"]:
-    """Gram-Schmidt on two vectors (Zhou et al., CVPR 2019, eq 15); they become the columns."""
-    first = six[..., :3] / jnp.linalg.norm(six[..., :3], axis=-1, keepdims=True)
-    overlap = jnp.sum(first * six[..., 3:], axis=-1, keepdims=True)
-    second = six[..., 3:] - overlap * first
-    second = second / jnp.linalg.norm(second, axis=-1, keepdims=True)
-    return jnp.stack([first, second, jnp.cross(first, second)], axis=-1)
+def similarity_icp(
+    source: Float[np.ndarray, "n 3"],
+    target: Float[np.ndarray, "m 3"],
+    *,
+    iterations: int = SIMILARITY_ITERATIONS,
+    with_scale: bool = True,
+) -> Float[np.ndarray, "4 4"]:
+    """Iterated closest points by Umeyama, as in PyTorch3D: one scale, and an early end."""
+    return _closest_points(
+        source, target, iterations, with_scale=with_scale, tolerance=SIMILARITY_TOLERANCE
+    )
 
 
-@flax.struct.dataclass
-class _Descent:
-    """Gradient ICP between two iterations, for one pair of clouds."""
-
-    affine: _Affine
-    """Where the descent is now."""
-    opt_state: optax.OptState
-    """Adam's moments."""
-    best: _Affine
-    """The parameters of the best check so far."""
-    best_loss: jax.Array
-    """Mean loss of the iterations before that check, []."""
-    loss_sum: jax.Array
-    """Sum of the losses since the last check, []."""
-    count: jax.Array
-    """Iterations since the last check, []."""
-
-
-_ADAM = optax.adam(GRADIENT_LEARNING_RATE)
-
-
-def gradient_icp(
-    source: np.ndarray, target: np.ndarray, *, iterations: int = GRADIENT_ITERATIONS
+def _closest_points(
+    source: np.ndarray, target: np.ndarray, iterations: int, *, with_scale: bool, tolerance: float
 ) -> np.ndarray:
-    """Rotation, translation and a scale per axis by Adam, as Unicorn aligns (ECCV 2022).
-
-    The loss is the mean squared nearest distance, summed over both directions. Every tenth
-    iteration its mean since the last check is compared with the best so far and the parameters of
-    that iteration are kept if it is lower. Upstream keeps the rotation only and returns the last
-    translation and scale; here all three belong together.
-
-    Neighbours come from k-d trees on the host, which on a CPU takes a quarter of the time of dense
-    distances; the step itself is compiled once and serves all pairs together.
-
-    Args:
-        source: Points to move, one cloud per object, near the unit cube, [b, n, 3].
-        target: Points to move onto, [b, m, 3].
-        iterations: Steps of Adam.
-
-    Returns:
-        target_from_source, [b, 4, 4].
-    """
-    source, target = np.asarray(source, np.float32), np.asarray(target, np.float32)
-    trees = [scipy.spatial.cKDTree(cloud) for cloud in target]
-    descent = _start(len(source))
-    moved = source
-    for iteration in range(iterations):
-        to_target = [tree.query(cloud)[1] for tree, cloud in zip(trees, moved, strict=True)]
-        to_source = [
-            scipy.spatial.cKDTree(cloud).query(goal)[1]
-            for cloud, goal in zip(moved, target, strict=True)
-        ]
-        check = iteration % GRADIENT_CHECK_EVERY == 0
-        descent, moved = _descend(
-            descent, source, target, np.stack(to_target), np.stack(to_source), check
-        )
-        moved = np.asarray(moved)
-    return np.asarray(descent.best.matrix(), np.float64)
-
-
-def _start(batch: int) -> _Descent:
-    """Descents at the identity, every field with a batch axis."""
-    affine = _Affine(
-        rotation_6d=jnp.asarray([1.0, 0, 0, 0, 1, 0]), translation=jnp.zeros(3), scale=jnp.ones(3)
-    )
-    zero = jnp.zeros(())
-    one = _Descent(affine, _ADAM.init(affine), affine, zero + jnp.inf, zero, zero)
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (batch, *x.shape)), one)
-
-
-@jax.jit
-@functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, 0, None))
-def _descend(
-    descent: _Descent,
-    source: jax.Array,
-    target: jax.Array,
-    to_target: jax.Array,
-    to_source: jax.Array,
-    check: jax.Array,
-) -> tuple[_Descent, jax.Array]:
-    """One step of Adam with fixed neighbours; returns the moved source points too."""
-    loss, grads = jax.value_and_grad(_two_way_squared_distance)(
-        descent.affine, source, target, to_target, to_source
-    )
-    loss_sum, count = descent.loss_sum + loss, descent.count + 1
-    better = check & (loss_sum / count < descent.best_loss)
-    updates, opt_state = _ADAM.update(grads, descent.opt_state)
-    affine = optax.apply_updates(descent.affine, updates)
-    following = _Descent(
-        affine=affine,
-        opt_state=opt_state,
-        best=jax.tree.map(lambda a, b: jnp.where(better, a, b), descent.affine, descent.best),
-        best_loss=jnp.where(better, loss_sum / count, descent.best_loss),
-        loss_sum=jnp.where(check, 0.0, loss_sum),
-        count=jnp.where(check, 0.0, count),
-    )
-    return following, transforms.transform_points(affine.matrix(), source)
-
-
-def _two_way_squared_distance(
-    affine: _Affine,
-    source: jax.Array,
-    target: jax.Array,
-    to_target: jax.Array,
-    to_source: jax.Array,
-) -> jax.Array:
-    """Mean squared distance to given neighbours, summed over both directions, []."""
-    moved = transforms.transform_points(affine.matrix(), source)
-    gaps = (moved - target[to_target], target - moved[to_source])
-    return sum(jnp.mean(jnp.sum(jnp.square(gap), axis=-1)) for gap in gaps)
+    """Nearest target point of each source point, and Umeyama, in turn."""
+    check_cloud(source, "the cloud to move")
+    check_cloud(target, "the cloud to move onto")
+    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    tree = scipy.spatial.cKDTree(target)
+    target_from_source, nearest, before = np.eye(4), None, np.inf
+    for _ in range(iterations):
+        distance, following = tree.query(apply(target_from_source, source))
+        rms = float(np.sqrt(np.mean(distance**2)))
+        settled = nearest is not None and np.array_equal(following, nearest)
+        # The same neighbours give the same motion again: all further rounds would change nothing.
+        if settled or abs(before - rms) < tolerance * rms:
+            break
+        nearest, before = following, rms
+        # Always solved from the original points: composing fifty updates would drift.
+        target_from_source = _umeyama(source, target[nearest], with_scale)
+    return target_from_source

@@ -1,36 +1,31 @@
-"""Measures methods on relics: surface distances under named protocols, and silhouettes.
+"""Measures methods on relics: surface distances under named protocols, and known views.
 
 Each method sees one view of each relic and returns a mesh; the mesh is compared with the relic's
-surface samples and, at all known cameras, with its masks. Baselines go through the same alignment.
+surface samples and, at all known cameras, with its pictures. Baselines go through the same
+alignment.
 """
 
 import dataclasses
+import itertools
 import logging
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.data import transforms
-from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import alignment, cameras, sampling
-from jaxrelic.inference import baselines, photo
-from jaxrelic.inference.reconstruct import Reconstructor
-from jaxrelic.metrics import protocols
-from jaxrelic.rendering import overlap, z_buffer
+from jaxrelic.geometry import alignment, cameras, meshes, sampling
+from jaxrelic.inference import baselines, image_scores, photo
+from jaxrelic.inference.known_relics import KnownRelic, Record, is_known, views_of
+from jaxrelic.inference.methods import Method, Surfaces
+from jaxrelic.metrics import geometry, protocols, scoring
 
 logger = logging.getLogger(__name__)
 
-Record = Mapping[str, Any]
-Method = Callable[[np.ndarray], "Surfaces"]
-"""From prepared input images [b, s, s, 3] to one mesh per image."""
-
-BATCH_SIZE = 16
-"""Images the network sees at once."""
+Placement = Literal["auto", "world", "cameras", "cameras_one_lens"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,25 +33,20 @@ class EvaluationSettings:
     """What is measured; the defaults are what the README quotes."""
 
     protocols: tuple[str, ...] = ("unicorn", "none")
-    """Names from `metrics.protocols.PROTOCOLS`."""
+    """Names from `metrics.protocols.PROTOCOLS`, by spaces or commas; `all` is every one of them."""
     num_points: int = 10_000
     """Samples of each predicted surface; shards carry as many of the true one."""
+    placement: Placement = "auto"
+    """How predictions get into the world frame. world: they are there. cameras: what the likeliest
+    predicted camera sees is put before the true camera, whose crop is heeded; cameras_one_lens is
+    the published formula, which takes both lenses to be equal. auto: cameras for a model whose
+    supervision was `latent`, and world for the others."""
     silhouette_size: int = 128
-    """Side of the masks that are compared, in pixels."""
+    """Side of the masks and pictures that are compared, in pixels."""
     max_training_relics: int = 200
     """Training relics averaged into the mean shape."""
     seed: int = 0
     """Of the surface samples and the points that alignment looks at."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Surfaces:
-    """Meshes of one topology."""
-
-    vertices: np.ndarray
-    """World frame, [b, v, 3] float32."""
-    faces: np.ndarray
-    """[f, 3] int32."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,51 +68,43 @@ class Row:
     num_views: int
     """Silhouettes compared."""
     chamfer: float
-    """100 x mean unsquared distance in the protocol's unit; lower is better."""
+    """In the protocol's unit; lower is better."""
+    chamfer_before: float
+    """The same before the protocol's alignment, after its normalisation."""
     f_scores: Mapping[float, float]
     """F-score by threshold, in [0, 1]."""
-    silhouette_iou: float
-    """Mean over the relic's views, after the protocol's alignment, in [0, 1]."""
+    normal_consistency: float
+    """Mean |cosine| of the normals of nearest points."""
+    normal_consistency_before: float
+    """The same before alignment."""
+    iou_3d: float | None
+    """Of the solids, in [0, 1]; None unless the protocol compares them."""
+    silhouette_iou: float | None
+    """Mean over the relic's views, after the protocol's alignment, in [0, 1]; None without any."""
 
 
-def methods(reconstructor: Reconstructor, mean_shape: tuple[np.ndarray, np.ndarray] | None):
-    """The trained model and its baselines, by name."""
-    template = reconstructor.template
-    named = {
-        "model": lambda images: _predict(reconstructor, images),
-        "template": _constant(template.vertices, template.faces),
-    }
-    if mean_shape is not None:
-        named["mean_shape"] = _constant(*mean_shape)
-    return named
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Everything that was measured."""
 
-
-def _predict(reconstructor: Reconstructor, images: np.ndarray) -> Surfaces:
-    """The network on any number of images, padded to whole batches: one compilation."""
-    size = min(BATCH_SIZE, len(images))
-    padded = np.concatenate([images, np.repeat(images[-1:], -len(images) % size, axis=0)])
-    parts = [
-        np.asarray(reconstructor.predict(padded[start : start + size]).vertices)
-        for start in range(0, len(padded), size)
-    ]
-    vertices = np.concatenate(parts)[: len(images)]
-    return Surfaces(vertices=vertices, faces=reconstructor.template.faces)
-
-
-def _constant(vertices: np.ndarray, faces: np.ndarray) -> Method:
-    """A method that answers with one mesh, whatever it sees."""
-    return lambda images: Surfaces(
-        vertices=np.broadcast_to(vertices, (len(images), *vertices.shape)), faces=faces
-    )
+    rows: list[Row]
+    """Surfaces, by relic, method and protocol."""
+    images: list[image_scores.ImageRow]
+    """Pictures, by relic and method; as placed, without alignment."""
+    sampling_floor: float
+    """CD, in world units, of two samples of one true surface, as many points as there are."""
 
 
 def training_mean_shape(
     records: Sequence[Record], settings: EvaluationSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """The mean shape of training relics, evenly drawn from the split."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The mean shape of training relics, evenly drawn from the split; None without any camera."""
     count = min(len(records), settings.max_training_relics)
     chosen = np.linspace(0, len(records) - 1, count).round().astype(int)
-    return baselines.mean_shape(_views(records[int(i)], settings) for i in chosen)
+    views = (views_of(records[int(i)], settings.silhouette_size) for i in chosen)
+    posed = (known for each in views if (known := [view for view in each if is_known(view)]))
+    first = next(posed, None)
+    return None if first is None else baselines.mean_shape(itertools.chain([first], posed))
 
 
 def evaluate(
@@ -130,132 +112,169 @@ def evaluate(
     records: Sequence[Record],
     preprocessing: photo.Preprocessing,
     settings: EvaluationSettings,
-) -> list[Row]:
+) -> Evaluation:
     """Measures every method on every relic under every protocol."""
-    relics = [_Relic.read(records[i], preprocessing, settings) for i in range(len(records))]
-    images = np.stack([relic.image for relic in relics])
-    rows = []
+    chosen = protocols.named(settings.protocols)
+    relics = [
+        KnownRelic.read(records[i], preprocessing, settings.silhouette_size)
+        for i in range(len(records))
+    ]
+    _check_cameras(chosen, relics)
+    inputs = cameras.Camera(
+        cam_from_world=np.stack([relic.input_camera.cam_from_world for relic in relics]),
+        pixel_from_cam=np.stack([relic.input_camera.pixel_from_cam for relic in relics]),
+    )
+    count = min(len(relic.points) for relic in relics)  # Samples are in random order.
+    truths = scoring.Shapes(
+        points=np.stack([relic.points[:count] for relic in relics]),
+        normals=np.stack([relic.normals[:count] for relic in relics]),
+        cam_from_world=np.asarray(inputs.cam_from_world, np.float64),
+    )
+    rows, images = [], []
     for name, method in named_methods.items():
-        surfaces = method(images)
-        points = _sample(surfaces, settings)
-        for protocol_name in settings.protocols:
-            scores = protocols.score(
-                protocols.PROTOCOLS[protocol_name],
-                points,
-                np.stack([relic.points for relic in relics]),
-                rng=np.random.default_rng(settings.seed),
-            )
-            for relic, vertices, score in zip(relics, surfaces.vertices, scores, strict=True):
-                rows.append(_row(relic, name, vertices, surfaces.faces, score))
+        surfaces = method(np.stack([relic.image for relic in relics]))
+        _check(name, surfaces, relics)
+        surfaces = surfaces.placed(inputs)
+        predictions = _shapes(surfaces, inputs, settings)
+        for protocol in chosen:
+            rows += _rows(name, protocol, relics, predictions, truths, settings)
+        images += _image_rows(name, surfaces, records, relics, preprocessing, settings)
         logger.info("%s: %d relics measured", name, len(relics))
-    return rows
+    floor = geometry.sampling_floor(truths.points, np.random.default_rng(settings.seed))
+    return Evaluation(rows=rows, images=images, sampling_floor=floor)
 
 
-def _sample(surfaces: Surfaces, settings: EvaluationSettings) -> np.ndarray:
-    """Points on each mesh, [b, n, 3] float64."""
+def _check_cameras(chosen: Sequence[protocols.Protocol], relics: Sequence[KnownRelic]) -> None:
+    """Refuses protocols that compare in the frame of a camera nobody knows."""
+    unknown = [relic.uid for relic in relics if not relic.shows_known_camera]
+    needing = [protocol.name for protocol in chosen if protocol.frame == "camera"]
+    if unknown and needing:
+        raise UserError(
+            f"{', '.join(needing)} compare in the frame of the input's camera, which is not known "
+            f"for {len(unknown)} relics such as {unknown[0]}; choose other protocols"
+        )
+
+
+def _check(method: str, surfaces: Surfaces, relics: Sequence[KnownRelic]) -> None:
+    """Refuses meshes that nothing can be measured of, by name."""
+    for relic, vertices in zip(relics, surfaces.vertices, strict=True):
+        try:
+            alignment.check_cloud(np.asarray(vertices), f"the mesh of {method} for {relic.uid}")
+        except ValueError as error:
+            raise UserError(f"{error}; has the training diverged?") from error
+
+
+def _shapes(
+    surfaces: Surfaces, inputs: cameras.Camera, settings: EvaluationSettings
+) -> scoring.Shapes:
+    """Points on each mesh; through the true camera where the method predicts none."""
     keys = jax.random.split(jax.random.key(settings.seed), len(surfaces.vertices))
     faces = jnp.asarray(surfaces.faces)
 
     @jax.jit
-    def draw(key_and_vertices):
-        key, vertices = key_and_vertices
-        return sampling.sample_surface(key, vertices, faces, settings.num_points)[0]
+    def draw(key, vertices):
+        return sampling.sample_surface(key, vertices, faces, settings.num_points)
 
     each = [
-        draw((key, jnp.asarray(vertices)))
+        draw(key, jnp.asarray(vertices))
         for key, vertices in zip(keys, surfaces.vertices, strict=True)
     ]
-    return np.stack(each).astype(np.float64)
+    points, normals = (np.stack(arrays) for arrays in zip(*each, strict=True))
+    seen_by = inputs if surfaces.camera is None else surfaces.camera
+    return scoring.Shapes(
+        points=points,
+        normals=normals,
+        cam_from_world=np.asarray(seen_by.cam_from_world, np.float64),
+        vertices=np.asarray(surfaces.vertices),
+        faces=np.asarray(surfaces.faces),
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Relic:
-    """What is needed of one record, decoded once."""
-
-    uid: str
-    category: str
-    view: int
-    image: np.ndarray
-    """Network input made from the chosen view, [s, s, 3]."""
-    points: np.ndarray
-    """True surface samples, [p, 3] float64."""
-    masks: np.ndarray
-    """[n, h, h] bool."""
-    views: cameras.Camera
-    """Of the masks, [n]."""
-
-    @classmethod
-    def read(
-        cls, record: Record, preprocessing: photo.Preprocessing, settings: EvaluationSettings
-    ) -> "_Relic":
-        uid = record["uid"].decode()
-        if "points" not in record:
-            raise UserError(
-                f"relic {uid} was imported as views alone, so its true surface is not known; "
-                "evaluate on shards of relics that have their mesh"
-            )
-        chosen = view_shown(record)
-        photographed = photo.prepare(transforms.decode_view(record, chosen), preprocessing)
-        views = _views(record, settings)
-        return cls(
-            uid=uid,
-            category=CATEGORIES[int(record["category"])],
-            view=chosen,
-            image=photo.over_background(photographed, preprocessing),
-            points=np.asarray(record["points"], np.float64),
-            masks=np.stack([view.rgba[..., 3] > 0.5 for view in views]),
-            views=cameras.Camera(
-                cam_from_world=np.stack([view.cam_from_world for view in views]),
-                pixel_from_cam=np.stack([view.pixel_from_cam for view in views]),
-            ),
-        )
-
-
-def view_shown(record: Record) -> int:
-    """Which view methods see: the same side of a relic, whatever else is in the split."""
-    return zlib.crc32(record["uid"]) % len(record["rgba"])
-
-
-def _views(record: Record, settings: EvaluationSettings) -> list[transforms.View]:
-    """All views of a relic at the size of the compared masks."""
+def _rows(
+    method: str,
+    protocol: protocols.Protocol,
+    relics: Sequence[KnownRelic],
+    predictions: scoring.Shapes,
+    truths: scoring.Shapes,
+    settings: EvaluationSettings,
+) -> list[Row]:
+    """One protocol on all relics; says what it cost."""
+    start = time.process_time()
+    rng = np.random.default_rng(settings.seed)
+    scores = scoring.score(protocol, predictions, truths, rng=rng)
+    spent = (time.process_time() - start) / len(relics)
+    logger.info("%s, %s: %.2f CPU s a relic", method, protocol.name, spent)
     return [
-        transforms.resize(transforms.decode_view(record, index), settings.silhouette_size)
-        for index in range(len(record["rgba"]))
+        _row(relic, method, predictions.vertices[i], predictions.faces, scores[i])
+        for i, relic in enumerate(relics)
     ]
 
 
 def _row(
-    relic: _Relic,
+    relic: KnownRelic,
     method: str,
     vertices: np.ndarray,
     faces: np.ndarray,
-    score: protocols.SurfaceScore,
+    score: scoring.SurfaceScore,
 ) -> Row:
-    aligned = alignment.apply(score.world_from_prediction, np.asarray(vertices, np.float64))
+    figures = {
+        name: value for name, value in vars(score).items() if name != "world_from_prediction"
+    }
+    aligned = alignment.apply(score.world_from_prediction, vertices.astype(np.float64))
     return Row(
         uid=relic.uid,
         category=relic.category,
         method=method,
-        protocol=score.protocol,
         view=relic.view,
-        num_points=score.num_points,
         num_views=len(relic.masks),
-        chamfer=score.chamfer,
-        f_scores=score.f_scores,
-        silhouette_iou=silhouette_iou(aligned, faces, relic.masks, relic.views),
+        silhouette_iou=image_scores.silhouette_iou(aligned, faces, relic.masks, relic.views)
+        if len(relic.masks)
+        else None,
+        **figures,
     )
 
 
-def silhouette_iou(
-    vertices: np.ndarray, faces: np.ndarray, masks: np.ndarray, views: cameras.Camera
-) -> float:
-    """Mean overlap of the mesh's exact silhouettes with masks [n, h, w] at known cameras [n]."""
-    uv, depth = (
-        np.asarray(x) for x in cameras.project(views, jnp.asarray(vertices, jnp.float32)[None])
-    )
-    height, width = masks.shape[1:]
-    drawn = [
-        z_buffer.rasterize(view_uv, view_depth, faces, height=height, width=width).mask
-        for view_uv, view_depth in zip(uv, depth, strict=True)
-    ]
-    return float(overlap.mask_iou(np.float32(drawn), np.float32(masks)).mean())
+def _image_rows(
+    method: str,
+    surfaces: Surfaces,
+    records: Sequence[Record],
+    relics: Sequence[KnownRelic],
+    preprocessing: photo.Preprocessing,
+    settings: EvaluationSettings,
+) -> list[image_scores.ImageRow]:
+    """Known views that the method did not see; a relic with one view has none."""
+    rows = []
+    for index, relic in enumerate(relics):
+        others = np.flatnonzero(relic.known_views != relic.view)
+        if not len(others):
+            continue
+        views = cameras.Camera(
+            cam_from_world=relic.views.cam_from_world[others],
+            pixel_from_cam=relic.views.pixel_from_cam[others],
+        )
+        vertices, colours = surfaces.vertices[index], (None, None)
+        if surfaces.textures is not None:
+            mesh = meshes.Mesh(
+                vertices=vertices,
+                faces=surfaces.faces,
+                face_uvs=surfaces.face_uvs,
+                texture=surfaces.textures[index],
+            )
+            # Decoded again, because the pictures of all relics together may not fit into memory.
+            pictures = views_of(records[index], settings.silhouette_size)
+            held_out = [pictures[i] for i in relic.known_views[others]]
+            colours = image_scores.colour_scores(mesh, held_out, preprocessing.background)
+        rows.append(
+            image_scores.ImageRow(
+                uid=relic.uid,
+                category=relic.category,
+                method=method,
+                num_views=len(others),
+                mask_iou=image_scores.silhouette_iou(
+                    vertices, surfaces.faces, relic.masks[others], views
+                ),
+                psnr=colours[0],
+                ssim=colours[1],
+            )
+        )
+    return rows

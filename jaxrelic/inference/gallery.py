@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxrelic.data import transforms
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import evaluate, photo
-from jaxrelic.inference.reconstruct import Reconstructor
+from jaxrelic.inference import known_relics, photo
+from jaxrelic.inference.methods import Method
 from jaxrelic.viz import grids, pictures, turntable
 
 TILE_PX = 128
@@ -19,30 +19,38 @@ RELICS_PER_ROW = 3
 
 
 def draw(
-    reconstructor: Reconstructor, records: Sequence[Mapping[str, Any]], count: int
+    method: Method,
+    preprocessing: photo.Preprocessing,
+    records: Sequence[Mapping[str, Any]],
+    count: int,
 ) -> np.ndarray:
     """A sheet of `count` relics evenly drawn from `records`, four pictures each, in [0, 1].
 
-    The network's input; its mesh from the camera of that input, in plain colours; and the same
+    The method's input; its mesh from the camera of that input, in plain colours; and the same
     mesh, lit, a third and two thirds of a turn on.
     """
     chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
     tiles = []
     for index in chosen:
-        tiles += _four(reconstructor, records[int(index)])
+        tiles += _four(method, preprocessing, records[int(index)])
     return grids.grid(tiles, 4 * RELICS_PER_ROW)
 
 
-def _four(reconstructor: Reconstructor, record: Mapping[str, Any]) -> list[np.ndarray]:
-    seen = transforms.decode_view(record, evaluate.view_shown(record))
-    view = photo.prepare(seen, reconstructor.preprocessing)
-    image = photo.over_background(view, reconstructor.preprocessing)
-    output = reconstructor.predict(image[None])
+def _four(
+    method: Method, preprocessing: photo.Preprocessing, record: Mapping[str, Any]
+) -> list[np.ndarray]:
+    seen = transforms.decode_view(record, known_relics.view_shown(record))
+    view = photo.prepare(seen, preprocessing)
+    image = photo.over_background(view, preprocessing)
+    inputs = cameras.Camera(
+        cam_from_world=view.cam_from_world[None], pixel_from_cam=view.pixel_from_cam[None]
+    )
+    surfaces = method(image[None]).placed(inputs)
     mesh = meshes.Mesh(
-        vertices=output.vertices[0],
-        faces=reconstructor.template.faces,
-        face_uvs=reconstructor.template.face_uvs,
-        texture=output.texture[0],
+        vertices=surfaces.vertices[0],
+        faces=surfaces.faces,
+        face_uvs=surfaces.face_uvs,
+        texture=None if surfaces.textures is None else surfaces.textures[0],
     )
     camera = cameras.Camera(
         cam_from_world=view.cam_from_world,

@@ -5,11 +5,15 @@ surface cost a fraction of a second and no device memory.
 """
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import scipy.spatial
 
 from jaxrelic.typing import Float, typechecked
+
+F_SCORE_THRESHOLDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Distances at which F-scores are reported, in the length unit of the points."""
 
 CHAMFER_FACTOR = 100.0
 """Tables of M-SRN print 100 x the mean unsquared distance (specification F.1)."""
@@ -49,6 +53,17 @@ def chamfer(distances: SurfaceDistances) -> float:
     return CHAMFER_FACTOR * 0.5 * float(distances.accuracy.mean() + distances.completeness.mean())
 
 
+def squared_chamfer(distances: SurfaceDistances, reduction: Literal["sum", "mean"]) -> float:
+    """M-SRN's eq. 46: squared distances of both directions, added up.
+
+    Args:
+        distances: Of the two surfaces.
+        reduction: Each direction is the sum over its points, as printed, or their mean.
+    """
+    directions = (distances.accuracy, distances.completeness)
+    return sum(float(getattr(np.square(each), reduction)()) for each in directions)
+
+
 def f_score(distances: SurfaceDistances, threshold: float) -> float:
     """Harmonic mean of precision and recall at a distance (Knapitsch et al., TOG 2017).
 
@@ -60,6 +75,21 @@ def f_score(distances: SurfaceDistances, threshold: float) -> float:
     recall = float(np.mean(distances.completeness < threshold))
     total = precision + recall
     return 2 * precision * recall / total if total > 0 else 0.0
+
+
+@typechecked
+def sampling_floor(surfaces: Float[np.ndarray, "b n 3"], rng: np.random.Generator) -> float:
+    """Mean Chamfer distance of two samples of n points of the same surface: nothing scores lower.
+
+    Each sample is halved and its halves compared. They hold n / 2 points, and distances to the
+    nearest of n random points of a surface fall with the root of n (specification H-E4).
+    """
+    halves = []
+    for points in surfaces:
+        order = rng.permutation(len(points))
+        one, two = np.array_split(points[order], 2)
+        halves.append(chamfer(surface_distances(one, two)))
+    return float(np.mean(halves) / np.sqrt(2))
 
 
 @typechecked

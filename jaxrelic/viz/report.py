@@ -212,7 +212,7 @@ def _metric_table(lines: Sequence[Mapping[str, Any]]) -> str:
             *(line[name] for name in ("category", "method", "relics", "points")),
             f"{line['chamfer']:.2f}",
             *(f"{line[name]:.3f}" for name in scores),
-            f"{line['silhouette_iou']:.3f}",
+            _number(line["silhouette_iou"], ".3f"),
         ]
         for line in lines
     ]

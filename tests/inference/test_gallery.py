@@ -1,13 +1,14 @@
 import numpy as np
 
 from jaxrelic.data import loader, synthetic
-from jaxrelic.inference import evaluate, gallery
+from jaxrelic.inference import gallery, known_relics, methods
 from jaxrelic.viz import grids
 
 
 def test_a_gallery_shows_each_chosen_relic_as_the_network_saw_it(reconstructor):
     records = synthetic.SyntheticRelics()
-    sheet = gallery.draw(reconstructor, records, 2)
+    model = methods.methods(reconstructor, None)["model"]
+    sheet = gallery.draw(model, reconstructor.preprocessing, records, 2)
     tile, gap = gallery.TILE_PX, grids.GAP_PX
     assert sheet.shape == (tile, 12 * (tile + gap) - gap, 3)
     tiles = [sheet[:, k * (tile + gap) :][:, :tile] for k in range(8)]
@@ -26,5 +27,5 @@ def test_a_finer_template_changes_the_mesh_and_no_parameter(reconstructor):
 
 def test_the_view_shown_depends_on_the_relic_alone():
     record = dict(loader.open_records(loader.DataConfig(path=loader.SYNTHETIC))[0])
-    assert evaluate.view_shown(record) == evaluate.view_shown({**record, "title": b"other"})
-    assert 0 <= evaluate.view_shown(record) < len(record["rgba"])
+    assert known_relics.view_shown(record) == known_relics.view_shown({**record, "title": b"other"})
+    assert 0 <= known_relics.view_shown(record) < len(record["rgba"])

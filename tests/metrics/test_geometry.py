@@ -18,7 +18,7 @@ def sphere(count, radius):
 
 
 @pytest.mark.parametrize("offset", [0.004, 0.03, 0.3])
-def test_parallel_squares_are_as_far_apart_as_their_offset(offset):
+def test_e1_parallel_squares_are_as_far_apart_as_their_offset(offset):
     distances = geometry.surface_distances(square(100_000), square(100_000, offset))
     # Lateral sampling noise matters near zero offset only (E1).
     assert geometry.chamfer(distances) == pytest.approx(100 * offset, abs=0.1)
@@ -26,14 +26,14 @@ def test_parallel_squares_are_as_far_apart_as_their_offset(offset):
     assert geometry.f_score(distances, 2 * offset) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_concentric_spheres_differ_by_their_radii():
+def test_e2_concentric_spheres_differ_by_their_radii():
     distances = geometry.surface_distances(sphere(100_000, 0.50), sphere(100_000, 0.52))
     assert geometry.chamfer(distances) == pytest.approx(2.0, abs=0.1)
     assert geometry.f_score(distances, 0.01) == 0.0
     assert geometry.f_score(distances, 0.05) == 1.0
 
 
-def test_hinged_planes_give_a_quarter_of_the_points_within_a_quarter_of_the_gap():
+def test_e3_hinged_planes_give_a_quarter_of_the_points_within_a_quarter_of_the_gap():
     flat = square(100_000) - [0.5, 0.5, 0]
     angle = np.arcsin(0.08)
     hinged = square(100_000) - [0.5, 0.5, 0]
@@ -43,9 +43,24 @@ def test_hinged_planes_give_a_quarter_of_the_points_within_a_quarter_of_the_gap(
     assert geometry.f_score(distances, 0.01) == pytest.approx(0.25, abs=0.01)
 
 
-def test_two_samples_of_one_surface_reach_the_known_floor():
+def test_e4_two_samples_of_one_surface_reach_the_known_floor():
     distances = geometry.surface_distances(square(100_000), square(100_000))
     assert geometry.chamfer(distances) == pytest.approx(100 * 0.5 / np.sqrt(100_000), rel=0.02)
+
+
+def test_e4_the_floor_of_a_run_is_that_of_its_points():
+    squares = np.stack([square(20_000), square(20_000)])
+    floor = geometry.sampling_floor(squares, RNG)
+    assert floor == pytest.approx(100 * 0.5 / np.sqrt(20_000), rel=0.03)
+
+
+def test_eq_46_adds_squares_of_both_directions():
+    # From 0 and 3 to the nearest of 0 and 1: 0 and 2. Back: 0 and 1.
+    prediction, truth = np.zeros((2, 3)), np.zeros((2, 3))
+    prediction[1, 0], truth[1, 0] = 3, 1
+    distances = geometry.surface_distances(prediction, truth)
+    assert geometry.squared_chamfer(distances, "sum") == 4 + 1
+    assert geometry.squared_chamfer(distances, "mean") == 4 / 2 + 1 / 2
 
 
 def test_chamfer_is_symmetric_and_scales_with_the_shapes():

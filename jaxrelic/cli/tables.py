@@ -1,0 +1,41 @@
+"""Write the papers' tables: their numbers, marked as quoted, beside those of our evaluations."""
+
+import dataclasses
+import pathlib
+from typing import Annotated
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TablesArguments:
+    """Which evaluations fill which rows."""
+
+    results: tyro.conf.Positional[tuple[str, ...]] = ()
+    """TABLE:ROW=PATH each, as in `T8:full=runs/a/evaluation` or `"T8:w/o FC=runs/b"`; PATH is a
+    metrics.json, or a folder that holds one. T5 takes several files for one row, each with its
+    categories. `own:NAME=PATH` makes a table of rows that no paper has."""
+    output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder for tables.md, tables.tex and tables.json."""
+    table: tuple[str, ...] = ()
+    """Tables to write, T2 to T12 or own; all of them by default."""
+    protocol: str = "unicorn"
+    """Protocol of our CD and F-scores; 3D IoU is always that of `ucmr`."""
+
+
+def run(args: TablesArguments) -> int:
+    """Writes the tables and prints them."""
+    from jaxrelic.inference import tables
+    from jaxrelic.metrics import protocols, published
+
+    (protocol,) = protocols.named((args.protocol,))
+    results = [tables.read_result(text) for text in args.results]
+    filled = []
+    for name in args.table or (*published.TABLES, tables.OWN):
+        if name != tables.OWN:
+            table = tables.find_table(name)
+            filled.append((table, tables.fill(table, results, protocol.name)))
+        elif any(result.table == tables.OWN for result in results):
+            filled.append(tables.own_table(results, protocol.name))
+    print(tables.write(args.output, filled, protocol.name))
+    return 0

@@ -1,0 +1,57 @@
+"""Where a shape lies in the world, when a network knows it only from the camera's side.
+
+Supervision `latent` tells a network nothing about the world's axes, so the frame of its shapes is
+its own, and may be turned about the vertical or worse. What it does say is how a camera sees the
+shape; the true camera then carries it into the world (specification F.2, step 1).
+"""
+
+import numpy as np
+
+from jaxrelic.geometry import alignment, cameras
+
+
+def world_from_prediction(
+    predicted: cameras.Camera,
+    true: cameras.Camera,
+    centre: np.ndarray,
+    *,
+    heed_lens: bool = True,
+) -> np.ndarray:
+    """Moves a shape so that the true camera sees what the predicted one saw, [4, 4].
+
+    Args:
+        predicted: From the shape's own frame to the pixels of the input.
+        true: From the world to the same pixels.
+        centre: Of the shape in its own frame, [3].
+        heed_lens: The published formula, `true.cam_from_world^-1 predicted.cam_from_world`, takes
+            both cameras to have one lens. An input that was cropped around its object has not: the
+            shape is also turned to lie behind the same pixel, and scaled to cover as many of them,
+            at the same depth. With equal lenses this changes nothing.
+    """
+    cam_from_prediction = np.asarray(predicted.cam_from_world, np.float64)
+    if heed_lens:
+        cam_from_prediction = _between_lenses(predicted, true, centre) @ cam_from_prediction
+    return np.linalg.inv(np.asarray(true.cam_from_world, np.float64)) @ cam_from_prediction
+
+
+def _between_lenses(
+    predicted: cameras.Camera, true: cameras.Camera, centre: np.ndarray
+) -> np.ndarray:
+    """From the camera frame with the assumed lens to that with the true one, [4, 4]."""
+    assumed, lens = (np.asarray(camera.pixel_from_cam, np.float64) for camera in (predicted, true))
+    pose = np.asarray(predicted.cam_from_world, np.float64)
+    centre_cam = alignment.apply(pose, np.asarray(centre, np.float64)[None])[0]
+    depth = max(float(centre_cam[2]), cameras.MIN_DEPTH)
+    ray = np.linalg.solve(lens, assumed @ (centre_cam / depth))
+    turn = _shortest_turn(centre_cam, ray)
+    focal = np.sqrt([matrix[0, 0] * matrix[1, 1] for matrix in (assumed, lens)])
+    scaled = focal[0] / focal[1] * turn
+    return alignment.homogeneous(scaled, depth * ray - scaled @ centre_cam)
+
+
+def _shortest_turn(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Rotation that takes one direction to another, less than half a turn away, [3, 3]."""
+    a, b = start / np.linalg.norm(start), end / np.linalg.norm(end)
+    x, y, z = np.cross(a, b)
+    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + skew + skew @ skew / (1 + a @ b)

@@ -1,0 +1,73 @@
+"""How a mesh looks through known cameras: silhouettes, and the colours of views it was not made of.
+
+LPIPS is not among the scores: it needs the weights of a published network, which this project does
+not carry.
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrelic.data import transforms
+from jaxrelic.geometry import cameras, meshes
+from jaxrelic.metrics import image
+from jaxrelic.rendering import overlap, z_buffer
+from jaxrelic.viz import pictures
+
+NO_LPIPS = "LPIPS is not computed: it needs the weights of a published network."
+"""Said beside the scores."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageRow:
+    """One relic and one method, at the known views that the method did not see."""
+
+    uid: str
+    """Of the relic."""
+    category: str
+    """Of the relic."""
+    method: str
+    """Which method made the mesh."""
+    num_views: int
+    """Views compared."""
+    mask_iou: float
+    """Mean overlap of silhouettes, in [0, 1]."""
+    psnr: float | None
+    """Mean over the views, in dB; None for a mesh without colours."""
+    ssim: float | None
+    """Mean over the views; None for a mesh without colours."""
+
+
+def silhouette_iou(
+    vertices: np.ndarray, faces: np.ndarray, masks: np.ndarray, views: cameras.Camera
+) -> float:
+    """Mean overlap of the mesh's exact silhouettes with masks [n, h, w] at known cameras [n]."""
+    uv, depth = (
+        np.asarray(x) for x in cameras.project(views, jnp.asarray(vertices, jnp.float32)[None])
+    )
+    height, width = masks.shape[1:]
+    drawn = [
+        z_buffer.rasterize(view_uv, view_depth, faces, height=height, width=width).mask
+        for view_uv, view_depth in zip(uv, depth, strict=True)
+    ]
+    return float(overlap.mask_iou(np.float32(drawn), np.float32(masks)).mean())
+
+
+def colour_scores(
+    mesh: meshes.Mesh, views: list[transforms.View], background: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Mean PSNR in dB and mean SSIM of the mesh's plain colours, drawn over `background`."""
+    drawn, true = [], []
+    for view in views:
+        camera = cameras.Camera(
+            cam_from_world=view.cam_from_world, pixel_from_cam=view.pixel_from_cam
+        )
+        size = len(view.rgba)
+        drawn.append(
+            pictures.draw(mesh, camera, size=size, shaded=False, background=background).rgb
+        )
+        true.append(view.rgba[..., :3] + (1 - view.rgba[..., 3:]) * np.float32(background))
+    pair = np.float32(drawn), np.float32(true)
+    (psnr, count), (ssim, _) = image.psnr(*pair), image.ssim(*pair)
+    return float(psnr / count), float(ssim / count)

@@ -1,0 +1,102 @@
+"""Relics whose surface and cameras are known, as an evaluation needs them."""
+
+import dataclasses
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxrelic.data import transforms
+from jaxrelic.data.schema import CATEGORIES
+from jaxrelic.errors import UserError
+from jaxrelic.geometry import cameras
+from jaxrelic.inference import photo
+
+Record = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KnownRelic:
+    """What is needed of one record, decoded once."""
+
+    uid: str
+    category: str
+    view: int
+    """Index of the view that methods see."""
+    image: np.ndarray
+    """Network input made from it, [s, s, 3]."""
+    input_camera: cameras.Camera
+    """From the world to the pixels of `image`."""
+    points: np.ndarray
+    """True surface samples, [p, 3] float32."""
+    normals: np.ndarray
+    """Of the samples, [p, 3] float32."""
+    known_views: np.ndarray
+    """Indices of the views whose cameras are known, [n]."""
+    masks: np.ndarray
+    """Of those views, [n, h, h] bool."""
+    views: cameras.Camera
+    """Of the masks, [n]."""
+
+    @classmethod
+    def read(cls, record: Record, preprocessing: photo.Preprocessing, size: int) -> "KnownRelic":
+        """Decodes a record; masks get `size` pixels a side."""
+        uid = record["uid"].decode()
+        if "points" not in record:
+            raise UserError(
+                f"relic {uid} was imported as views alone, so its true surface is not known; "
+                "evaluate on shards of relics that have their mesh"
+            )
+        chosen = view_shown(record)
+        photographed = photo.prepare(transforms.decode_view(record, chosen), preprocessing)
+        views = views_of(record, size)
+        known = np.flatnonzero([is_known(view) for view in views])
+        return cls(
+            uid=uid,
+            category=category_of(record),
+            view=chosen,
+            image=photo.over_background(photographed, preprocessing),
+            input_camera=cameras.Camera(
+                cam_from_world=photographed.cam_from_world,
+                pixel_from_cam=photographed.pixel_from_cam,
+            ),
+            points=np.asarray(record["points"], np.float32),
+            normals=np.asarray(record["normals"], np.float32),
+            known_views=known,
+            masks=np.stack([view.rgba[..., 3] > 0.5 for view in views])[known],
+            views=cameras.Camera(
+                cam_from_world=np.stack([view.cam_from_world for view in views])[known],
+                pixel_from_cam=np.stack([view.pixel_from_cam for view in views])[known],
+            ),
+        )
+
+    @property
+    def shows_known_camera(self) -> bool:
+        """Whether the camera of the input is known."""
+        return self.view in self.known_views
+
+
+def is_known(view: transforms.View) -> bool:
+    """Whether the camera of a view is known; NaN stands for one that is not."""
+    return bool(np.isfinite(view.cam_from_world).all() and np.isfinite(view.pixel_from_cam).all())
+
+
+def category_of(record: Record) -> str:
+    """Name of a record's category: its own, or that of the relics' list."""
+    if "category_name" in record:
+        return str(record["category_name"])
+    return CATEGORIES[int(record["category"])]
+
+
+def view_shown(record: Record) -> int:
+    """Which view methods see: the same side of a relic, whatever else is in the split."""
+    return zlib.crc32(record["uid"]) % len(record["rgba"])
+
+
+def views_of(record: Record, size: int) -> list[transforms.View]:
+    """All views of a relic at `size` pixels a side."""
+    return [
+        transforms.resize(transforms.decode_view(record, index), size)
+        for index in range(len(record["rgba"]))
+    ]

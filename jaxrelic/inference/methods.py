@@ -1,0 +1,136 @@
+"""What is measured: a trained network and its baselines, each from one picture to one mesh."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jaxrelic.geometry import cameras, placement
+from jaxrelic.inference.reconstruct import Reconstructor, likeliest_camera
+
+Method = Callable[[np.ndarray], "Surfaces"]
+"""From prepared input images [b, s, s, 3] to one mesh per image."""
+
+BATCH_SIZE = 16
+"""Images the network sees at once."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Surfaces:
+    """Meshes of one topology, and what else a method says of its inputs."""
+
+    vertices: np.ndarray
+    """[b, v, 3] float32; in the world frame, unless a camera must place them."""
+    faces: np.ndarray
+    """[f, 3] int32."""
+    camera: cameras.Camera | None = None
+    """From the frame of `vertices` to the pixels of the inputs, [b]; None if not predicted."""
+    face_uvs: np.ndarray | None = None
+    """Texture coordinates, [f, 3, 2]."""
+    textures: np.ndarray | None = None
+    """RGB in [0, 1], [b, t, t, 3]; None if the method knows no colours."""
+    own_frame: bool = False
+    """The frame of `vertices` is the method's own; `placed` carries them into the world."""
+    heed_lens: bool = True
+    """How: see `placement.world_from_prediction`."""
+
+    def placed(self, inputs: cameras.Camera) -> "Surfaces":
+        """The same surfaces in the world frame.
+
+        Args:
+            inputs: True cameras of the inputs, pixels of the inputs, [b]; NaN where not known,
+                and there the frame has to be the world's (specification F.2, step 1).
+        """
+        if not self.own_frame:
+            return self
+        moved = []
+        for index, vertices in enumerate(self.vertices):
+            if np.isnan(inputs.cam_from_world[index]).any():
+                moved.append(vertices)
+                continue
+            world = placement.world_from_prediction(
+                _item(self.camera, index),
+                _item(inputs, index),
+                0.5 * (vertices.min(axis=0) + vertices.max(axis=0)),
+                heed_lens=self.heed_lens,
+            )
+            moved.append(vertices @ world[:3, :3].T + world[:3, 3])
+        # Through the true camera a placed shape looks as its method saw it.
+        return dataclasses.replace(
+            self, vertices=np.stack(moved).astype(np.float32), camera=inputs, own_frame=False
+        )
+
+
+def _item(batch: cameras.Camera, index: int) -> cameras.Camera:
+    """One of several cameras."""
+    return cameras.Camera(
+        cam_from_world=batch.cam_from_world[index], pixel_from_cam=batch.pixel_from_cam[index]
+    )
+
+
+def methods(
+    reconstructor: Reconstructor,
+    mean_shape: tuple[np.ndarray, np.ndarray] | None,
+    *,
+    own_frame: bool = False,
+    heed_lens: bool = True,
+) -> dict[str, Method]:
+    """The trained model and its baselines, by name.
+
+    Args:
+        reconstructor: The network.
+        mean_shape: Vertices and faces, in the world frame.
+        own_frame: The network was never told the world's axes (supervision `latent`).
+        heed_lens: See `placement.world_from_prediction`.
+    """
+    template = reconstructor.template
+
+    def model(images: np.ndarray) -> Surfaces:
+        return dataclasses.replace(
+            predict(reconstructor, images), own_frame=own_frame, heed_lens=heed_lens
+        )
+
+    named = {"model": model, "template": constant(template.vertices, template.faces)}
+    if mean_shape is not None:
+        named["mean_shape"] = constant(*mean_shape)
+    return named
+
+
+def predict(reconstructor: Reconstructor, images: np.ndarray) -> Surfaces:
+    """The network on any number of images, padded to whole batches: one compilation."""
+    size = min(BATCH_SIZE, len(images))
+    padded = np.concatenate([images, np.repeat(images[-1:], -len(images) % size, axis=0)])
+    parts = [
+        _likeliest(reconstructor, padded[start : start + size])
+        for start in range(0, len(padded), size)
+    ]
+    vertices, textures, poses, lenses = (
+        np.concatenate(arrays)[: len(images)] for arrays in zip(*parts, strict=True)
+    )
+    return Surfaces(
+        vertices=vertices,
+        faces=reconstructor.template.faces,
+        camera=cameras.Camera(cam_from_world=poses, pixel_from_cam=lenses),
+        face_uvs=reconstructor.template.face_uvs,
+        textures=textures,
+    )
+
+
+def _likeliest(reconstructor: Reconstructor, images: np.ndarray) -> tuple[Any, ...]:
+    """Vertices, textures, and pose and lens of the most probable camera, each [b, ...]."""
+    output = reconstructor.predict(images)
+    chosen = [likeliest_camera(output, item) for item in range(len(images))]
+    return (
+        np.asarray(output.vertices),
+        np.asarray(output.texture),
+        np.stack([camera.cam_from_world for camera in chosen]),
+        np.stack([camera.pixel_from_cam for camera in chosen]),
+    )
+
+
+def constant(vertices: np.ndarray, faces: np.ndarray) -> Method:
+    """A method that answers with one mesh, whatever it sees."""
+    return lambda images: Surfaces(
+        vertices=np.broadcast_to(vertices, (len(images), *vertices.shape)), faces=faces
+    )

@@ -1,0 +1,27 @@
+"""What `jaxrelic evaluate` decides before it measures."""
+
+import pytest
+
+from jaxrelic.cli import evaluate
+from jaxrelic.cli import main as cli
+from jaxrelic.inference.evaluate import EvaluationSettings
+
+
+@pytest.mark.parametrize(
+    ("placement", "supervision", "expected"),
+    [
+        ("auto", "latent", "cameras"),
+        ("auto", "posed", "world"),
+        ("auto", "multiview", "world"),
+        ("world", "latent", "world"),
+        ("cameras_one_lens", "multiview", "cameras_one_lens"),
+    ],
+)
+def test_cameras_place_what_was_never_told_the_worlds_axes(placement, supervision, expected):
+    settings = EvaluationSettings(placement=placement)
+    assert evaluate._placement(settings, supervision) == expected
+
+
+def test_an_unknown_protocol_is_told_before_anything_is_opened(capsys):
+    assert cli.main(["evaluate", "absent", "--protocols", "none,unicron"]) == 2
+    assert "no protocol 'unicron'; choose of unicorn" in capsys.readouterr().err
