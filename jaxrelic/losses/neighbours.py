@@ -13,7 +13,10 @@ from jaxrelic.models.msrn.neighbours import Candidates
 from jaxrelic.models.msrn.template import Template
 from jaxrelic.typing import Array, Bool, Float, Int, typechecked
 
-_MEASURES = ("mask_iou", "dropped_faces")
+_COMPARED = (*IMAGE_TERMS, "mask_iou", "dropped_faces")
+
+TERMS = ("neighbours", *(f"neighbours_{name}" for name in _COMPARED))
+"""What `neighbour_terms` returns; all but the first are for the logs."""
 
 
 @flax.struct.dataclass
@@ -104,7 +107,7 @@ def neighbour_terms(
         getattr(settings.weights, name) * compared[name] for name in IMAGE_TERMS
     )
     means = {name: mean_of_shown(values, shown) for name, values in compared.items()}
-    parts = {f"neighbours_{name}": means[name] for name in (*IMAGE_TERMS, *_MEASURES)}
+    parts = {f"neighbours_{name}": means[name] for name in _COMPARED}
     return {"neighbours": means["neighbours"], **parts}
 
 

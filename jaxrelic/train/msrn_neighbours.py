@@ -23,6 +23,8 @@ See = Callable[[Array], MsrnOutput]
 
 Terms = dict[str, jax.Array]
 
+_COUNTS = ("neighbours_kept", "neighbours_kept_share", "neighbours_none")
+
 
 def check(experiment: Experiment) -> None:
     """Raises if the experiment asks for neighbours where there are none."""
@@ -68,12 +70,11 @@ class NeighbourStep:
         Besides the parts: `neighbours_kept` of the candidates, their share `neighbours_kept_share`,
         and `neighbours_none`, 1 where no candidate was left.
         """
-        shapes = jax.eval_shape(self._terms, rng)
-        begun = step >= self.config.start_step
+        nothing = jnp.zeros(len(self.output.vertices))
         return jax.lax.cond(
-            begun,
+            step >= self.config.start_step,
             lambda: self._terms(rng),
-            lambda: {name: jnp.zeros(x.shape, x.dtype) for name, x in shapes.items()},
+            lambda: dict.fromkeys((*neighbour_losses.TERMS, *_COUNTS), nothing),
         )
 
     def _terms(self, rng: jax.Array) -> Terms:
@@ -147,8 +148,5 @@ def rotations(output: MsrnOutput) -> Array:
 def _counts(kept: Bool[Array, "b k"], known: Bool[Array, "b k"]) -> Terms:
     """How many candidates passed, per query."""
     passed, offered = (jnp.sum(x, axis=-1).astype(jnp.float32) for x in (kept, known))
-    return {
-        "neighbours_kept": passed,
-        "neighbours_kept_share": passed / jnp.maximum(offered, 1),
-        "neighbours_none": (passed == 0).astype(jnp.float32),
-    }
+    share, none = passed / jnp.maximum(offered, 1), (passed == 0).astype(jnp.float32)
+    return dict(zip(_COUNTS, (passed, share, none), strict=True))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.data import loader
+from jaxrelic.errors import UserError
 from jaxrelic.losses import msrn as msrn_losses
 from jaxrelic.models.msrn import memory, unicorn_memory
 from jaxrelic.models.msrn.model import Msrn, MsrnOutput, template
@@ -35,6 +36,7 @@ class MsrnObjective:
         self._template = template(experiment.model)
         self.phases = schedule.phases(experiment.supervision)
         if self._config.keeps_banks:
+            _check_categories(experiment)
             self._steps_per_pass = loader.steps_per_pass(experiment.data)
 
     def init(self, rng: jax.Array, batch: Mapping[str, Array]) -> Variables:
@@ -150,6 +152,16 @@ class MsrnObjective:
             )
             collections = {**collections, "recent": {"photographs": recent}}
         return collections, logs
+
+
+def _check_categories(experiment: Experiment) -> None:
+    """Raises if a category of the data has no bank."""
+    names, banks = loader.categories(experiment.data), experiment.model.memory.categories
+    if len(names) > banks:
+        raise UserError(
+            f"{experiment.data.path} has {len(names)} categories and the memory {banks} banks; "
+            f"set --model.memory.categories {len(names)}"
+        )
 
 
 def fresh_recent(experiment: Experiment) -> Variables:
