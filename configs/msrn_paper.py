@@ -1,12 +1,12 @@
 """M-SRN as printed, on the 13 categories of ShapeNet: row M-SRN of the paper's Table 2.
 
-    jaxrelic data prepare ... (see README.md) to data/shapenet, then
-    jaxrelic neighbours data/shapenet --features clip --same-instance
+    jaxrelic neighbours data/shapenet --features clip --weights ViT-L-14.pt --same-instance
     jaxrelic train configs/msrn_paper.py --workdir runs/paper
 
-Literal where the formulas say something: banks that mix (momentum 0.99) into noise, the affinity
-term of eq. 41, candidates that may show the query's own object. What the paper leaves open, and
-why each formula was doubted: `msrn_recommended.py`. Not run: it is days on an accelerator.
+`data/shapenet` is a prepared folder (`jaxrelic data --help`). Literal where the formulas say
+something: banks that mix (momentum 0.99) into noise, the affinity term of eq. 41, candidates that
+may show the query's own object. Why each was doubted: `msrn_recommended.py`. Not run: it is days
+on an accelerator.
 """
 
 from jaxrelic.data.loader import DataConfig

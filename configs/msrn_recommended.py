@@ -1,6 +1,6 @@
 """M-SRN as we would train it, on the 13 categories of ShapeNet.
 
-    jaxrelic neighbours data/shapenet --features clip
+    jaxrelic neighbours data/shapenet --features clip --weights ViT-L-14.pt
     jaxrelic train configs/msrn_recommended.py --workdir runs/recommended
 
 Departs from `msrn_paper.py` where its formulas work against their purpose: bank slots hold codes

@@ -3,9 +3,9 @@
     jaxrelic train configs/msrn_tables.py:t8_without_fc --workdir runs/tables/t8_without_fc
 
 Data sets are prepared folders below `data/` (`jaxrelic data --help`), each with the candidates of
-`jaxrelic neighbours`; Tables 3, 4 and 6 start from the network that `t2` left in `runs/tables/t2`,
-and so do the rows of 7, 9, 11 and 12. The full model has no row of its own there: it is `t2` on
-ShapeNet and `t4` on Pascal3D+. None has been run.
+`jaxrelic neighbours` (--count 8 for `t12_8`). Tables 3, 4 and 6 start from the network that `t2`
+left in `runs/tables/t2`, and so do the rows of 7, 9, 11 and 12. The full model has no row of its
+own there: it is `t2` on ShapeNet and `t4` on Pascal3D+. None has been run.
 """
 
 import dataclasses
