@@ -12,6 +12,7 @@ import grain
 import numpy as np
 
 from jaxrelic.data import image_sets, photographs, prepared, synthetic, transforms
+from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 
 Batch = dict[str, np.ndarray]
@@ -113,6 +114,13 @@ def steps_per_pass(config: DataConfig) -> int:
     else:
         count = len(open_records(config, only_training_fields=True))
     return max(1, count // config.batch_size)
+
+
+def categories(config: DataConfig) -> tuple[str, ...]:
+    """Names of the categories that `category` counts."""
+    if reads_images(config):
+        return image_sets.open_images(config.path, config.split).categories
+    return CATEGORIES
 
 
 def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain.MapDataset[Batch]:

@@ -26,6 +26,8 @@ class Experiment:
     """How drawings are made and compared, and the weight of each term."""
     softness: SoftnessSchedule = dataclasses.field(default_factory=SoftnessSchedule)
     """How soft the edges of drawings are early on."""
+    initial: str = ""
+    """Folder of a run or an export whose network this one starts from; empty starts at random."""
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     """How parameters follow their gradients."""
     steps: int

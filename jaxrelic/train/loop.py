@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import jax
 
 from jaxrelic.data import loader
-from jaxrelic.train import interrupt, optim, parallel, state, workdir
+from jaxrelic.train import initial, interrupt, optim, parallel, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.metrics_log import open_metrics_log
@@ -82,6 +82,8 @@ class _Run:
         )
         optimizer = optim.make_optimizer(experiment.optim)
         fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
+        if experiment.initial and checkpoints.latest_step is None:
+            fresh = initial.from_network(fresh, experiment.initial)
         self._state = parallel.replicate(fresh, devices)
         if checkpoints.latest_step is not None:
             self._state = checkpoints.restore(self._state)
