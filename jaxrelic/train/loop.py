@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import jax
 
 from jaxrelic.data import loader
-from jaxrelic.train import interrupt, optim, parallel, state, workdir
+from jaxrelic.train import inputs, interrupt, optim, parallel, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.metrics_log import open_metrics_log
@@ -77,9 +77,7 @@ class _Run:
         devices: parallel.Devices,
     ):
         self._experiment, self._checkpoints, self._devices = experiment, checkpoints, devices
-        self._batches = loader.batches(
-            experiment.data, supervision=experiment.supervision, seed=experiment.seed
-        )
+        self._batches = inputs.batches(experiment)
         optimizer = optim.make_optimizer(experiment.optim)
         fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
         self._state = parallel.replicate(fresh, devices)

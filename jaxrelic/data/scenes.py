@@ -1,0 +1,182 @@
+"""Photographs with their background and the category of their object, in batches.
+
+This is what foreground perception learns from. Like `loader.batches`, everything is a pure function
+of (settings, seed, batch number).
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import cv2
+import grain
+import numpy as np
+
+from jaxrelic.data import clutter, loader, synthetic
+from jaxrelic.data.schema import CATEGORIES
+from jaxrelic.data.transforms import decode_view
+from jaxrelic.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""Files that are taken for photographs."""
+
+CROP_FROM = 8 / 7
+"""Side that a photograph is resized to before cropping, over that of the crop: 256 for 224 (BAS)."""
+
+Batch = dict[str, np.ndarray]
+"""b examples of s pixels:
+
+| field | shape |
+| --- | --- |
+| image | [b, s, s, 3] float32 in [0, 1], with its background |
+| category | [b] int32 |
+| mask | [b, s, s] float32 in [0, 1], the object; only of cut-outs, and for evaluation alone |
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScenesConfig:
+    """Which photographs are read and how examples are made of them."""
+
+    path: str
+    """Photographs: folder that holds a folder per category, such as `img` of Pix3D. Cut-outs: an
+    image set, or `synthetic` for analytic shapes made on the spot."""
+    source: Literal["photographs", "cutouts"] = "photographs"
+    """Photographs are used as they are; objects that are cut out are put before clutter."""
+    split: str = "train"
+    """Split of an image set: train, val or test."""
+    batch_size: int = 32
+    """Examples per step, over all devices."""
+    image_size: int = 224
+    """Side of the network's input, in pixels."""
+    threads: int = 2
+    """Threads that read and decode ahead of the training step."""
+
+
+class Scenes(Protocol):
+    """Records whose pixels are read when one is asked for."""
+
+    categories: Sequence[str]
+    """Names of the categories; a record's category is an index of it."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+
+def open_scenes(config: ScenesConfig) -> Scenes:
+    """Opens what `config` names."""
+    if config.source == "photographs":
+        return PhotographFolders(pathlib.Path(config.path))
+    if config.path == loader.SYNTHETIC:
+        return SyntheticCutouts(config.split)
+    raise UserError(
+        f"{config.path} is no source of cut-outs; set data.path to {loader.SYNTHETIC!r}, or "
+        "data.source to photographs"
+    )
+
+
+def batches(config: ScenesConfig, *, seed: int) -> grain.MapDataset[Batch]:
+    """All batches of a run, endless, shuffled anew in each pass: item k is batch k."""
+    if config.batch_size < 1:
+        raise UserError(f"data.batch_size is {config.batch_size}; set it to 1 or more")
+    scenes = open_scenes(config)
+    photographs = config.source == "photographs"
+    transform = CropPhotograph if photographs else BeforeClutter
+    return (
+        grain.MapDataset.source(scenes)
+        .seed(seed)
+        .shuffle()
+        .repeat()
+        .random_map(transform(config.image_size))
+        .batch(config.batch_size)
+    )
+
+
+class PhotographFolders:
+    """Photographs in a folder per category, in the order of their names."""
+
+    def __init__(self, folder: pathlib.Path):
+        if not folder.is_dir():
+            raise UserError(f"no photographs at {folder}: no such directory; set data.path")
+        found = {
+            each.name: sorted(path for path in each.iterdir() if path.suffix.lower() in SUFFIXES)
+            for each in sorted(folder.iterdir())
+            if each.is_dir()
+        }
+        self.categories = tuple(name for name, paths in found.items() if paths)
+        if not self.categories:
+            raise UserError(
+                f"no photographs at {folder}; it needs a folder per category with files such as "
+                f"{', '.join(SUFFIXES[:3])}"
+            )
+        self._items = [
+            (path, index) for index, name in enumerate(self.categories) for path in found[name]
+        ]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        path, category = self._items[index]
+        bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise UserError(f"{path} is not a picture that can be read; remove it")
+        return {"rgb": bgr[..., ::-1], "category": np.int32(category)}
+
+
+class SyntheticCutouts:
+    """Views of analytic boxes and ellipsoids; no shape is in two splits."""
+
+    categories = ("box", "ellipsoid")
+    RELICS = 48
+    """Shapes per split."""
+
+    def __init__(self, split: str):
+        splits = ("train", "val", "test")
+        if split not in splits:
+            raise UserError(f"no split {split!r}; set data.split to one of {', '.join(splits)}")
+        first = splits.index(split) * self.RELICS
+        relics = synthetic.SyntheticRelics(first + self.RELICS)
+        self._relics = [relics[index] for index in range(first, first + self.RELICS)]
+
+    def __len__(self) -> int:
+        return len(self._relics) * synthetic.NUM_VIEWS
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        which, view = divmod(index, synthetic.NUM_VIEWS)
+        relic = self._relics[which]
+        box = relic["category"] == CATEGORIES.index("vessel")
+        return {"rgba": decode_view(relic, view).rgba, "category": np.int32(0 if box else 1)}
+
+
+@dataclasses.dataclass(frozen=True)
+class CropPhotograph(grain.transforms.RandomMap):
+    """Resizes to a square, aspect ignored, and crops and mirrors at random, as BAS does."""
+
+    size: int
+
+    def random_map(self, record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        side = round(CROP_FROM * self.size)
+        averaging = cv2.INTER_AREA if side < min(record["rgb"].shape[:2]) else cv2.INTER_LINEAR
+        whole = cv2.resize(record["rgb"], (side, side), interpolation=averaging)
+        top, left = rng.integers(0, side - self.size + 1, 2)
+        image = whole[top : top + self.size, left : left + self.size]
+        image = image[:, ::-1] if rng.random() < 0.5 else image
+        return {"image": image / np.float32(255), "category": record["category"]}
+
+
+@dataclasses.dataclass(frozen=True)
+class BeforeClutter(grain.transforms.RandomMap):
+    """Puts a cut-out at a random place before a random background."""
+
+    size: int
+
+    def random_map(self, record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        placed = clutter.place(record["rgba"], self.size, rng)
+        return {
+            "image": clutter.compose(placed, clutter.background(self.size, rng)),
+            "mask": placed[..., 3],
+            "category": record["category"],
+        }
