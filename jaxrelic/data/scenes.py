@@ -22,7 +22,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Files that are taken for photographs."""
 
 CROP_FROM = 8 / 7
-"""Side that a photograph is resized to before cropping, over that of the crop: 256 for 224 (BAS)."""
+"""Side that a photograph is resized to, over that of its crop: 256 for 224 (BAS)."""
 
 Batch = dict[str, np.ndarray]
 """b examples of s pixels:

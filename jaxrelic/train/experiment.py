@@ -12,7 +12,6 @@ from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.optim import OptimConfig
 from jaxrelic.train.schedule import SoftnessSchedule
 
-
 PARTS = {
     MsrnConfig: (DataConfig, MsrnLossSettings),
     ForegroundConfig: (ScenesConfig, ForegroundLossSettings),
@@ -39,6 +38,9 @@ class Experiment:
     """How predictions are compared, and the weight of each term."""
     softness: SoftnessSchedule = dataclasses.field(default_factory=SoftnessSchedule)
     """How soft the edges of M-SRN's drawings are early on."""
+    initial_weights: str = ""
+    """File of published weights that foreground perception starts from: ResNet-50 in torchvision's
+    layout, .safetensors or .pth. Empty starts at random."""
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     """How parameters follow their gradients."""
     steps: int

@@ -15,9 +15,7 @@ def batches(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
 
 
 def _relics(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
-    return loader.batches(
-        experiment.data, supervision=experiment.supervision, seed=experiment.seed
-    )
+    return loader.batches(experiment.data, supervision=experiment.supervision, seed=experiment.seed)
 
 
 def _scenes(experiment: Experiment) -> grain.MapDataset[loader.Batch]:

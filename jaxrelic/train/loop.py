@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import jax
 
 from jaxrelic.data import loader
-from jaxrelic.train import inputs, interrupt, optim, parallel, state, workdir
+from jaxrelic.train import inputs, interrupt, optim, parallel, state, warm_start, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.metrics_log import open_metrics_log
@@ -80,6 +80,8 @@ class _Run:
         self._batches = inputs.batches(experiment)
         optimizer = optim.make_optimizer(experiment.optim)
         fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
+        if checkpoints.latest_step is None:
+            fresh = warm_start.from_published(experiment, fresh)
         self._state = parallel.replicate(fresh, devices)
         if checkpoints.latest_step is not None:
             self._state = checkpoints.restore(self._state)

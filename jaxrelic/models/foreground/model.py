@@ -96,7 +96,9 @@ class Foreground(nn.Module):
 
     def setup(self) -> None:
         config, tap = self.config, self.config.tap
-        self.trunk = BottleneckStages(config.widths[:tap], config.blocks[:tap], config.strides[:tap])
+        self.trunk = BottleneckStages(
+            config.widths[:tap], config.blocks[:tap], config.strides[:tap]
+        )
         self.top = BottleneckStages(
             config.widths[tap:], config.blocks[tap:], config.strides[tap:], first=tap
         )
@@ -189,7 +191,9 @@ def halved(x: Array, reduce) -> Array:
     """`reduce` of each 2x2 window, [b, h, w, c] to [b, h / 2, w / 2, c]."""
     batch, height, width, channels = x.shape
     if height % 2 or width % 2:
-        raise ValueError(f"a map of {height} x {width} has no 2x2 windows; choose another image size")
+        raise ValueError(
+            f"a map of {height} x {width} has no 2x2 windows; choose another image size"
+        )
     return reduce(x.reshape(batch, height // 2, 2, width // 2, 2, channels), axis=(2, 4))
 
 
