@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "measure a trained model on held-out relics",
     "export": "turn a run's checkpoint into a model directory",
     "reconstruct": "turn a photograph into a textured mesh",
+    "segment": "find the masks of photographs",
     "turntable": "film a mesh turning, as GIF or MP4",
     "report": "write one HTML page about a run",
 }

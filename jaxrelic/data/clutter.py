@@ -12,7 +12,10 @@ from jaxrelic.typing import Float, typechecked
 PATCHES = 5
 """Patches of colour along a side of the smooth part of a background."""
 
-STROKES = 12
+CONTRAST = 0.25
+"""Largest difference of a patch from the mean colour of its background."""
+
+STROKES = 8
 """Lines and triangles drawn over it."""
 
 GRAIN = 0.04
@@ -21,8 +24,8 @@ GRAIN = 0.04
 
 def background(size: int, rng: np.random.Generator) -> np.ndarray:
     """Smooth patches of colour under lines and triangles, [size, size, 3] float32 in [0, 1]."""
-    patches = rng.uniform(0.1, 0.9, (PATCHES, PATCHES, 3)).astype(np.float32)
-    image = cv2.resize(patches, (size, size), interpolation=cv2.INTER_CUBIC)
+    patches = rng.uniform(0.2, 0.8, 3) + rng.uniform(-CONTRAST, CONTRAST, (PATCHES, PATCHES, 3))
+    image = cv2.resize(np.float32(patches), (size, size), interpolation=cv2.INTER_CUBIC)
     for stroke in range(STROKES):
         colour = rng.uniform(0, 1, 3).tolist()
         middle = rng.uniform(0, size, 2)

@@ -13,7 +13,7 @@ import cv2
 import grain
 import numpy as np
 
-from jaxrelic.data import clutter, loader, synthetic
+from jaxrelic.data import clutter, image_sets, photographs, synthetic
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.transforms import decode_view
 from jaxrelic.errors import UserError
@@ -69,12 +69,9 @@ def open_scenes(config: ScenesConfig) -> Scenes:
     """Opens what `config` names."""
     if config.source == "photographs":
         return PhotographFolders(pathlib.Path(config.path))
-    if config.path == loader.SYNTHETIC:
+    if config.path == image_sets.SYNTHETIC:
         return SyntheticCutouts(config.split)
-    raise UserError(
-        f"{config.path} is no source of cut-outs; set data.path to {loader.SYNTHETIC!r}, or "
-        "data.source to photographs"
-    )
+    return Cutouts(image_sets.open_images(config.path, config.split))
 
 
 def batches(config: ScenesConfig, *, seed: int) -> grain.MapDataset[Batch]:
@@ -82,8 +79,7 @@ def batches(config: ScenesConfig, *, seed: int) -> grain.MapDataset[Batch]:
     if config.batch_size < 1:
         raise UserError(f"data.batch_size is {config.batch_size}; set it to 1 or more")
     scenes = open_scenes(config)
-    photographs = config.source == "photographs"
-    transform = CropPhotograph if photographs else BeforeClutter
+    transform = CropPhotograph if config.source == "photographs" else BeforeClutter
     return (
         grain.MapDataset.source(scenes)
         .seed(seed)
@@ -126,8 +122,25 @@ class PhotographFolders:
         return {"rgb": bgr[..., ::-1], "category": np.int32(category)}
 
 
+class Cutouts:
+    """The objects of an image set without their white background."""
+
+    def __init__(self, images: image_sets.ImageSet):
+        self.categories, self._images = images.categories, images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = self._images[index]
+        return {"rgba": photographs.view_of(item).rgba, "category": np.int32(item["category"])}
+
+
 class SyntheticCutouts:
-    """Views of analytic boxes and ellipsoids; no shape is in two splits."""
+    """Views of striped boxes and checked ellipsoids; no shape is in two splits.
+
+    Categories differ in their surface as real ones do, which a small network learns in minutes.
+    """
 
     categories = ("box", "ellipsoid")
     RELICS = 48
@@ -147,8 +160,25 @@ class SyntheticCutouts:
     def __getitem__(self, index: int) -> dict[str, Any]:
         which, view = divmod(index, synthetic.NUM_VIEWS)
         relic = self._relics[which]
-        box = relic["category"] == CATEGORIES.index("vessel")
-        return {"rgba": decode_view(relic, view).rgba, "category": np.int32(0 if box else 1)}
+        category = 0 if relic["category"] == CATEGORIES.index("vessel") else 1
+        rgba = decode_view(relic, view).rgba
+        bright = _pattern(rgba.shape[0], category, np.random.default_rng(index))
+        rgba[..., :3] *= bright[..., None]
+        return {"rgba": rgba, "category": np.int32(category)}
+
+
+PERIODS_PX = (9.0, 14.0)
+"""Shortest and longest period of stripes and checks."""
+
+
+def _pattern(size: int, category: int, rng: np.random.Generator) -> np.ndarray:
+    """Brightness of a surface, [size, size]: stripes of category 0, checks of category 1."""
+    angle, period = rng.uniform(0, np.pi), rng.uniform(*PERIODS_PX)
+    x, y = np.meshgrid(np.arange(size), np.arange(size))
+    turned = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    waves = [np.sin(2 * np.pi * t / period + rng.uniform(0, 2 * np.pi)) for t in turned]
+    dark = waves[0] > 0 if category == 0 else waves[0] * waves[1] > 0
+    return np.where(dark, np.float32(0.4), np.float32(1))
 
 
 @dataclasses.dataclass(frozen=True)

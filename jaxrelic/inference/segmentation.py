@@ -1,104 +1,26 @@
-"""Masks of photographs: a coarse one, cleaned by what foreground perception saw (M-SRN, eq. 18-19).
+"""Masks of photographs: a coarse one, and a trained foreground perception that has its say in it.
 
-A coarse mask M_o follows outlines well and takes in bystanders; the activation map M_f is blurred
-but knows which part is the object. M^s is M_o where M_f is high.
+The mask that this gives is M^s; the object over a plain background, I^r of eq. 19, is what
+`photo.prepare` and `photo.over_background` make of it.
 """
 
 import dataclasses
 import functools
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import jax
 import numpy as np
-import scipy.ndimage
 
 from jaxrelic.errors import UserError
 from jaxrelic.inference.coarse_masks import unit_range
+from jaxrelic.inference.mask_refinement import Refined, RefineSettings, refine
 from jaxrelic.models.foreground.model import Foreground, ForegroundConfig
-from jaxrelic.typing import Bool, Float, typechecked
+from jaxrelic.typing import Float, typechecked
 
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom are outside."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RefineSettings:
-    """How a coarse mask is refined; the paper's rule is the threshold alone."""
-
-    threshold: float = 0.4
-    """Activation from which the coarse mask is believed, lambda in the paper."""
-    binarise_at: float | None = 0.5
-    """Coverage from which a pixel is object; None keeps soft masks, as the paper does."""
-    pieces: Literal["largest", "all"] = "largest"
-    """Connected pieces that are kept: the largest that meets the box, or all, as in the paper."""
-    min_share: float = 0.01
-    """Part of the box below which the refinement has lost the object and the coarse mask is kept; 0
-    always believes the refinement, as the paper does."""
-
-    @classmethod
-    def literal(cls) -> "RefineSettings":
-        """The paper's rule and nothing else."""
-        return cls(binarise_at=None, pieces="all", min_share=0.0)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Refined:
-    """A mask and whether the refinement had a say in it."""
-
-    mask: np.ndarray
-    """M^s, [h, w] float32 in [0, 1]."""
-    fell_back: bool
-    """True when too little was left, so that `mask` is the coarse one."""
-
-
-@typechecked
-def refine(
-    coarse: Float[np.ndarray, "h w"],
-    activation: Float[np.ndarray, "h w"],
-    settings: RefineSettings,
-    *,
-    box: Box | None = None,
-) -> Refined:
-    """M^s of eq. 18: the coarse mask where the activation reaches the threshold.
-
-    Args:
-        coarse: M_o in [0, 1].
-        activation: M_f of the same size, stretched to [0, 1].
-        settings: Threshold and what is done after it.
-        box: Where the object is, if somebody has said so; else anywhere.
-    """
-    left, top, right, bottom = box or (0, 0, coarse.shape[1], coarse.shape[0])
-    inside = np.zeros(coarse.shape, bool)
-    inside[top:bottom, left:right] = True
-    finish = functools.partial(_finish, settings=settings, inside=inside)
-    mask = finish(np.where(activation >= settings.threshold, coarse, 0))
-    # Without a box there is only the coarse mask to say how large the object might be.
-    expected = inside.sum() if box else np.count_nonzero(coarse >= 0.5)
-    lost = np.count_nonzero(mask >= 0.5) < settings.min_share * expected
-    return Refined(mask=finish(coarse) if lost else mask, fell_back=bool(lost))
-
-
-def _finish(mask: np.ndarray, *, settings: RefineSettings, inside: np.ndarray) -> np.ndarray:
-    """Binarised and reduced to one piece, as far as the settings say."""
-    if settings.binarise_at is not None:
-        mask = (mask >= settings.binarise_at).astype(np.float32)
-    if settings.pieces == "largest":
-        mask = mask * largest_piece(mask > 0, inside)
-    return np.float32(mask)
-
-
-@typechecked
-def largest_piece(
-    mask: Bool[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
-) -> Bool[np.ndarray, "h w"]:
-    """The largest connected piece that meets `inside`; nothing if none does."""
-    labels, _ = scipy.ndimage.label(mask)
-    candidates = np.unique(labels[inside & mask])
-    if not len(candidates):
-        return np.zeros_like(mask)
-    sizes = np.bincount(labels.reshape(-1))
-    return labels == candidates[np.argmax(sizes[candidates])]
+CoarseMasks = Callable[[np.ndarray], np.ndarray]
+"""From a photograph [h, w, 3] in [0, 1] to coverage of its object [h, w]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,8 +33,6 @@ class Perceiver:
     """Side of its inputs, in pixels."""
     variables: Any
     """Parameters and running statistics."""
-    categories: tuple[str, ...] = ()
-    """Names of its categories, as far as they are known."""
 
     @functools.cached_property
     def _apply(self):
@@ -155,3 +75,46 @@ def _square(rgb: np.ndarray, size: int) -> np.ndarray:
     square = np.pad(np.float32(rgb), padding, mode="edge")
     averaging = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
     return cv2.resize(square, (size, size), interpolation=averaging)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskFinder:
+    """Coarse masks, refined if there is somebody to do it."""
+
+    coarse: CoarseMasks
+    """Where M_o comes from: `coarse_masks.OnnxSegmenter.find` or `foreground.find`."""
+    perceiver: Perceiver | None = None
+    """Where M_f comes from; None leaves masks coarse."""
+    settings: RefineSettings = dataclasses.field(default_factory=RefineSettings)
+    """How the two are joined."""
+    category: int | None = None
+    """Of the objects; None takes the one that scores best."""
+
+    def find(self, rgb: np.ndarray) -> np.ndarray:
+        """The mask of one photograph, [h, w] in [0, 1]."""
+        return self.explain(rgb).refined.mask
+
+    def explain(self, rgb: np.ndarray, coarse: np.ndarray | None = None) -> "Explained":
+        """The mask of one photograph and what it was made of.
+
+        Args:
+            rgb: Photograph in [0, 1].
+            coarse: M_o if it is known already.
+        """
+        coarse = np.float32(self.coarse(rgb) if coarse is None else coarse)
+        if self.perceiver is None:
+            return Explained(coarse, None, Refined(mask=coarse, fell_back=False))
+        activation = self.perceiver.activation(rgb, self.category)
+        return Explained(coarse, activation, refine(coarse, activation, self.settings))
+
+
+@dataclasses.dataclass(frozen=True)
+class Explained:
+    """A mask with the steps towards it."""
+
+    coarse: np.ndarray
+    """M_o, [h, w] in [0, 1]."""
+    activation: np.ndarray | None
+    """M_f, [h, w] in [0, 1]; None if nobody was asked."""
+    refined: Refined
+    """M^s."""

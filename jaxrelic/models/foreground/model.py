@@ -16,7 +16,7 @@ from flax import linen as nn
 
 from jaxrelic.models.foreground.memory import ForegroundMemoryConfig
 from jaxrelic.nn.convolution import Conv
-from jaxrelic.nn.resnet import EXPANSION, BottleneckStages, kaiming_fan_out
+from jaxrelic.nn.resnet import EXPANSION, BottleneckStages
 from jaxrelic.typing import Array, Float, Int, typechecked
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -173,7 +173,7 @@ class Classifier(nn.Module):
                 width,
                 (size, size),
                 padding=size // 2,
-                kernel_init=kaiming_fan_out,
+                kernel_init=nn.initializers.he_normal(),
                 name=f"conv_{layer}",
             )
             x = nn.relu(convolve(x))
