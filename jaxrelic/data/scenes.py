@@ -143,7 +143,7 @@ class SyntheticCutouts:
     """
 
     categories = ("box", "ellipsoid")
-    RELICS = 48
+    RELICS = 20
     """Shapes per split."""
 
     def __init__(self, split: str):
@@ -151,8 +151,7 @@ class SyntheticCutouts:
         if split not in splits:
             raise UserError(f"no split {split!r}; set data.split to one of {', '.join(splits)}")
         first = splits.index(split) * self.RELICS
-        relics = synthetic.SyntheticRelics(first + self.RELICS)
-        self._relics = [relics[index] for index in range(first, first + self.RELICS)]
+        self._relics = synthetic.SyntheticRelics(self.RELICS, first=first)
 
     def __len__(self) -> int:
         return len(self._relics) * synthetic.NUM_VIEWS

@@ -88,15 +88,13 @@ def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
 
 def _scale_groups(config: OptimConfig) -> optax.GradientTransformation:
     """Factors of heads and biases, which multiply where a bias belongs to a head."""
-    factors = {
-        (head, bias): (config.head_factor if head else 1.0) * (config.bias_factor if bias else 1.0)
-        for head in (False, True)
-        for bias in (False, True)
-    }
+    head, bias = config.head_factor, config.bias_factor
+    factors = {"trunk": 1.0, "trunk bias": bias, "head": head, "head bias": head * bias}
 
-    def group(path: tuple[jax.tree_util.DictKey, ...], _: Any) -> tuple[bool, bool]:
+    def group(path: tuple[jax.tree_util.DictKey, ...], _: Any) -> str:
         names = [each.key for each in path]
-        return not set(names).isdisjoint(config.heads), names[-1] == "bias"
+        module = "trunk" if set(names).isdisjoint(config.heads) else "head"
+        return f"{module} bias" if names[-1] == "bias" else module
 
     return optax.multi_transform(
         {name: optax.scale(factor) for name, factor in factors.items()},

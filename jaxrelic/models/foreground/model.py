@@ -6,7 +6,7 @@ it can no longer be told apart, and when it is no larger than that takes. Equati
 """
 
 import dataclasses
-from typing import Self
+from typing import Literal, Self
 
 import flax.struct
 import jax
@@ -41,6 +41,9 @@ class ForegroundConfig:
     """Stages before the features F that the map is made of; the map is halved after them."""
     classifier_width: int = 1024
     """Channels of the classifier's hidden layers."""
+    scores: Literal["relu", "softplus"] = "relu"
+    """How scores are kept from falling below 0: relu as in BAS, which dies easily where no trunk
+    has been trained before, or softplus."""
     class_agnostic: bool = False
     """One map for all categories in place of one each, of which the label's is used."""
     memory: ForegroundMemoryConfig = dataclasses.field(default_factory=ForegroundMemoryConfig)
@@ -61,6 +64,7 @@ class ForegroundConfig:
             "blocks": (1, 1, 1, 1),
             "strides": (1, 1, 1, 1),
             "classifier_width": 32,
+            "scores": "softplus",
             "memory": ForegroundMemoryConfig(slots=64),
         }
         return cls(**settings | changes)
@@ -102,7 +106,7 @@ class Foreground(nn.Module):
         self.top = BottleneckStages(
             config.widths[tap:], config.blocks[tap:], config.strides[tap:], first=tap
         )
-        self.classifier = Classifier(config.classifier_width, config.categories)
+        self.classifier = Classifier(config.classifier_width, config.categories, config.scores)
         self.generator = Conv(
             1 if config.class_agnostic else config.categories, padding=1, name="generator"
         )
@@ -162,6 +166,7 @@ class Classifier(nn.Module):
 
     features: int
     categories: int
+    scores: Literal["relu", "softplus"]
 
     @nn.compact
     @typechecked
@@ -176,8 +181,10 @@ class Classifier(nn.Module):
                 kernel_init=nn.initializers.he_normal(),
                 name=f"conv_{layer}",
             )
-            x = nn.relu(convolve(x))
-        return x
+            x = convolve(x)
+            if layer < len(widths) - 1:
+                x = nn.relu(x)
+        return nn.relu(x) if self.scores == "relu" else nn.softplus(x)
 
 
 @typechecked
