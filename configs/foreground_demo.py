@@ -13,7 +13,7 @@ from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
 
-STEPS = 600
+STEPS = 900
 
 
 def get_config() -> Experiment:
@@ -21,8 +21,10 @@ def get_config() -> Experiment:
         name="foreground_demo",
         model=ForegroundConfig.compact(categories=2),
         data=ScenesConfig(path="synthetic", source="cutouts", batch_size=16, image_size=64),
-        losses=ForegroundLossSettings(weights=ForegroundLossWeights()),
+        losses=ForegroundLossSettings(
+            weights=ForegroundLossWeights(contrast=0.1), classify_until=STEPS // 3
+        ),
         optim=OptimConfig(learning_rate=1e-3, schedule="cosine", decay=0.05, decay_steps=STEPS),
         steps=STEPS,
-        checkpoint_every=200,
+        checkpoint_every=300,
     )

@@ -5,6 +5,7 @@ the contrast with remembered features (`contrastive`) is M-SRN's addition.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +40,9 @@ class ForegroundLossSettings:
     """Factor of each term."""
     temperature: float = 0.2
     """Of the contrast; the paper prints 0.99, which leaves it almost flat."""
+    classify_until: int = 0
+    """Step until which only `classify` is learned from. A trunk that was trained before needs no
+    such start; one that was not has no object yet for a map to be of."""
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
@@ -77,6 +81,18 @@ def loss_terms(
             temperature=settings.temperature,
         ),
         "accuracy": (jnp.argmax(output.scores, axis=-1) == category).astype(jnp.float32),
+    }
+
+
+def opened(
+    terms: Mapping[str, Array], settings: ForegroundLossSettings, step: Array
+) -> dict[str, Array]:
+    """The terms with those at 0 that are not learned from yet."""
+    late = step >= settings.classify_until
+    early = ("classify", "accuracy")
+    return {
+        name: values if name in early else jnp.where(late, values, 0.0)
+        for name, values in terms.items()
     }
 
 

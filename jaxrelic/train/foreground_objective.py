@@ -46,7 +46,7 @@ class ForegroundObjective:
         step: jax.Array,
         phase: str,
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array], Variables]:
-        """See `Objective.loss`; nothing here is random or changes with the step."""
+        """See `Objective.loss`; nothing here is random, so `rng` is unused."""
         bank, category = collections["memory"]["pairs"], batch["category"]
         output, statistics = self._model.apply(
             {"params": params, "batch_stats": collections["batch_stats"]},
@@ -56,6 +56,7 @@ class ForegroundObjective:
             mutable=["batch_stats"],
         )
         terms = losses.loss_terms(output, category, *memory.halves(bank), settings=self._settings)
+        terms = losses.opened(terms, self._settings, step)
         bank = memory.record(
             bank,
             self._config.memory,

@@ -56,7 +56,8 @@ def test_objects_are_placed_everywhere_and_mirrored():
     rng = np.random.default_rng(0)
     placed = [clutter.place(cutout(), 32, rng, share=(0.5, 0.5))[..., 3] for _ in range(60)]
     reached = np.max(placed, axis=0)
-    assert min(reached.max(axis=0).min(), reached.max(axis=1).min()) > 0.5
+    # The outermost pixel may be touched by blurred edges alone.
+    assert min(reached.max(axis=0)[1:-1].min(), reached.max(axis=1)[1:-1].min()) > 0.9
     # The long arm of the L is on the left, or on the right once mirrored.
     tall = [
         np.argmax(mask.sum(axis=0)) < np.mean(np.flatnonzero(mask.any(axis=0))) for mask in placed
