@@ -1,5 +1,6 @@
 """The network of foreground perception: sizes, what learns from what, and published weights."""
 
+import dataclasses
 import functools
 
 import jax
@@ -11,16 +12,14 @@ from jaxrelic.errors import UserError
 from jaxrelic.models.foreground import convert
 from jaxrelic.models.foreground.model import Foreground, ForegroundConfig, halved
 
-SIDE = 32
+SIDE = 16
 TINY = ForegroundConfig.compact(
-    categories=3,
-    widths=(2, 3, 2),
-    blocks=(1, 2, 1),
-    strides=(1, 2, 1),
-    tap=2,
-    classifier_width=4,
+    categories=3, widths=(2, 3), blocks=(1, 1), strides=(1, 1), tap=1, classifier_width=4
 )
 CATEGORY = jnp.array([2, 0])
+
+QUICKLY = {"xla_backend_optimization_level": 0}
+"""Compiler options for programs that run once or twice."""
 
 
 def shapes(config, side):
@@ -38,12 +37,12 @@ def count(tree):
 def variables():
     image = jnp.zeros((1, SIDE, SIDE, 3))
     init = functools.partial(Foreground(TINY).init, train=False)
-    return jax.jit(init)(jax.random.key(0), image, CATEGORY[:1])
+    return jax.jit(init, compiler_options=QUICKLY)(jax.random.key(0), image, CATEGORY[:1])
 
 
 @functools.cache
 def images():
-    return jax.random.uniform(jax.random.key(1), (2, SIDE, SIDE, 3))
+    return np.random.default_rng(1).uniform(size=(2, SIDE, SIDE, 3)).astype(np.float32)
 
 
 def test_the_default_trunk_and_top_are_resnet_50_with_the_maps_of_bas():
@@ -72,81 +71,91 @@ def test_a_class_agnostic_generator_has_one_map():
     assert [each["generator"]["kernel"].shape[-1] for each in kernels] == [9, 1]
 
 
-def output_of(params, config=TINY):
+def output_of(params):
+    """Output, features F and generator's logits for two photographs."""
     whole = {"params": params, "batch_stats": variables()["batch_stats"]}
-    return Foreground(config).apply(
+    output, state = Foreground(TINY).apply(
         whole, images(), CATEGORY, train=False, capture_intermediates=True
     )
+    inside = state["intermediates"]
+    return output, inside["trunk"]["__call__"][0], inside["generator"]["__call__"][0]
+
+
+quick_output_of = jax.jit(output_of, compiler_options=QUICKLY)
+
+
+def with_generator(*, scale, bias):
+    """Parameters whose generator has its kernel scaled and its bias set."""
+    params = variables()["params"]
+    kernel = scale * params["generator"]["kernel"]
+    return {**params, "generator": {"kernel": kernel, "bias": jnp.full(3, bias)}}
 
 
 def test_the_map_is_that_of_the_label_and_features_are_summed_under_it():
-    output, state = output_of(variables()["params"])
-    features = state["intermediates"]["trunk"]["__call__"][0]
-    logits = state["intermediates"]["generator"]["__call__"][0]
+    output, features, logits = quick_output_of(variables()["params"])
+    assert features.shape == (2, 4, 4, 8)
     activation = np.stack([jax.nn.sigmoid(logits[i, ..., c]) for i, c in enumerate(CATEGORY)])
     np.testing.assert_allclose(output.activation, activation, rtol=1e-5)
-    assert features.shape == (2, 4, 4, 12)
     foreground = np.einsum("bijq,bij->bq", features, activation)
     np.testing.assert_allclose(output.foreground, foreground, rtol=1e-4, atol=1e-5)
     everything = np.asarray(output.foreground + output.background)
     np.testing.assert_allclose(everything, np.sum(features, axis=(1, 2)), rtol=1e-4, atol=1e-5)
+    maps, scores = jax.jit(
+        lambda whole: Foreground(TINY).apply(whole, images(), method="perceive"),
+        compiler_options=QUICKLY,
+    )(variables())
+    np.testing.assert_allclose(maps[0, ..., 2], output.activation[0], rtol=1e-5)
+    np.testing.assert_allclose(scores, output.scores, rtol=1e-5)
 
 
-def learning(loss):
-    """Modules of the network that a loss of its output and parameters gives a gradient to."""
-    gradients = jax.jit(jax.grad(loss))(variables()["params"])
-    return {
-        name for name, tree in gradients.items() if any(np.any(x) for x in jax.tree.leaves(tree))
-    }
+def test_what_learns_from_which_scores():
+    """The erase branch teaches neither top nor classifier, and the trunk through the map alone."""
 
+    def scores(params):
+        output = output_of(params)[0]
+        return jnp.stack([output.erased_scores.sum(), output.scores.sum()])
 
-def test_the_erase_branch_teaches_neither_top_nor_classifier():
-    erased = learning(lambda params: jnp.sum(output_of(params)[0].erased_scores))
+    def gradients(params):
+        _, pull = jax.vjp(scores, params)
+        return jax.vmap(lambda row: pull(row)[0])(jnp.eye(2))
+
+    def learning(params):
+        found = jax.jit(gradients, compiler_options=QUICKLY)(params)
+        return [
+            {name for name in found if any(np.any(x[i]) for x in jax.tree.leaves(found[name]))}
+            for i in range(2)
+        ]
+
+    erased, whole = learning(variables()["params"])
     assert erased == {"generator", "trunk"}
-    whole = learning(lambda params: jnp.sum(output_of(params)[0].scores))
     assert whole == {"trunk", "top", "classifier"}
+    # A generator that does not look at the features leaves the trunk nothing to learn.
+    erased, _ = learning(with_generator(scale=0.0, bias=0.5))
+    assert erased == {"generator"}
 
 
-def test_the_erase_branch_teaches_the_trunk_through_the_map_alone():
-    """With a generator that ignores the features, nothing of the trunk is left to learn."""
-
-    def loss(params):
-        blind = jax.tree.map(jnp.zeros_like, params["generator"]["kernel"])
-        generator = {**params["generator"], "kernel": jax.lax.stop_gradient(blind)}
-        return jnp.sum(output_of({**params, "generator": generator})[0].erased_scores)
-
-    assert learning(loss) == {"generator"}
-
-
-def test_erased_scores_are_those_of_the_network_on_the_features_that_are_left():
-    """A map of zeros erases nothing; one of ones leaves what the layers make of zeros."""
-    params = variables()["params"]
+def test_erasing_nothing_leaves_the_scores_and_erasing_all_does_not():
     for bias, same in ((-40.0, True), (40.0, False)):
-        kernel = jnp.zeros_like(params["generator"]["kernel"])
-        generator = {"kernel": kernel, "bias": jnp.full(3, bias)}
-        output, _ = output_of({**params, "generator": generator})
+        output = quick_output_of(with_generator(scale=0.0, bias=bias))[0]
         assert np.allclose(output.erased_scores, output.scores, rtol=1e-5) == same
 
 
 def test_training_leaves_the_running_statistics_to_the_whole_photograph():
     """The erase branch normalises by its own batch and keeps none of it."""
 
-    def statistics(bias):
-        params = variables()["params"]
-        generator = {**params["generator"], "bias": jnp.full(3, bias)}
-        whole = {**variables(), "params": {**params, "generator": generator}}
+    def step(params):
+        whole = {**variables(), "params": params}
         apply = functools.partial(Foreground(TINY).apply, train=True, mutable=["batch_stats"])
-        step = jax.vmap(lambda image, c: apply(whole, image, c)[1], axis_name="batch")
-        return step(images()[None], CATEGORY[None])
+        return jax.vmap(lambda *args: apply(whole, *args), axis_name="batch")(
+            images()[None], CATEGORY[None]
+        )
 
-    jax.tree.map(np.testing.assert_array_equal, statistics(-2.0), statistics(2.0))
-
-
-def test_perceiving_shows_every_category_and_one_map_serves_all_when_class_agnostic():
-    maps, scores = Foreground(TINY).apply(variables(), images(), method="perceive")
-    output, _ = output_of(variables()["params"])
-    np.testing.assert_allclose(maps[0, ..., 2], output.activation[0], rtol=1e-5)
-    np.testing.assert_allclose(scores, output.scores, rtol=1e-5)
+    step = jax.jit(step, compiler_options=QUICKLY)
+    (little, little_kept), (much, much_kept) = (
+        step(with_generator(scale=1.0, bias=bias)) for bias in (-2.0, 2.0)
+    )
+    assert np.abs(little.erased_scores - much.erased_scores).max() > 1e-3
+    jax.tree.map(np.testing.assert_array_equal, little_kept, much_kept)
 
 
 def test_halving_is_over_windows():
@@ -185,27 +194,36 @@ def torchvision(ours, seed=0):
     return theirs
 
 
+def two_blocks():
+    """Variables of a network with two blocks in its first stage, zeros."""
+    config = dataclasses.replace(TINY, blocks=(2, 1))
+    return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes(config, SIDE))
+
+
 def test_published_weights_land_where_torchvision_has_them():
-    theirs = torchvision(variables())
-    assert {"conv1.weight", "layer2.1.conv3.weight", "layer1.0.downsample.1.running_var"} <= set(
+    ours = two_blocks()
+    theirs = torchvision(ours)
+    assert {"conv1.weight", "layer1.1.conv3.weight", "layer2.0.downsample.1.running_var"} <= set(
         theirs
     )
-    filled = convert.fill(variables(), theirs, tap=TINY.tap, source="file")
-    trunk, top = filled["params"]["trunk"], filled["params"]["top"]
-    kernel = trunk["stage_1_block_1"]["conv_2"]["kernel"]
-    np.testing.assert_array_equal(kernel, theirs["layer2.1.conv3.weight"].transpose(2, 3, 1, 0))
+    filled = convert.fill(ours, theirs, tap=1, source="file")
     np.testing.assert_array_equal(
-        filled["batch_stats"]["top"]["stage_2_block_0"]["skip_norm"]["var"],
-        theirs["layer3.0.downsample.1.running_var"],
+        filled["params"]["trunk"]["stage_0_block_1"]["conv_2"]["kernel"],
+        theirs["layer1.1.conv3.weight"].transpose(2, 3, 1, 0),
     )
-    assert top["stage_2_block_0"]["norm_0"]["scale"].shape == (2,)
-    generator = variables()["params"]["generator"]
-    assert filled["params"]["generator"] is generator
+    np.testing.assert_array_equal(
+        filled["batch_stats"]["top"]["stage_1_block_0"]["skip_norm"]["var"],
+        theirs["layer2.0.downsample.1.running_var"],
+    )
+    for module in ("trunk", "top"):
+        for leaf in jax.tree.leaves(filled["params"][module]):
+            assert np.any(leaf)
+    assert filled["params"]["generator"] is ours["params"]["generator"]
 
 
 def test_weights_of_another_network_are_refused_by_name():
-    theirs = torchvision(variables())
-    del theirs["layer3.0.conv1.weight"]
+    theirs = torchvision(two_blocks())
+    del theirs["layer2.0.conv1.weight"]
     theirs["layer4.0.conv1.weight"] = np.zeros((2, 2, 1, 1), np.float32)
-    with pytest.raises(UserError, match=r"file do not fit .*layer4.*stage_2_block_0/conv_0"):
-        convert.fill(variables(), theirs, tap=TINY.tap, source="file")
+    with pytest.raises(UserError, match=r"file do not fit .*layer4.*stage_1_block_0/conv_0"):
+        convert.fill(two_blocks(), theirs, tap=1, source="file")

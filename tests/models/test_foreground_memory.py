@@ -24,6 +24,7 @@ def write(bank, config, values, scores, category=None):
         axis_name="batch",
         out_axes=None,
     )
+    step = jax.jit(step)
     sides = jnp.stack([values, zero], axis=-1), jnp.stack([zero, -values], axis=-1)
     return step(*(x[None] for x in (*sides, jnp.asarray(scores), category)))
 
