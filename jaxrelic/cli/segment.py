@@ -48,7 +48,7 @@ def run(args: SegmentArguments) -> int:
     from jaxrelic.inference import photo
     from jaxrelic.viz import grids
 
-    photos = _photographs(args.photos)
+    photos = _photographs(args.photos, args.output)
     finder = models.open_mask_finder(args.onnx, args.foreground, args.refine, args.category)
     args.output.mkdir(parents=True, exist_ok=True)
     tiles, failed = [], 0
@@ -76,8 +76,8 @@ def run(args: SegmentArguments) -> int:
     return 0
 
 
-def _photographs(paths: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
-    """The files that are meant, whose masks must not overwrite one another."""
+def _photographs(paths: tuple[pathlib.Path, ...], output: pathlib.Path) -> list[pathlib.Path]:
+    """The files that are meant; masks must overwrite neither them nor one another."""
     from jaxrelic.errors import UserError
 
     photos = []
@@ -93,6 +93,10 @@ def _photographs(paths: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
                 f"{first[path.stem]} and {path} would both become {path.stem}.png; rename one, or "
                 "segment them into two folders"
             )
+    originals = {path.resolve() for path in photos}
+    for stem, path in first.items():
+        if (output / f"{stem}.png").resolve() in originals:
+            raise UserError(f"the mask would replace {path}; choose another folder with -o")
     return photos
 
 

@@ -84,10 +84,18 @@ def test_masks_that_would_overwrite_each_other_are_refused(tmp_path):
     photos = write_photos(tmp_path / "photos")
     PIL.Image.new("RGB", (32, 32)).save(photos / "cut.jpg")
     with pytest.raises(UserError, match=r"would both become cut\.png"):
-        segment._photographs((photos,))
+        segment._photographs((photos,), tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"no photographs in .*empty"):
-        segment._photographs((tmp_path / "empty",))
+        segment._photographs((tmp_path / "empty",), tmp_path)
+
+
+def test_a_photograph_is_never_replaced_by_its_mask(tmp_path, capsys):
+    photos = write_photos(tmp_path / "photos")
+    before = (photos / "cut.png").read_bytes()
+    assert main.main(["segment", str(photos), "-o", str(photos)]) == 2
+    assert "cut.png; choose another folder with -o" in capsys.readouterr().err
+    assert (photos / "cut.png").read_bytes() == before
 
 
 def test_a_run_of_the_other_kind_is_refused_with_what_it_is_for(tmp_path):
