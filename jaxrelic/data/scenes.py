@@ -80,14 +80,10 @@ def batches(config: ScenesConfig, *, seed: int) -> grain.MapDataset[Batch]:
         raise UserError(f"data.batch_size is {config.batch_size}; set it to 1 or more")
     scenes = open_scenes(config)
     transform = CropPhotograph if config.source == "photographs" else BeforeClutter
-    return (
-        grain.MapDataset.source(scenes)
-        .seed(seed)
-        .shuffle()
-        .repeat()
-        .random_map(transform(config.image_size))
-        .batch(config.batch_size)
-    )
+    examples = grain.MapDataset.source(scenes).seed(seed).shuffle().repeat()
+    if isinstance(scenes, SyntheticCutouts):
+        examples = examples.random_map(PaintSurface())
+    return examples.random_map(transform(config.image_size)).batch(config.batch_size)
 
 
 class PhotographFolders:
@@ -137,13 +133,10 @@ class Cutouts:
 
 
 class SyntheticCutouts:
-    """Views of striped boxes and checked ellipsoids; no shape is in two splits.
-
-    Categories differ in their surface as real ones do, which a small network learns in minutes.
-    """
+    """Views of analytic boxes and ellipsoids; no shape is in two splits."""
 
     categories = ("box", "ellipsoid")
-    RELICS = 20
+    RELICS = 32
     """Shapes per split."""
 
     def __init__(self, split: str):
@@ -160,14 +153,25 @@ class SyntheticCutouts:
         which, view = divmod(index, synthetic.NUM_VIEWS)
         relic = self._relics[which]
         category = 0 if relic["category"] == CATEGORIES.index("vessel") else 1
-        rgba = decode_view(relic, view).rgba
-        bright = _pattern(rgba.shape[0], category, np.random.default_rng(index))
-        rgba[..., :3] *= bright[..., None]
-        return {"rgba": rgba, "category": np.int32(category)}
+        return {"rgba": decode_view(relic, view).rgba, "category": np.int32(category)}
 
 
 PERIODS_PX = (9.0, 14.0)
 """Shortest and longest period of stripes and checks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PaintSurface(grain.transforms.RandomMap):
+    """Stripes on boxes, checks on ellipsoids, colours of either at random.
+
+    Categories then differ in their surface as real ones do, which a small network learns soon.
+    """
+
+    def random_map(self, record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        rgba = record["rgba"]
+        bright = _pattern(rgba.shape[0], int(record["category"]), rng)
+        colours = rgba[..., rng.permutation(3)] * bright[..., None]
+        return record | {"rgba": np.concatenate([colours, rgba[..., 3:]], axis=-1)}
 
 
 def _pattern(size: int, category: int, rng: np.random.Generator) -> np.ndarray:
