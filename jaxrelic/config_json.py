@@ -1,6 +1,8 @@
 """Settings as JSON and back: what a run writes beside its checkpoints.
 
-Only what our settings are made of is handled: dataclasses, tuples, dicts and plain values.
+Only what our settings are made of is handled: dataclasses, tuples, dicts and plain values. Where a
+setting may be one of several dataclasses, `kind` names the one it is; without a name, as in files
+from before there was a choice, it is the first.
 """
 
 import dataclasses
@@ -11,13 +13,24 @@ from typing import Any, TypeVar
 
 _Config = TypeVar("_Config")
 
+KIND = "kind"
+
 
 def to_json(config: Any) -> dict[str, Any]:
     """A dataclass as dicts, lists and plain values."""
-    return _plain(dataclasses.asdict(config))
+    hints = typing.get_type_hints(type(config))
+    plain = {}
+    for name in (field.name for field in dataclasses.fields(config)):
+        value = getattr(config, name)
+        plain[name] = _plain(value)
+        if dataclasses.is_dataclass(value) and len(_dataclasses_of(hints[name])) > 1:
+            plain[name] = {KIND: type(value).__name__, **plain[name]}
+    return plain
 
 
 def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_json(value)
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -41,6 +54,8 @@ def _restore(hint: Any, value: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None:
             return None
+        if kinds := _dataclasses_of(hint):
+            return _restore_one_of(kinds, value)
         (hint,) = [each for each in arguments if each is not types.NoneType]
         return _restore(hint, value)
     if origin is tuple:
@@ -50,6 +65,19 @@ def _restore(hint: Any, value: Any) -> Any:
     if origin is dict:
         return {name: _restore(arguments[1], item) for name, item in value.items()}
     return value
+
+
+def _dataclasses_of(hint: Any) -> list[type]:
+    """The dataclasses that a union may be, in its order."""
+    return [each for each in typing.get_args(hint) if dataclasses.is_dataclass(each)]
+
+
+def _restore_one_of(kinds: list[type], value: Mapping[str, Any]) -> Any:
+    by_name = {kind.__name__: kind for kind in kinds}
+    name = value.get(KIND, kinds[0].__name__)
+    if name not in by_name:
+        raise ValueError(f"no kind {name!r}, only {', '.join(by_name)}; was it renamed?")
+    return from_json(by_name[name], {key: item for key, item in value.items() if key != KIND})
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ COMMANDS = {
     "tables": "write the papers' tables with our rows in them",
     "export": "turn a run's checkpoint into a model directory",
     "reconstruct": "turn a photograph into a textured mesh",
+    "segment": "find the masks of photographs",
     "turntable": "film a mesh turning, as GIF or MP4",
     "report": "write one HTML page about a run",
     "data": "check and prepare published data sets",

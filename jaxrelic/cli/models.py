@@ -1,18 +1,26 @@
 """Opens what users call a model: the folder of a training run, or an export."""
 
+import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference import export
+from jaxrelic.inference import coarse_masks, export, foreground
+from jaxrelic.inference.mask_refinement import RefineSettings
 from jaxrelic.inference.photo import Preprocessing
 from jaxrelic.inference.reconstruct import Reconstructor
+from jaxrelic.inference.segmentation import MaskFinder, Perceiver
+from jaxrelic.models.foreground.model import ForegroundConfig
+from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.foreground_objective import ForegroundObjective
 from jaxrelic.train.msrn_objective import fresh_recent
+from jaxrelic.train.objective import Variables
 from jaxrelic.train.state import TrainState
 
 FINEST_LEVEL = 5
@@ -40,13 +48,7 @@ def open_model(path: pathlib.Path, icosphere_level: int | None = None) -> Recons
 
 def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
     """The network of a run's newest checkpoint, its settings, and the steps it has taken."""
-    experiment = workdir.read_config(path)
-    if not (path / checkpoint.DIRECTORY).is_dir():
-        raise UserError(f"no checkpoint in {path}; run `jaxrelic train` until it saves one")
-    with checkpoint.open_checkpoints(path, max_to_keep=experiment.keep_checkpoints) as saved:
-        if saved.latest_step is None:
-            raise UserError(f"no checkpoint in {path}; run `jaxrelic train` until it saves one")
-        state = saved.restore(_abstract_state(experiment))
+    experiment, state = _newest(path, MsrnConfig)
     model, step = experiment.model, int(state.step)
     reconstructor = Reconstructor(
         config=model,
@@ -66,11 +68,86 @@ def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
     return reconstructor, experiment, step
 
 
+def open_perceiver(path: pathlib.Path) -> Perceiver:
+    """The foreground perception of a run's newest checkpoint."""
+    experiment, state = _newest(path, ForegroundConfig)
+    variables = {name: x for name, x in state.variables.items() if name != "memory"}
+    return Perceiver(
+        config=experiment.model,
+        image_size=experiment.data.image_size,
+        variables=jax.tree.map(np.asarray, variables),
+    )
+
+
+def _abstract_msrn(experiment: Experiment) -> Variables:
+    variables = export.abstract_variables(experiment.model, experiment.data.image_size)
+    return {**variables, **jax.eval_shape(lambda: fresh_recent(experiment))}
+
+
+def _abstract_foreground(experiment: Experiment) -> Variables:
+    side = experiment.data.image_size
+    example = {
+        "image": jax.ShapeDtypeStruct((1, side, side, 3), np.float32),
+        "category": jax.ShapeDtypeStruct((1,), np.int32),
+    }
+    return jax.eval_shape(ForegroundObjective(experiment).init, jax.random.key(0), example)
+
+
+def open_mask_finder(
+    onnx: pathlib.Path | None,
+    foreground_run: pathlib.Path | None,
+    settings: RefineSettings | None = None,
+    category: int | None = None,
+) -> MaskFinder:
+    """How masks are found: coarse ones by an ONNX file or GrabCut, refined by a run or not."""
+    coarse = foreground.find if onnx is None else coarse_masks.OnnxSegmenter(onnx).find
+    return MaskFinder(
+        coarse=coarse,
+        perceiver=None if foreground_run is None else open_perceiver(foreground_run),
+        settings=settings or RefineSettings(),
+        category=category,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """What the commands know of a kind of model."""
+
+    purpose: str
+    """What a run of it does, after "a run that"."""
+    abstract_variables: Callable[[Experiment], Variables]
+    """Names, shapes and types of its arrays."""
+
+
+_KINDS = {
+    MsrnConfig: _Kind(purpose="reconstructs meshes", abstract_variables=_abstract_msrn),
+    ForegroundConfig: _Kind(
+        purpose="finds foregrounds (for `jaxrelic segment --foreground`)",
+        abstract_variables=_abstract_foreground,
+    ),
+}
+
+
+def _newest(path: pathlib.Path, kind: type) -> tuple[Experiment, TrainState]:
+    """Settings and newest checkpoint of a run of one kind of model."""
+    experiment = workdir.read_config(path)
+    if not isinstance(experiment.model, kind):
+        raise UserError(
+            f"{path} is a run that {_KINDS[type(experiment.model)].purpose}; give one that "
+            f"{_KINDS[kind].purpose}"
+        )
+    if not (path / checkpoint.DIRECTORY).is_dir():
+        raise UserError(f"no checkpoint in {path}; run `jaxrelic train` until it saves one")
+    with checkpoint.open_checkpoints(path, max_to_keep=experiment.keep_checkpoints) as saved:
+        if saved.latest_step is None:
+            raise UserError(f"no checkpoint in {path}; run `jaxrelic train` until it saves one")
+        return experiment, saved.restore(_abstract_state(experiment))
+
+
 def _abstract_state(experiment: Experiment) -> TrainState:
     """Shapes of the run's whole state, for one device: Orbax restores what it saved."""
-    collections = dict(export.abstract_variables(experiment.model, experiment.data.image_size))
+    collections = dict(_KINDS[type(experiment.model)].abstract_variables(experiment))
     params = collections.pop("params")
-    collections |= jax.eval_shape(lambda: fresh_recent(experiment))
     state = TrainState(
         step=jax.ShapeDtypeStruct((), np.int32),
         params=params,

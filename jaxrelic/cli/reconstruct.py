@@ -23,6 +23,10 @@ class ReconstructArguments:
     mask: pathlib.Path | None = None
     """Picture of the photograph's size, white on the object. By default the photograph's
     transparency is used, or the object is found automatically."""
+    segment_onnx: pathlib.Path | None = None
+    """ONNX file that finds the object if nobody has: `u2net.onnx` or another of its interface."""
+    foreground: pathlib.Path | None = None
+    """Folder of a foreground run, which cleans the mask that was found."""
     icosphere_level: int | None = None
     """Subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may be finer
     than in training. By default as in training."""
@@ -39,7 +43,8 @@ def run(args: ReconstructArguments) -> int:
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     # The photograph first: a bad one should not cost the time to load a model.
-    picture = photo.read_photo(args.photo, args.mask)
+    finder = models.open_mask_finder(args.segment_onnx, args.foreground)
+    picture = photo.read_photo(args.photo, args.mask, find=finder.find)
     reconstruction = models.open_model(args.model, args.icosphere_level).reconstruct(picture)
     mesh.write_glb(reconstruction.mesh, args.output)
     print(args.output)

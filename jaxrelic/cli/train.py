@@ -48,6 +48,8 @@ def parse(argv: Sequence[str]) -> TrainArguments:
         prog="jaxrelic train",
         args=argv,
         default=TrainArguments(config=path, workdir=tyro.MISSING, experiment=load_experiment(path)),
+        # The config file has chosen the kind of model; options are those of its settings.
+        config=(tyro.conf.AvoidSubcommands,),
     )
 
 

@@ -35,8 +35,11 @@ class SyntheticRelics:
         num_relics: int = NUM_RELICS,
         num_views: int = NUM_VIEWS,
         image_size: int = IMAGE_SIZE_PX,
+        *,
+        first: int = 0,
     ):
-        self._records = [_record(i, num_views, image_size) for i in range(num_relics)]
+        numbers = range(first, first + num_relics)
+        self._records = [_record(i, num_views, image_size) for i in numbers]
 
     def __len__(self) -> int:
         return len(self._records)

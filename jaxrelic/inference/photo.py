@@ -10,6 +10,7 @@ import pathlib
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import PIL.Image
@@ -62,22 +63,32 @@ class Preprocessing:
     """Colour behind the object, RGB in [0, 1]."""
 
 
-def read_photo(path: pathlib.Path, mask_path: pathlib.Path | None = None) -> Photo:
+def read_photo(
+    path: pathlib.Path,
+    mask_path: pathlib.Path | None = None,
+    *,
+    find: Callable[[np.ndarray], np.ndarray] = foreground.find,
+) -> Photo:
     """Reads a photograph and finds its object.
 
     The object comes from the mask file if there is one, else from a transparent background, else
-    it is cut out automatically (`foreground.find`), which is a guess and logged as one.
+    it is cut out automatically by `find`, which is a guess and logged as one.
     """
     rgb, alpha = read_picture(path)
     if mask_path is not None:
         mask, source = _read_mask(mask_path, rgb.shape[:2]), "file"
-    elif alpha is not None and alpha.min() < _OPAQUE:
+    elif shows_object(alpha):
         mask, source = alpha, "alpha"
     else:
-        mask, source = foreground.find(rgb), "automatic"
+        mask, source = find(rgb), "automatic"
         logger.info("%s: object found automatically; pass a mask if the outline is wrong", path)
     _check_mask(mask, mask_path or path)
     return Photo(rgb=rgb, mask=mask, mask_source=source)
+
+
+def shows_object(alpha: np.ndarray | None) -> bool:
+    """Whether a picture's transparency [h, w] says what its object is."""
+    return alpha is not None and bool(alpha.min() < _OPAQUE)
 
 
 def prepare(view: transforms.View, preprocessing: Preprocessing) -> transforms.View:
@@ -156,7 +167,7 @@ def _read_mask(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray:
     """Reads a mask image, white on the object, of the photograph's size."""
     rgb, alpha = read_picture(path)
     # A cut-out serves as a mask through its transparency.
-    mask = alpha if alpha is not None and alpha.min() < _OPAQUE else rgb.mean(axis=-1)
+    mask = alpha if shows_object(alpha) else rgb.mean(axis=-1)
     if mask.shape != shape:
         raise UserError(
             f"mask {path} is {mask.shape[1]} x {mask.shape[0]} px but the photograph is "

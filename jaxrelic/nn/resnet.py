@@ -1,4 +1,4 @@
-"""ResNet trunks of basic blocks (He et al., arXiv:1512.03385), without a classifier."""
+"""ResNet trunks (He et al., arXiv:1512.03385) of basic or bottleneck blocks, no classifier."""
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +22,7 @@ class ResNet(nn.Module):
     @nn.compact
     @typechecked
     def __call__(self, image: Float[Array, "b h w 3"], *, train: bool) -> Float[Array, "b d"]:
-        x = convolution(self.widths[0], 7, 2, name="stem")(image)
-        x = nn.relu(norm(train, name="stem_norm")(x))
-        x = max_pool(x)
+        x = stem(image, self.widths[0], train=train)
         for stage, width in enumerate(self.widths):
             for block in range(self.blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
@@ -49,6 +47,66 @@ class BasicBlock(nn.Module):
             x = convolution(self.features, 1, self.stride, name="skip")(x)
             x = norm(train, name="skip_norm")(x)
         return nn.relu(x + y)
+
+
+class BottleneckStages(nn.Module):
+    """Some consecutive stages of a ResNet of bottleneck blocks, as a map of features.
+
+    A network may work on the map between two stages, so the stages are given in parts: widths
+    (64, 128, 256, 512), blocks (3, 4, 6, 3) and strides (1, 2, 2, 2) make up ResNet-50.
+    """
+
+    widths: tuple[int, ...]
+    """Channels inside the blocks of each stage; `EXPANSION` times as many leave it."""
+    blocks: tuple[int, ...]
+    """Blocks of each stage."""
+    strides: tuple[int, ...]
+    """Stride of the first block of each stage."""
+    first: int = 0
+    """Number of the first stage; number 0 starts at the image, behind the stem."""
+
+    @nn.compact
+    @typechecked
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b i j d"]:
+        if self.first == 0:
+            x = stem(x, self.widths[0], train=train)
+        stages = zip(self.widths, self.blocks, self.strides, strict=True)
+        for stage, (width, count, stride) in enumerate(stages, start=self.first):
+            for block in range(count):
+                name = f"stage_{stage}_block_{block}"
+                x = BottleneckBlock(width, stride if block == 0 else 1, name=name)(x, train=train)
+        return x
+
+
+EXPANSION = 4
+"""Channels of a bottleneck block's output over those inside it."""
+
+
+class BottleneckBlock(nn.Module):
+    """Convolutions 1x1, 3x3, 1x1 around a skip; the middle one strides, as torchvision's does."""
+
+    features: int
+    stride: int
+
+    @nn.compact
+    @typechecked
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b i j d"]:
+        y = convolution(self.features, 1, 1, name="conv_0")(x)
+        y = nn.relu(norm(train, name="norm_0")(y))
+        y = convolution(self.features, 3, self.stride, name="conv_1")(y)
+        y = nn.relu(norm(train, name="norm_1")(y))
+        y = convolution(EXPANSION * self.features, 1, 1, name="conv_2")(y)
+        y = norm(train, name="norm_2")(y)
+        if x.shape != y.shape:
+            x = convolution(EXPANSION * self.features, 1, self.stride, name="skip")(x)
+            x = norm(train, name="skip_norm")(x)
+        return nn.relu(x + y)
+
+
+def stem(image: Array, features: int, *, train: bool) -> Array:
+    """The layers before the first stage: to a quarter of the image's side."""
+    x = convolution(features, 7, 2, name="stem")(image)
+    return max_pool(nn.relu(norm(train, name="stem_norm")(x)))
 
 
 @typechecked

@@ -3,11 +3,20 @@
 import dataclasses
 
 from jaxrelic.data.loader import DataConfig, Supervision
+from jaxrelic.data.scenes import ScenesConfig
 from jaxrelic.errors import UserError
+from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.losses.msrn import MsrnLossSettings
+from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.optim import OptimConfig
 from jaxrelic.train.schedule import SoftnessSchedule
+
+PARTS = {
+    MsrnConfig: (DataConfig, MsrnLossSettings),
+    ForegroundConfig: (ScenesConfig, ForegroundLossSettings),
+}
+"""Settings of data and losses that belong to each kind of model."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,18 +25,24 @@ class Experiment:
 
     name: str
     """Shown in logs and reports."""
-    model: MsrnConfig
+    model: MsrnConfig | ForegroundConfig
     """The network."""
-    supervision: Supervision
-    """latent: image and mask only. posed: also the camera. multiview: also other posed views."""
-    data: DataConfig
-    """The relics and how examples are made of them."""
-    losses: MsrnLossSettings = dataclasses.field(default_factory=MsrnLossSettings)
-    """How drawings are made and compared, and the weight of each term."""
+    supervision: Supervision = "latent"
+    """What M-SRN may know. latent: image and mask only. posed: also the camera. multiview: also
+    other posed views. Foreground perception always learns from labels alone."""
+    data: DataConfig | ScenesConfig
+    """The relics or photographs and how examples are made of them."""
+    losses: MsrnLossSettings | ForegroundLossSettings = dataclasses.field(
+        default_factory=MsrnLossSettings
+    )
+    """How predictions are compared, and the weight of each term."""
     softness: SoftnessSchedule = dataclasses.field(default_factory=SoftnessSchedule)
-    """How soft the edges of drawings are early on."""
+    """How soft the edges of M-SRN's drawings are early on."""
     initial: str = ""
-    """Folder of a run or an export whose network this one starts from; empty starts at random."""
+    """Folder of a run or an export whose network M-SRN starts from; empty starts at random."""
+    initial_weights: str = ""
+    """File of published weights that foreground perception starts from: ResNet-50 in torchvision's
+    layout, .safetensors or .pth. Empty starts at random."""
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     """How parameters follow their gradients."""
     steps: int
@@ -42,7 +57,13 @@ class Experiment:
     """Checkpoints kept, newest first."""
 
     def __post_init__(self) -> None:
-        if self.losses.background != self.data.background:
+        for given, wanted in zip((self.data, self.losses), PARTS[type(self.model)], strict=True):
+            if not isinstance(given, wanted):
+                raise UserError(
+                    f"a {type(self.model).__name__} goes with a {wanted.__name__}, not with a "
+                    f"{type(given).__name__}; change it in the config file"
+                )
+        if isinstance(self.model, MsrnConfig) and self.losses.background != self.data.background:
             raise UserError(
                 f"losses.background is {self.losses.background} and data.background is "
                 f"{self.data.background}; drawings and photographs need the same"

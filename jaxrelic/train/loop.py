@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterator
 import jax
 
 from jaxrelic.data import loader
-from jaxrelic.train import initial, interrupt, optim, parallel, state, workdir
+from jaxrelic.train import (
+    initial,
+    inputs,
+    interrupt,
+    optim,
+    parallel,
+    state,
+    warm_start,
+    workdir,
+)
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.metrics_log import open_metrics_log
@@ -77,13 +86,13 @@ class _Run:
         devices: parallel.Devices,
     ):
         self._experiment, self._checkpoints, self._devices = experiment, checkpoints, devices
-        self._batches = loader.batches(
-            experiment.data, supervision=experiment.supervision, seed=experiment.seed
-        )
+        self._batches = inputs.batches(experiment)
         optimizer = optim.make_optimizer(experiment.optim)
         fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
-        if experiment.initial and checkpoints.latest_step is None:
-            fresh = initial.from_network(fresh, experiment.initial)
+        if checkpoints.latest_step is None:
+            fresh = warm_start.from_published(experiment, fresh)
+            if experiment.initial:
+                fresh = initial.from_network(fresh, experiment.initial)
         self._state = parallel.replicate(fresh, devices)
         if checkpoints.latest_step is not None:
             self._state = checkpoints.restore(self._state)

@@ -1,8 +1,9 @@
-"""Adam with a learning-rate schedule and an optional gradient clip."""
+"""Adam or SGD with a learning-rate schedule, rates of groups and an optional gradient clip."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
+import jax
 import optax
 
 from jaxrelic.errors import UserError
@@ -12,8 +13,10 @@ from jaxrelic.errors import UserError
 class OptimConfig:
     """How parameters follow their gradients."""
 
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """adam, or sgd with Nesterov's momentum."""
     learning_rate: float = 1e-4
-    """Adam's step size after warm-up."""
+    """Step size after warm-up."""
     schedule: Literal["constant", "piecewise", "cosine"] = "constant"
     """Shape of the learning rate after warm-up."""
     warmup_steps: int = 0
@@ -32,6 +35,16 @@ class OptimConfig:
     """Adam's memory of its square."""
     eps: float = 1e-8
     """Adam's guard against division by zero."""
+    momentum: float = 0.9
+    """SGD's memory of the gradient."""
+    weight_decay: float = 0.0
+    """Share of each parameter that SGD adds to its gradient."""
+    heads: tuple[str, ...] = ()
+    """Modules that start untrained beside a trained trunk."""
+    head_factor: float = 1.0
+    """Learning rate of the heads over that of the trunk."""
+    bias_factor: float = 1.0
+    """Learning rate of biases over that of the other parameters of their module."""
 
 
 def make_schedule(config: OptimConfig) -> optax.Schedule:
@@ -55,8 +68,35 @@ def make_schedule(config: OptimConfig) -> optax.Schedule:
 
 
 def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
-    """Adam as `config` says."""
-    adam = optax.adam(make_schedule(config), b1=config.b1, b2=config.b2, eps=config.eps)
-    if not config.clip_norm:
-        return adam
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), adam)
+    """The optimizer that `config` describes."""
+    rate = make_schedule(config)
+    if config.optimizer == "adam":
+        if config.weight_decay:
+            raise UserError("optim.weight_decay is for SGD; set --optim.optimizer sgd")
+        step = optax.adam(rate, b1=config.b1, b2=config.b2, eps=config.eps)
+    else:
+        step = optax.chain(
+            optax.add_decayed_weights(config.weight_decay),
+            optax.sgd(rate, momentum=config.momentum, nesterov=True),
+        )
+    if config.clip_norm:
+        step = optax.chain(optax.clip_by_global_norm(config.clip_norm), step)
+    if config.head_factor == config.bias_factor == 1.0:
+        return step
+    return optax.chain(step, _scale_groups(config))
+
+
+def _scale_groups(config: OptimConfig) -> optax.GradientTransformation:
+    """Factors of heads and biases, which multiply where a bias belongs to a head."""
+    head, bias = config.head_factor, config.bias_factor
+    factors = {"trunk": 1.0, "trunk bias": bias, "head": head, "head bias": head * bias}
+
+    def group(path: tuple[jax.tree_util.DictKey, ...], _: Any) -> str:
+        names = [each.key for each in path]
+        module = "trunk" if set(names).isdisjoint(config.heads) else "head"
+        return f"{module} bias" if names[-1] == "bias" else module
+
+    return optax.multi_transform(
+        {name: optax.scale(factor) for name, factor in factors.items()},
+        lambda params: jax.tree_util.tree_map_with_path(group, params),
+    )

@@ -49,3 +49,16 @@ def grid(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
         top, left = index // columns * (height + GAP_PX), index % columns * (width + GAP_PX)
         sheet[top : top + height, left : left + width] = tile
     return sheet
+
+
+def fitted(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture [h, w] or [h, w, 3] in [0, 1] in the middle of a white square, [side, side, 3]."""
+    picture = PIL.Image.fromarray(to_uint8(image)).convert("RGB")
+    scale = side / max(picture.size)
+    size = [max(1, round(scale * length)) for length in picture.size]
+    square = PIL.Image.new("RGB", (side, side), "white")
+    square.paste(
+        picture.resize(size, PIL.Image.Resampling.BOX if scale < 1 else None),
+        ((side - size[0]) // 2, (side - size[1]) // 2),
+    )
+    return np.asarray(square) / 255

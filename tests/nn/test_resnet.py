@@ -4,7 +4,7 @@ import numpy as np
 from flax import linen as nn
 
 from jaxrelic.nn.mlp import Mlp
-from jaxrelic.nn.resnet import ResNet, max_pool
+from jaxrelic.nn.resnet import BottleneckBlock, BottleneckStages, ResNet, max_pool
 
 
 def count(tree):
@@ -84,3 +84,31 @@ def test_the_regressor_counts_as_specified_and_starts_at_zero():
     assert count(variables["params"]) == 106_944
     assert not np.any(Mlp(64).apply(variables, x))
     assert np.any(Mlp(64, zero_last=False).init_with_output(jax.random.key(1), x)[0])
+
+
+def test_stages_in_parts_are_the_stages_of_resnet_50():
+    whole = BottleneckStages((64, 128, 256, 512), (3, 4, 6, 3), (1, 2, 2, 2))
+    image = jnp.zeros((1, 64, 64, 3))
+    assert count(shapes_of(whole, image, train=False)["params"]) == 23_508_032
+    lower = BottleneckStages((64, 128, 256), (3, 4, 6), (1, 2, 2))
+    upper = BottleneckStages((512,), (3,), (2,), first=3)
+    features = jnp.zeros((1, 4, 4, 1024))
+    parts = [
+        shapes_of(module, x, train=False)["params"]
+        for module, x in ((lower, image), (upper, features))
+    ]
+    assert parts[0] | parts[1] == shapes_of(whole, image, train=False)["params"]
+
+
+def test_the_middle_convolution_of_a_bottleneck_strides():
+    variables = shapes_of(BottleneckBlock(8, 2), jnp.zeros((1, 8, 8, 4)), train=False)
+
+    def forward(variables):
+        block = BottleneckBlock(8, 2)
+        x = jnp.zeros((1, 8, 8, 4))
+        return block.apply(variables, x, train=False, capture_intermediates=True)
+
+    output, state = jax.eval_shape(forward, variables)
+    inside = state["intermediates"]
+    assert [inside[f"conv_{i}"]["__call__"][0].shape[1] for i in range(3)] == [8, 4, 4]
+    assert output.shape == (1, 4, 4, 32)

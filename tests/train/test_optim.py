@@ -1,5 +1,7 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxrelic.errors import UserError
@@ -47,3 +49,51 @@ def test_clipping_bounds_what_adam_sees_and_keeps_its_direction():
 
     assert second_update(1.0) == pytest.approx(-1.0, rel=1e-3)  # Both gradients are 1.
     assert abs(second_update(0.0)) < 0.9
+
+
+GROUPED = OptimConfig(
+    optimizer="sgd", learning_rate=0.1, heads=("generator",), head_factor=10.0, bias_factor=2.0
+)
+
+
+def test_heads_and_biases_have_rates_of_their_own_which_multiply():
+    params = {
+        "trunk": {"norm": {"scale": jnp.zeros(1), "bias": jnp.zeros(1)}},
+        "generator": {"kernel": jnp.zeros(1), "bias": jnp.zeros(1)},
+    }
+    optimizer = make_optimizer(GROUPED)
+    gradients = jax.tree.map(jnp.ones_like, params)
+    updates, _ = optimizer.update(gradients, optimizer.init(params), params)
+    # Nesterov's first step is (1 + momentum) times the gradient.
+    rates = jax.tree.map(lambda update: float(update[0]) / -1.9, updates)
+    assert rates["trunk"]["norm"] == pytest.approx({"scale": 0.1, "bias": 0.2})
+    assert rates["generator"] == pytest.approx({"kernel": 1.0, "bias": 2.0})
+
+
+def test_sgd_is_nesterov_s_with_decay_written_out():
+    config = OptimConfig(optimizer="sgd", learning_rate=0.1, momentum=0.9, weight_decay=0.5)
+    optimizer = make_optimizer(config)
+    w, velocity = 2.0, 0.0
+    params = {"w": jnp.array([w])}
+    opt_state = optimizer.init(params)
+    for gradient in (1.0, -0.5, 0.25):
+        updates, opt_state = optimizer.update({"w": jnp.array([gradient])}, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        decayed = gradient + 0.5 * w
+        velocity = 0.9 * velocity + decayed
+        w -= 0.1 * (decayed + 0.9 * velocity)
+        assert float(params["w"][0]) == pytest.approx(w, rel=1e-5)
+
+
+def test_adam_has_no_weight_decay():
+    with pytest.raises(UserError, match=r"weight_decay is for SGD"):
+        make_optimizer(OptimConfig(weight_decay=1e-4))
+
+
+def test_without_groups_the_state_of_adam_is_what_it_was():
+    """Checkpoints from before there were groups are restored into the same tree."""
+    params = {"w": jnp.zeros(2)}
+    ours = make_optimizer(OptimConfig()).init(params)
+    assert jax.tree.structure(ours) == jax.tree.structure(
+        optax.adam(optax.constant_schedule(1e-4)).init(params)
+    )

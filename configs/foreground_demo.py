@@ -1,0 +1,31 @@
+"""Foreground perception, compact: boxes and ellipsoids before clutter, minutes on two cores.
+
+    jaxrelic train configs/foreground_demo.py --workdir runs/foreground_demo
+    python -m benchmarks.foreground runs/foreground_demo
+
+The second command injects false positives into masks of shapes that were not trained on and
+measures how many the map takes out again.
+"""
+
+from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.losses.foreground import ForegroundLossSettings, ForegroundLossWeights
+from jaxrelic.models.foreground.model import ForegroundConfig
+from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.optim import OptimConfig
+
+STEPS = 900
+
+
+def get_config() -> Experiment:
+    return Experiment(
+        name="foreground_demo",
+        # With a map per category one of two has an empty one: it wins where the other does not.
+        model=ForegroundConfig.compact(categories=2, class_agnostic=True),
+        data=ScenesConfig(path="synthetic", source="cutouts", batch_size=16, image_size=64),
+        losses=ForegroundLossSettings(
+            weights=ForegroundLossWeights(contrast=0.1), classify_until=STEPS // 3
+        ),
+        optim=OptimConfig(learning_rate=1e-3, schedule="cosine", decay=0.05, decay_steps=STEPS),
+        steps=STEPS,
+        checkpoint_every=300,
+    )

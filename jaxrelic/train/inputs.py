@@ -1,0 +1,31 @@
+"""Which batches an experiment reads: a table from data settings to loaders."""
+
+import grain
+
+from jaxrelic.data import loader, scenes
+from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.errors import UserError
+from jaxrelic.train.experiment import Experiment
+
+
+def batches(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
+    """All batches of a run, endless: item k is batch k."""
+    return _BATCHES[type(experiment.data)](experiment)
+
+
+def _relics(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
+    return loader.batches(experiment.data, supervision=experiment.supervision, seed=experiment.seed)
+
+
+def _scenes(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
+    found = scenes.open_scenes(experiment.data).categories
+    if len(found) != experiment.model.categories:
+        raise UserError(
+            f"{experiment.data.path} holds {len(found)} categories ({', '.join(found)}) and "
+            f"model.categories is {experiment.model.categories}; set it to {len(found)}"
+        )
+    return scenes.batches(experiment.data, seed=experiment.seed)
+
+
+_BATCHES = {DataConfig: _relics, ScenesConfig: _scenes}
