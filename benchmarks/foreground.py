@@ -42,20 +42,21 @@ def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     return float((mask & truth).sum() / max((mask | truth).sum(), 1))
 
 
-def measure(perceiver: Perceiver, *, split: str, count: int, seed: int) -> dict[str, float]:
-    """Mean intersection over union with the truth, by what the mask is made of.
+def measure(
+    perceiver: Perceiver, *, split: str, count: int, seed: int
+) -> dict[str, dict[str, float]]:
+    """Mean intersection over union with the truth, by category and by what the mask is made of.
 
     Beside it how often too little was left of the coarse mask, so that it was kept.
     """
     cutouts, size = scenes.SyntheticCutouts(split), perceiver.image_size
     rng = np.random.default_rng(seed)
-    rows, none, fell_back = [], RefineSettings(threshold=0.0), 0
+    rows, none = {name: [] for name in ("all", *cutouts.categories)}, RefineSettings(threshold=0.0)
     for index in rng.permutation(len(cutouts))[:count]:
         painted = scenes.PaintSurface().random_map(cutouts[int(index)], rng)
         placed = clutter.place(painted["rgba"], size, rng)
         rgb, truth = clutter.compose(placed, clutter.background(size, rng)), placed[..., 3]
         coarse, activation = with_false_positive(truth, rng), perceiver.activation(rgb)
-        fell_back += refine(coarse, activation, RefineSettings()).fell_back
         masks = {
             "coarse": coarse,
             "largest_piece_of_coarse": refine(coarse, activation, none).mask,
@@ -63,9 +64,15 @@ def measure(perceiver: Perceiver, *, split: str, count: int, seed: int) -> dict[
             "refined_literal": refine(coarse, activation, RefineSettings.literal()).mask,
             "refined": refine(coarse, activation, RefineSettings()).mask,
         }
-        rows.append({name: iou(mask, truth) for name, mask in masks.items()})
-    means = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}
-    return means | {"share_fell_back": round(fell_back / len(rows), 4)}
+        row = {name: iou(mask, truth) for name, mask in masks.items()}
+        row["fell_back"] = refine(coarse, activation, RefineSettings()).fell_back
+        for name in ("all", cutouts.categories[int(painted["category"])]):
+            rows[name].append(row)
+    return {category: _means(of_it) for category, of_it in rows.items() if of_it}
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ STEPS = 900
 def get_config() -> Experiment:
     return Experiment(
         name="foreground_demo",
-        # With a map per category one of two has an empty one: it wins where the other does not.
+        # Of two categories one needs no evidence: it wins where the other has none. A map of its
+        # own would stay empty.
         model=ForegroundConfig.compact(categories=2, class_agnostic=True),
         data=ScenesConfig(path="synthetic", source="cutouts", batch_size=16, image_size=64),
         losses=ForegroundLossSettings(
