@@ -108,6 +108,7 @@ POSE = {"cam_from_world", "pose_logits"}
 
 
 def test_latent_phases_teach_one_half_each_and_never_read_a_camera(output, batch):
+    """Specification H: F4."""
     seen = {name: batch[name][:, :1] for name in ("views_rgb", "views_mask")}
     seen["image"] = batch["image"]
     gradient, terms = gradients(output, seen, "latent", "pose")
