@@ -12,6 +12,7 @@ from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.msrn_objective import fresh_recent
 from jaxrelic.train.state import TrainState
 
 FINEST_LEVEL = 5
@@ -54,7 +55,11 @@ def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
             crop_margin=experiment.data.crop_margin,
             background=experiment.data.background,
         ),
-        variables=jax.tree.map(np.asarray, dict(state.variables)),
+        variables={
+            name: jax.tree.map(np.asarray, arrays)
+            for name, arrays in state.variables.items()
+            if name != "recent"  # Photographs that training alone reads.
+        },
         shape_size=int(active_size(model.shape_milestones, np.int32(step))),
         texture_size=int(active_size(model.texture_milestones, np.int32(step))),
     )
@@ -65,6 +70,7 @@ def _abstract_state(experiment: Experiment) -> TrainState:
     """Shapes of the run's whole state, for one device: Orbax restores what it saved."""
     collections = dict(export.abstract_variables(experiment.model, experiment.data.image_size))
     params = collections.pop("params")
+    collections |= jax.eval_shape(lambda: fresh_recent(experiment))
     state = TrainState(
         step=jax.ShapeDtypeStruct((), np.int32),
         params=params,

@@ -30,7 +30,9 @@ from jaxrelic.typing import Array, Float
 Supervision = Literal["latent", "posed", "multiview"]
 Phase = Literal["pose", "shape", "joint"]
 
-_IMAGE_TERMS = ("rgb", "bce", "affinity", "iou")
+IMAGE_TERMS = ("rgb", "bce", "affinity", "iou")
+"""Terms of a drawing; neighbours are compared by them too (`losses.neighbours`)."""
+
 _MESH_TERMS = ("normal", "laplacian")
 _CAMERA_TERMS = ("pose_sector", "pose_rotation", "pose_translation")
 
@@ -55,6 +57,8 @@ class MsrnLossWeights:
     """Distance of a vertex from the mean of its neighbours, in world units."""
     uneven_pose: float = 0.02
     """Candidates that are chosen too often or too seldom (latent)."""
+    neighbours: float = 1.0
+    """What neighbours differ by, itself a sum of rgb, bce, affinity and iou so weighted (eq. 43)."""
     pose_sector: float = 0.1
     """Cross entropy of the sector in which the camera lies, in nats (posed, multiview)."""
     pose_rotation: float = 1.0
@@ -79,17 +83,30 @@ class MsrnLossSettings:
     """Form of the affinity term; literal is the paper's."""
 
 
+def with_sigma(
+    settings: MsrnLossSettings, sigma: Float[Array, ""] | float
+) -> MsrnLossSettings:
+    """The settings with another softness of edges, which may be traced."""
+    raster = dataclasses.replace(settings.raster, sigma=sigma)
+    return dataclasses.replace(settings, raster=raster)
+
+
 def loss_weights(
-    settings: MsrnLossSettings, *, supervision: Supervision, phase: Phase
+    settings: MsrnLossSettings, *, supervision: Supervision, phase: Phase, neighbours: bool = False
 ) -> dict[str, float]:
-    """Weights of the terms that `loss_terms` returns for this supervision and phase."""
-    names = _IMAGE_TERMS if phase == "pose" else _IMAGE_TERMS + _MESH_TERMS
+    """Weights of the terms that `loss_terms` returns for this supervision and phase.
+
+    With neighbours, shape steps have the term of `losses.neighbours` besides.
+    """
+    names = IMAGE_TERMS if phase == "pose" else IMAGE_TERMS + _MESH_TERMS
     if supervision != "latent":
         names += _CAMERA_TERMS
     elif phase != "shape":
         names += ("uneven_pose",)
     if supervision == "multiview":
         names += ("depth",)
+    if neighbours and phase == "shape":
+        names += ("neighbours",)
     return {name: getattr(settings.weights, name) for name in names}
 
 
@@ -117,8 +134,7 @@ def loss_terms(
         axis_name: Mapped axis of the replicas that share the batch; None if there is one.
     """
     if sigma is not None:
-        raster = dataclasses.replace(settings.raster, sigma=sigma)
-        settings = dataclasses.replace(settings, raster=raster)
+        settings = with_sigma(settings, sigma)
     if supervision == "latent":
         return _latent_terms(output, batch, template, phase, settings, axis_name)
     if phase != "joint":
@@ -147,8 +163,10 @@ def _latent_terms(
         chosen = jnp.take_along_axis(candidates, best[..., None, None], axis=1)
         candidates = jax.lax.stop_gradient(chosen)
         probabilities = jnp.ones_like(probabilities[:, :1])
-    views = cameras.Camera(candidates, _intrinsics(output, batch, size, candidates.shape[1]))
-    compared = _image_terms(_draw(mesh, views, size, settings), target, settings)
+    intrinsics = scaled_intrinsics(output.pixel_from_cam, size / batch["image"].shape[1])
+    intrinsics = jnp.repeat(intrinsics[:, None], candidates.shape[1], axis=1)
+    views = cameras.Camera(candidates, intrinsics)
+    compared = image_terms(draw(mesh, views, size, settings), target, settings)
     terms = {name: jnp.sum(probabilities * values, axis=-1) for name, values in compared.items()}
     if phase != "shape":
         terms["uneven_pose"] = pose.uneven_use(output.pose_logits, axis_name=axis_name)
@@ -170,8 +188,8 @@ def _posed_terms(
     """The mesh seen by known cameras, and the pose head against the photograph's."""
     size = batch["views_mask"].shape[-1]
     views = cameras.Camera(batch["views_cam_from_world"], batch["views_pixel_from_cam"])
-    image = _draw(_mesh(output, template), views, size, settings)
-    compared = _image_terms(image, batch, settings)
+    image = draw(_mesh(output, template), views, size, settings)
+    compared = image_terms(image, batch, settings)
     if supervision == "multiview":
         compared["depth"] = photometric.depth_difference(image.depth, batch["views_depth"])
     terms = {name: jnp.mean(values, axis=-1) for name, values in compared.items()}
@@ -187,22 +205,22 @@ def _mesh(output: MsrnOutput, template: Template) -> meshes.Mesh:
     )
 
 
-def _intrinsics(output: MsrnOutput, batch: Mapping[str, Array], size: int, views: int) -> Array:
-    """The model's pixel_from_cam for a drawing of another size, [b, n, 3, 3]."""
-    scale = size / batch["image"].shape[1]
-    rows = jnp.asarray([scale, scale, 1.0]).reshape(1, 3, 1)
-    return jnp.repeat((rows * output.pixel_from_cam)[:, None], views, axis=1)
+def scaled_intrinsics(pixel_from_cam: Float[Array, "*b 3 3"], factor: float) -> Array:
+    """Intrinsics for a drawing `factor` times the size of the photograph."""
+    rows = jnp.asarray([factor, factor, 1.0])[:, None]
+    return pixel_from_cam * jnp.broadcast_to(rows, pixel_from_cam.shape)
 
 
-def _draw(
+def draw(
     mesh: meshes.Mesh, views: cameras.Camera, size: int, settings: MsrnLossSettings
 ) -> SoftImage:
+    """The mesh as the settings draw it."""
     return render_views(
         mesh, views, image_size=size, settings=settings.raster, background=settings.background
     )
 
 
-def _image_terms(
+def image_terms(
     image: SoftImage, target: Mapping[str, Array], settings: MsrnLossSettings
 ) -> dict[str, Array]:
     """Terms per drawing, [b, n]; a target of one view serves all drawings."""

@@ -1,17 +1,19 @@
-"""M-SRN as the trainer sees it: the network joined with its losses."""
+"""M-SRN as the trainer sees it: the network joined with its losses, its memory and neighbours."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxrelic.data import loader
 from jaxrelic.losses import msrn as msrn_losses
-from jaxrelic.models.msrn import memory
+from jaxrelic.models.msrn import memory, unicorn_memory
 from jaxrelic.models.msrn.model import Msrn, MsrnOutput, template
 from jaxrelic.models.msrn.progress import active_size
-from jaxrelic.train import schedule
+from jaxrelic.train import msrn_neighbours, schedule
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.msrn_neighbours import NeighbourStep
 from jaxrelic.train.objective import Variables
 from jaxrelic.train.step import AXIS
 from jaxrelic.typing import Array
@@ -19,24 +21,33 @@ from jaxrelic.typing import Array
 _PURIFY_STREAM = 2
 """Folded into the seed for k-means; initialisation and steps use others (`state`, `step`)."""
 
+Logs = dict[str, jax.Array]
+
 
 class MsrnObjective:
     """An `Objective` built from an experiment's model, losses, supervision and softness."""
 
     def __init__(self, experiment: Experiment):
+        msrn_neighbours.check(experiment)
         self._experiment = experiment
+        self._config = experiment.model
         self._model = Msrn(experiment.model)
         self._template = template(experiment.model)
         self.phases = schedule.phases(experiment.supervision)
-        if experiment.model.memory.compensation:
+        if self._config.keeps_banks:
             self._steps_per_pass = loader.steps_per_pass(experiment.data)
 
     def init(self, rng: jax.Array, batch: Mapping[str, Array]) -> Variables:
-        return self._model.init(rng, batch["image"], train=False)
+        msrn_neighbours.check_batch(self._config.neighbours, batch)
+        variables = self._model.init(rng, batch["image"], train=False)
+        return {**variables, **fresh_recent(self._experiment)}
 
     def weights(self, phase: str) -> Mapping[str, float]:
         return msrn_losses.loss_weights(
-            self._experiment.losses, supervision=self._experiment.supervision, phase=phase
+            self._experiment.losses,
+            supervision=self._experiment.supervision,
+            phase=phase,
+            neighbours=self._config.neighbours.source != "none",
         )
 
     def loss(
@@ -49,45 +60,56 @@ class MsrnObjective:
         step: jax.Array,
         phase: str,
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array], Variables]:
-        """See `Objective.loss`; what is random is the same on every replica, so `rng` is unused."""
-        config, settings = self._experiment.model, self._experiment.losses
+        """See `Objective.loss`; `rng` draws neighbours, all else is the same on every replica."""
         sizes = {
-            "shape_size": active_size(config.shape_milestones, step),
-            "texture_size": active_size(config.texture_milestones, step),
+            "shape_size": active_size(self._config.shape_milestones, step),
+            "texture_size": active_size(self._config.texture_milestones, step),
         }
-        collections = self._purified(collections, step)
-        output, collections = self._model.apply(
-            {"params": params, **collections},
-            batch["image"],
-            **sizes,
-            train=True,
-            mutable=list(collections),
+        collections = self._advanced(collections, step)
+
+        def see(image: Array) -> tuple[MsrnOutput, Variables]:
+            variables = {"params": params, **collections}
+            mutable = list(collections)
+            return self._model.apply(variables, image, **sizes, train=True, mutable=mutable)
+
+        output, following = see(batch["image"])
+        sigma = schedule.sigma_at(
+            self._experiment.softness, self._experiment.losses.raster.sigma, step
         )
-        sigma = schedule.sigma_at(self._experiment.softness, settings.raster.sigma, step)
         terms = msrn_losses.loss_terms(
             output,
             batch,
             self._template,
             supervision=self._experiment.supervision,
             phase=phase,
-            settings=settings,
+            settings=self._experiment.losses,
             # A constant stays one: the fast rasterizer sizes its work by it.
             sigma=sigma,
             axis_name=AXIS,
         )
-        collections = self._recorded(collections, output, batch, terms["mask_iou"], sizes)
-        return terms, {"sigma": sigma, **sizes}, collections
+        if phase == "shape" and self._config.neighbours.source != "none":
+            neighbours = NeighbourStep(
+                config=self._config.neighbours,
+                batch=batch,
+                output=output,
+                collections=collections,
+                see=lambda image: see(image)[0],
+                template=self._template,
+                settings=msrn_losses.with_sigma(self._experiment.losses, sigma),
+            )
+            terms |= neighbours.terms(rng, step)
+        following, logs = self._recorded(following, output, batch, terms["mask_iou"], sizes)
+        return terms, {"sigma": sigma, **sizes, **logs}, following
 
-    def _purified(self, collections: Variables, step: jax.Array) -> Variables:
-        """The collections with new prototypes at the start of a pass over the data."""
-        settings = self._experiment.model.memory
-        if not settings.compensation:
+    def _advanced(self, collections: Variables, step: jax.Array) -> Variables:
+        """The collections as this step uses them, banks purified if it is time."""
+        if not self._config.keeps_banks:
             return collections
         stream = jax.random.fold_in(jax.random.key(self._experiment.seed), _PURIFY_STREAM)
-        shape = memory.purify_at_pass(
+        shape = memory.advance(
             jax.random.fold_in(stream, step),
             collections["memory"]["shape"],
-            settings,
+            self._config.memory,
             step,
             steps_per_pass=self._steps_per_pass,
         )
@@ -100,18 +122,42 @@ class MsrnObjective:
         batch: Mapping[str, Array],
         mask_iou: jax.Array,
         sizes: Mapping[str, jax.Array],
-    ) -> Variables:
-        """The collections with the shape codes of this step written to the banks."""
-        config = self._experiment.model
-        if not config.memory.compensation:
-            return collections
-        shape = memory.record(
-            collections["memory"]["shape"],
-            config.memory,
-            output.shape_code,
-            batch["category"],
-            mask_iou,
-            complete=sizes["shape_size"] >= config.shape_code,
-            axis_name=AXIS,
-        )
-        return {**collections, "memory": {"shape": shape}}
+    ) -> tuple[Variables, Logs]:
+        """The collections with what this step saw written to them, and how that went."""
+        config, logs = self._config, {}
+        if config.keeps_banks:
+            complete = sizes["shape_size"] >= config.shape_code
+            accepted = memory.explains(config.memory, mask_iou, complete=complete)
+            shape = memory.record(
+                collections["memory"]["shape"],
+                config.memory,
+                output.shape_code,
+                batch["category"],
+                accepted,
+                axis_name=AXIS,
+            )
+            collections = {**collections, "memory": {"shape": shape}}
+            logs |= {"bank_fill": memory.fill(shape), "bank_accepted": jnp.mean(accepted)}
+        if config.neighbours.source == "unicorn":
+            recent = unicorn_memory.remember(
+                collections["recent"]["photographs"],
+                output.shape_code,
+                batch["image"],
+                batch["mask"],
+                msrn_neighbours.rotations(output),
+                batch["relic_index"],
+                axis_name=AXIS,
+            )
+            collections = {**collections, "recent": {"photographs": recent}}
+        return collections, logs
+
+
+def fresh_recent(experiment: Experiment) -> Variables:
+    """The collection `recent`, which training alone reads; empty unless neighbours are Unicorn's."""
+    config = experiment.model
+    if config.neighbours.source != "unicorn":
+        return {}
+    photographs = unicorn_memory.fresh_recent(
+        config.neighbours, config.shape_code, experiment.data.image_size
+    )
+    return {"recent": {"photographs": photographs}}

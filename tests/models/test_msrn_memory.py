@@ -12,7 +12,9 @@ from jaxrelic.nn.kmeans import Clusters
 from jaxrelic.train.checkpoint import open_checkpoints
 from jaxrelic.train.state import TrainState
 
-SMALL = MemoryConfig(compensation=True, categories=3, slots=8, prototypes=2)
+SMALL = MemoryConfig(
+    compensation=True, compensation_start=0, categories=3, slots=8, prototypes=2, identities=2
+)
 
 
 @pytest.fixture
@@ -25,14 +27,15 @@ def known():
     return Clusters(jax.random.normal(jax.random.key(1), (3, 2, 5)), jnp.ones((3, 2)))
 
 
-def applied(params, codes, prototypes, size=5):
-    return Compensation(SMALL).apply({"params": params}, codes, prototypes, jnp.asarray(size))
+def applied(params, codes, prototypes, size=5, *, active=True):
+    fuse, active = Compensation(SMALL), jnp.asarray(active)
+    return fuse.apply({"params": params}, codes, prototypes, jnp.asarray(size), active=active)
 
 
 @pytest.fixture
 def started(codes, known):
-    rng = jax.random.key(0)
-    return Compensation(SMALL).init(rng, codes, known, jnp.asarray(5))["params"]
+    fuse, rng = Compensation(SMALL), jax.random.key(0)
+    return fuse.init(rng, codes, known, jnp.asarray(5), active=jnp.asarray(True))["params"]
 
 
 @pytest.fixture
@@ -47,13 +50,10 @@ def test_switching_compensation_on_changes_no_code_until_the_fusion_has_learned(
     assert np.abs(applied(shaken, codes, known) - codes).min() > 1e-4
 
 
-def test_the_fusion_is_bypassed_and_does_not_learn_before_there_are_prototypes(
-    shaken, codes, known
-):
-    unknown = Clusters(0 * known.centres, 0 * known.sizes)
-    np.testing.assert_array_equal(applied(shaken, codes, unknown), codes)
-    gradient = jax.grad(lambda params: jnp.sum(applied(params, codes, unknown) ** 2))(shaken)
-    assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
+def test_the_fusion_is_bypassed_and_does_not_learn_while_it_is_off(shaken, codes, known):
+    np.testing.assert_array_equal(applied(shaken, codes, known, active=False), codes)
+    gradient = jax.grad(lambda params: jnp.sum(applied(params, codes, known, active=False) ** 2))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradient(shaken)))
 
 
 def test_compensation_does_not_open_closed_entries(shaken, codes, known):
@@ -75,10 +75,8 @@ def recorded(start, codes, categories, ious, replicas, *, complete=True):
     """The memory after one step, as all replicas agree on it."""
 
     def step(codes, categories, ious):
-        gate = jnp.asarray(complete)
-        return memory.record(
-            start, SMALL, codes, categories, ious, complete=gate, axis_name="batch"
-        )
+        accepted = memory.explains(SMALL, ious, complete=jnp.asarray(complete))
+        return memory.record(start, SMALL, codes, categories, accepted, axis_name="batch")
 
     dealt = [x.reshape(replicas, -1, *x.shape[1:]) for x in (codes, categories, ious)]
     return jax.vmap(step, axis_name="batch", out_axes=None)(*dealt)
@@ -103,17 +101,50 @@ def test_codes_that_are_not_open_in_full_are_not_recorded(codes):
     jax.tree.map(np.testing.assert_array_equal, after, start)
 
 
-def test_prototypes_are_new_at_the_start_of_a_pass_over_the_data_that_recorded_something(codes):
-    @jax.jit
-    def purify(before, step):
-        rng = jax.random.fold_in(jax.random.key(0), step)
-        return memory.purify_at_pass(rng, before, SMALL, step, steps_per_pass=3)
+def advanced(before, step, steps_per_pass=3, **changes):
+    config = dataclasses.replace(SMALL, **changes)
 
+    @jax.jit
+    def advance(step):
+        rng = jax.random.fold_in(jax.random.key(0), step)
+        return memory.advance(rng, before, config, step, steps_per_pass=steps_per_pass)
+
+    return advance(step)
+
+
+@pytest.fixture
+def full(codes):
     start = memory.fresh_memory(jax.random.key(0), SMALL, 5)
-    full = recorded(start, codes, CATEGORIES, IOUS, 1)
-    assert not np.any(purify(start, 3).prototypes.sizes)
-    assert not np.any(purify(full, 4).prototypes.sizes)
-    np.testing.assert_array_equal(purify(full, 6).prototypes.sizes.sum(axis=1), [1, 0, 2])
+    return recorded(start, codes, CATEGORIES, IOUS, 1)
+
+
+def test_banks_that_recorded_something_are_purified_when_a_pass_starts_and_when_asked(full):
+    fresh = memory.fresh_memory(jax.random.key(0), SMALL, 5)
+    for held, step, found in [(fresh, 3, 0), (full, 4, 0), (full, 6, 3), (full, 7, 3)]:
+        after = advanced(held, step, purify_at=(7,))
+        assert after.prototypes.sizes.sum() == after.identities.sizes.sum() == found
+    np.testing.assert_array_equal(after.prototypes.sizes.sum(axis=1), [1, 0, 2])
+
+
+@pytest.mark.parametrize("source", ["prototypes", "slots"])
+def test_identities_stand_for_all_recorded_codes(full, source):
+    full = full.replace(identities=jax.tree.map(lambda leaf: leaf[:, :1], full.identities))
+    after = advanced(full, 3, identities=1, identities_from=source)
+    np.testing.assert_array_equal(after.identities.sizes[:, 0], [1, 0, 2])
+    mean = full.bank.rows[2, :2].mean(axis=0)
+    np.testing.assert_allclose(after.identities.centres[2, 0], mean, rtol=1e-5)
+
+
+def test_compensation_starts_in_the_second_pass_and_not_before_its_step(full):
+    known = advanced(full, 3)
+    opened = {
+        step: bool(advanced(known, step, steps_per_pass=9, compensation_start=start).compensates)
+        for start, steps in [(0, (8, 9)), (12, (11, 12))]
+        for step in steps
+    }
+    assert opened == {8: False, 9: True, 11: False, 12: True}
+    assert not advanced(known, 12, compensation=False).compensates
+    assert not advanced(full, 13).compensates  # There are no prototypes yet.
 
 
 def test_the_memory_comes_back_from_a_checkpoint(tmp_path, codes):
@@ -145,15 +176,18 @@ def test_compensation_adds_a_fusion_and_a_memory_to_the_tree_and_nothing_else():
     assert added == {
         "params/compensation/fusion/bias": (32,),
         "params/compensation/fusion/kernel": (64, 32),
+        "memory/shape/compensates": (),
         "memory/shape/bank/rows": (3, 8, 32),
         "memory/shape/bank/writes": (3,),
         "memory/shape/prototypes/centres": (3, 2, 32),
         "memory/shape/prototypes/sizes": (3, 2),
+        "memory/shape/identities/centres": (3, 2, 32),
+        "memory/shape/identities/sizes": (3, 2),
     }
     assert len(with_memory) == len(shapes(plain)) + len(added)
 
 
-@pytest.mark.parametrize("change", [{"slots": 0}, {"slots": 5, "prototypes": 6}])
+@pytest.mark.parametrize("change", [{"slots": 0}, {"slots": 5, "prototypes": 6}, {"prototypes": 4}])
 def test_a_memory_that_cannot_hold_its_prototypes_is_refused(change):
-    with pytest.raises(ValueError, match=r"set (it|memory\.slots)"):
+    with pytest.raises(ValueError, match=r"set (it|memory\.(slots|prototypes))"):
         MemoryConfig(**change)

@@ -1,7 +1,8 @@
-"""Feature compensation: shape codes lean on what training has seen before (specification A.4).
+"""What is remembered of shape codes, and what for (specification A.4 and D.2).
 
 A bank per category records the shape codes that explained their photograph. At the start of every
-pass over the data it is purified to prototypes, which the next codes are fused with.
+pass over the data it is purified to prototypes, which the next codes are fused with (feature
+compensation), and those to fewer identities, by which neighbours are told from strangers.
 """
 
 import dataclasses
@@ -24,12 +25,20 @@ class MemoryConfig:
 
     compensation: bool = False
     """Fuse shape codes with the prototypes of all categories."""
+    compensation_start: int = 10_000
+    """First training step that may fuse; the second pass over the data must have begun as well."""
     categories: int = 10
     """Categories of the data set, a bank each; codes of a number beyond are not recorded."""
     slots: int = 500
     """Codes in a bank."""
     prototypes: int = 10
-    """Clusters that a bank is purified to."""
+    """Clusters that a bank is purified to, K' of the paper."""
+    identities: int = 5
+    """Clusters by which the neighbour filter tells codes apart, K'' of the paper."""
+    identities_from: Literal["prototypes", "slots"] = "prototypes"
+    """What those are clusters of: the prototypes by their sizes, as in the paper, or the bank."""
+    purify_at: tuple[int, ...] = ()
+    """Training steps that purify the banks too; a pass may be long and neighbours start in it."""
     update: feature_bank.UpdateRule = "replace"
     """How a slot takes a code; ema is the paper's."""
     first_visit: feature_bank.FirstVisit = "overwrite"
@@ -44,36 +53,52 @@ class MemoryConfig:
     """Factor of inner products with prototypes: the paper's 1, or 1 / sqrt(entries of the code)."""
 
     def __post_init__(self) -> None:
-        for name in ("categories", "slots", "prototypes"):
+        for name in ("categories", "slots", "prototypes", "identities"):
             if getattr(self, name) < 1:
                 raise ValueError(f"memory.{name} is {getattr(self, name)}; set it to 1 or more")
         if self.prototypes > self.slots:
             raise ValueError(
                 f"{self.prototypes} prototypes of {self.slots} slots; set memory.slots higher"
             )
+        source = getattr(self, self.identities_from)
+        if self.identities > source:
+            raise ValueError(
+                f"{self.identities} identities of {source} {self.identities_from}; "
+                f"set memory.{self.identities_from} higher"
+            )
 
 
 @flax.struct.dataclass
 class ShapeMemory:
-    """The collection `memory`: all that compensation knows, in every checkpoint."""
+    """The collection `memory`: all that is known of codes, in every checkpoint."""
 
     bank: feature_bank.FeatureBank
     """Recorded shape codes."""
     prototypes: Clusters
     """What they were purified to last; sizes are zero before the first time."""
+    identities: Clusters
+    """What those were refined to; sizes are zero before the first time."""
+    compensates: jax.Array
+    """Whether codes are fused with the prototypes by now, bool []."""
 
 
 def fresh_memory(rng: jax.Array, config: MemoryConfig, features: int) -> ShapeMemory:
     """A memory that has seen nothing."""
-    shape = (config.categories, config.prototypes)
+
+    def unknown(count: int) -> Clusters:
+        shape = (config.categories, count)
+        return Clusters(jnp.zeros((*shape, features)), jnp.zeros(shape))
+
     return ShapeMemory(
         bank=feature_bank.noise_bank(rng, config.categories, config.slots, features),
-        prototypes=Clusters(jnp.zeros((*shape, features)), jnp.zeros(shape)),
+        prototypes=unknown(config.prototypes),
+        identities=unknown(config.identities),
+        compensates=jnp.asarray(False),
     )
 
 
 @typechecked
-def purify_at_pass(
+def advance(
     rng: Key[Array, ""],
     memory: ShapeMemory,
     config: MemoryConfig,
@@ -81,20 +106,51 @@ def purify_at_pass(
     *,
     steps_per_pass: int,
 ) -> ShapeMemory:
-    """New prototypes if `step` starts a pass over the data and anything has been recorded.
+    """The memory as `step` uses it: purified if due, and compensating if the time has come.
 
-    A pure function of state, so that resumed runs repeat; with the same `rng` on every replica all
-    find the same prototypes.
+    Purified are banks that recorded anything, at the start of a pass over the data and at
+    `purify_at`. A pure function of state, so that resumed runs repeat; with the same `rng` on every
+    replica all find the same clusters.
     """
-    due = (step % steps_per_pass == 0) & jnp.any(memory.bank.writes > 0)
+    at = jnp.asarray(config.purify_at, jnp.int32)
+    due = (step % steps_per_pass == 0) | jnp.any(step == at)
 
-    def purified() -> Clusters:
-        return feature_bank.purify(
-            rng, memory.bank, config.prototypes, noise_counts=config.noise_counts
+    def purified() -> tuple[Clusters, Clusters]:
+        first, second = jax.random.split(rng)
+        noise_counts = config.noise_counts
+        prototypes = feature_bank.purify(
+            first, memory.bank, config.prototypes, noise_counts=noise_counts
         )
+        if config.identities_from == "prototypes":
+            return prototypes, feature_bank.refine(second, prototypes, config.identities)
+        identities = feature_bank.purify(
+            second, memory.bank, config.identities, noise_counts=noise_counts
+        )
+        return prototypes, identities
 
-    prototypes = jax.lax.cond(due, purified, lambda: memory.prototypes)
-    return memory.replace(prototypes=prototypes)
+    prototypes, identities = jax.lax.cond(
+        due & jnp.any(memory.bank.writes > 0),
+        purified,
+        lambda: (memory.prototypes, memory.identities),
+    )
+    opened = step >= max(steps_per_pass, config.compensation_start)
+    known = jnp.any(prototypes.sizes > 0)
+    return memory.replace(
+        prototypes=prototypes,
+        identities=identities,
+        compensates=opened & known & config.compensation,
+    )
+
+
+@typechecked
+def explains(
+    config: MemoryConfig, mask_iou: Float[Array, " b"], *, complete: Bool[Array, ""]
+) -> Bool[Array, " b"]:
+    """Codes worth recording: their silhouette is right (S^r > delta_r) and they are open in full.
+
+    The first few entries of a code say too little.
+    """
+    return (mask_iou > config.min_iou) & complete
 
 
 @typechecked
@@ -103,23 +159,20 @@ def record(
     config: MemoryConfig,
     codes: Float[Array, "b q"],
     categories: Int[Array, " b"],
-    mask_iou: Float[Array, " b"],
+    accepted: Bool[Array, " b"],
     *,
-    complete: Bool[Array, ""],
     axis_name: str,
 ) -> ShapeMemory:
-    """Writes the codes of all replicas that explain their photograph (S^r > delta_r).
+    """Writes the accepted codes of all replicas.
 
     Args:
         memory: Before this step, the same on every replica.
-        config: Update rule and threshold.
+        config: Update rule.
         codes: Shape codes before compensation.
         categories: Of the photographs.
-        mask_iou: Of the drawn and the given silhouette.
-        complete: Whether codes are open in full; the first few entries say too little.
+        accepted: Of `explains`.
         axis_name: Mapped axis of the replicas.
     """
-    accepted = (mask_iou > config.min_iou) & complete
     gathered = jax.lax.all_gather(
         jax.lax.stop_gradient((codes, categories, accepted)), axis_name, tiled=True
     )
@@ -133,6 +186,13 @@ def record(
     return memory.replace(bank=bank)
 
 
+@typechecked
+def fill(memory: ShapeMemory) -> Float[Array, ""]:
+    """Share of all slots that have been written to."""
+    slots = memory.bank.rows.shape[1]
+    return jnp.mean(jnp.minimum(memory.bank.writes, slots) / slots)
+
+
 class Compensation(nn.Module):
     """Fuses codes with what the memory makes of them (eq. 24-26)."""
 
@@ -141,7 +201,12 @@ class Compensation(nn.Module):
     @nn.compact
     @typechecked
     def __call__(
-        self, codes: Float[Array, "b q"], prototypes: Clusters, size: Int[Array, ""]
+        self,
+        codes: Float[Array, "b q"],
+        prototypes: Clusters,
+        size: Int[Array, ""],
+        *,
+        active: Bool[Array, ""],
     ) -> Float[Array, "b q"]:
         width = codes.shape[-1]
         scale = width**-0.5 if self.config.affinity_scale == "inverse_sqrt" else 1.0
@@ -149,9 +214,8 @@ class Compensation(nn.Module):
         # Starting as the identity, it does not disturb a decoder that has learned without it.
         fusion = nn.Dense(width, kernel_init=_identity_then_zeros, name="fusion")
         fused = fusion(jnp.concatenate([codes, recalled], axis=-1))
-        # Off until there are prototypes, thus during the first pass. The fusion mixes all entries;
-        # those that are closed stay so.
-        return jnp.where(jnp.any(prototypes.sizes > 0), mask_code(fused, size), codes)
+        # The fusion mixes all entries; those that are closed stay so.
+        return jnp.where(active, mask_code(fused, size), codes)
 
 
 def _identity_then_zeros(rng: jax.Array, shape: tuple[int, int], dtype=jnp.float32) -> jax.Array:

@@ -16,6 +16,7 @@ from flax import linen as nn
 
 from jaxrelic.geometry import cameras
 from jaxrelic.models.msrn.memory import Compensation, MemoryConfig, fresh_memory
+from jaxrelic.models.msrn.neighbours import NeighbourConfig
 from jaxrelic.models.msrn.pose import PoseConfig, PoseHead
 from jaxrelic.models.msrn.progress import Milestones, mask_code
 from jaxrelic.models.msrn.shape import AxisScale, DeformationField
@@ -64,6 +65,8 @@ class MsrnConfig:
     """What the pose head can express."""
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
     """Banks of shape codes and what they are for."""
+    neighbours: NeighbourConfig = dataclasses.field(default_factory=NeighbourConfig)
+    """Photographs of like objects that the mesh must explain as well."""
 
     def __post_init__(self) -> None:
         if self.texture_size < 2 or self.texture_size & (self.texture_size - 1):
@@ -77,6 +80,11 @@ class MsrnConfig:
                     f"{name}_milestones end at {last} open entries of {size}; "
                     f"end them at {name}_code"
                 )
+
+    @property
+    def keeps_banks(self) -> bool:
+        """Whether shape codes are recorded: compensation and the neighbour filter read them."""
+        return self.memory.compensation or self.neighbours.source == "filtered"
 
     @classmethod
     def compact(cls) -> Self:
@@ -196,15 +204,17 @@ class Msrn(nn.Module):
     def _compensated(self, shape_code: Array, shape_size: Array) -> Array:
         """The shape code as the decoder gets it; the trainer updates the memory it leans on."""
         config = self.config.memory
-        if not config.compensation:
+        if not self.config.keeps_banks:
             return shape_code
         memory = self.variable(
             "memory",
             "shape",
             lambda: fresh_memory(self.make_rng("params"), config, self.config.shape_code),
-        )
+        ).value
+        if not config.compensation:
+            return shape_code
         fuse = Compensation(config, name="compensation")
-        return fuse(shape_code, memory.value.prototypes, shape_size)
+        return fuse(shape_code, memory.prototypes, shape_size, active=memory.compensates)
 
     def _code(self, size: int, name: str) -> nn.Module:
         """The layer that turns features into a code of zeros, before it has learned anything."""
