@@ -83,7 +83,9 @@ class MsrnLossSettings:
     """Form of the affinity term; literal is the paper's."""
 
 
-def with_sigma(settings: MsrnLossSettings, sigma: Float[Array, ""] | float) -> MsrnLossSettings:
+def with_sigma(
+    settings: MsrnLossSettings, sigma: Float[Array, ""] | float
+) -> MsrnLossSettings:
     """The settings with another softness of edges, which may be traced."""
     raster = dataclasses.replace(settings.raster, sigma=sigma)
     return dataclasses.replace(settings, raster=raster)
