@@ -7,6 +7,7 @@ from jaxrelic.errors import UserError
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.pretrain import PretrainConfig
 from jaxrelic.train.schedule import SoftnessSchedule
 
 
@@ -28,6 +29,8 @@ class Experiment:
     """How soft the edges of drawings are early on."""
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     """How parameters follow their gradients."""
+    pretrain: PretrainConfig = dataclasses.field(default_factory=PretrainConfig)
+    """What M-SRN's deformation learns before the first step; nothing by default."""
     steps: int
     """Steps in all."""
     seed: int = 0

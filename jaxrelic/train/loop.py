@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import jax
 
 from jaxrelic.data import loader
-from jaxrelic.train import interrupt, optim, parallel, state, workdir
+from jaxrelic.train import interrupt, optim, parallel, pretrain, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.metrics_log import open_metrics_log
@@ -82,6 +82,11 @@ class _Run:
         )
         optimizer = optim.make_optimizer(experiment.optim)
         fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
+        if experiment.pretrain.steps and checkpoints.latest_step is None:
+            params = pretrain.pretrained(
+                experiment.pretrain, experiment.model, fresh.params, seed=experiment.seed
+            )
+            fresh = fresh.replace(params=params)
         self._state = parallel.replicate(fresh, devices)
         if checkpoints.latest_step is not None:
             self._state = checkpoints.restore(self._state)

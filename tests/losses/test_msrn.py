@@ -166,6 +166,41 @@ def test_the_shape_phase_draws_the_likeliest_candidate(output, batch):
         np.testing.assert_allclose(latent[name], posed[name], rtol=1e-5)
 
 
+def test_either_aggregator_draws_the_same_silhouette_and_teaches(output, batch):
+    def terms_and_gradient(aggregator):
+        settings = dataclasses.replace(SETTINGS, aggregator=aggregator)
+        known = {"supervision": "posed", "phase": "joint"}
+        weights = loss_weights(settings, **known)
+
+        def loss(output):
+            terms = loss_terms(output, batch, template(tiny()), settings=settings, **known)
+            return losses.combine(terms, weights)[0], terms
+
+        gradient, terms = jax.jit(jax.grad(loss, has_aux=True))(output)
+        return terms, learns(gradient)
+
+    (ours, taught), (layered, also) = map(terms_and_gradient, ("softras", "layered"))
+    assert taught == also == MESH | POSE
+    # They differ by how the edge fades: layered is 1 inside.
+    np.testing.assert_allclose(layered["iou"], ours["iou"], atol=0.1)
+    assert np.any(layered["rgb"] != ours["rgb"])
+
+
+def test_the_plain_model_learns_camera_and_mesh_at_once(output, batch):
+    """The paper as printed: one candidate, no turns (specification A.6)."""
+    seen = {name: batch[name][:, :1] for name in ("views_rgb", "views_mask")}
+    seen["image"] = batch["image"]
+    one = output.replace(
+        cam_from_world=output.cam_from_world[:, :1],
+        pose_logits=output.pose_logits[:, :1],
+        sector_azimuth=output.sector_azimuth[:1],
+    )
+    gradient, terms = gradients(one, seen, "latent", "joint")
+    # With a single candidate there is nothing to choose.
+    assert learns(gradient) == MESH | {"cam_from_world"}
+    assert terms["uneven_pose"] == 0
+
+
 def test_sigma_may_be_traced_and_replaces_the_settings(output, batch):
     @jax.jit
     def bce(sigma):
