@@ -1,12 +1,17 @@
 """Every trainable model, tiny, on shapes made on the spot: seconds on a CPU; the tests run it.
 
-jaxrelic train configs/smoke.py --workdir runs/smoke
+    jaxrelic train configs/smoke.py --workdir runs/smoke
+    jaxrelic train configs/smoke.py:latent --workdir runs/smoke_latent
+
+The second is M-SRN whole: latent cameras, memory, and neighbours from the third step on.
 """
 
 import dataclasses
 
 from jaxrelic.data.loader import DataConfig
+from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.models.msrn.neighbours import NeighbourConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
 
@@ -31,3 +36,27 @@ def get_config() -> Experiment:
         log_every=1,
         checkpoint_every=4,
     )
+
+
+def latent() -> Experiment:
+    plain = get_config()
+    memory = MemoryConfig(
+        compensation=True,
+        compensation_start=0,
+        slots=16,
+        prototypes=4,
+        identities=2,
+        purify_at=(3,),
+        min_iou=0.0,
+    )
+    neighbours = NeighbourConfig(source="filtered", start_step=2, max_render=2)
+    return dataclasses.replace(
+        plain,
+        name="smoke_latent",
+        supervision="latent",
+        model=dataclasses.replace(plain.model, memory=memory, neighbours=neighbours),
+        data=dataclasses.replace(plain.data, neighbours=3),
+    )
+
+
+ROWS = {"latent": latent}

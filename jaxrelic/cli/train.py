@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import tyro
@@ -14,10 +14,11 @@ from jaxrelic.train.experiment import Experiment
 
 DIVERGED = 1
 
-_USAGE = """usage: jaxrelic train CONFIG.py --workdir DIR [overrides]
+_USAGE = """usage: jaxrelic train CONFIG.py[:ROW] --workdir DIR [overrides]
 
 Trains the experiment that CONFIG.py describes and saves it in DIR: checkpoints, config.json,
 metrics.jsonl and TensorBoard events. Run it again to continue. SIGTERM and Ctrl-C save first.
+A file with the rows of a table holds several experiments; ROW is the name of one.
 
 `jaxrelic train CONFIG.py --help` lists all settings of that experiment, with their values and
 units; each can be overridden, as in `--optim.learning-rate 3e-4`."""
@@ -28,7 +29,8 @@ class TrainArguments:
     """What to train and where."""
 
     config: tyro.conf.Positional[pathlib.Path]
-    """Python file with a function `get_config() -> Experiment`."""
+    """Python file with a function `get_config() -> Experiment`, or FILE.py:ROW with such a function
+    in its dictionary ROWS."""
     workdir: pathlib.Path
     """Folder of the run; made if missing, continued if it holds a part of this run."""
     experiment: Annotated[Experiment, tyro.conf.arg(name="")]
@@ -50,18 +52,33 @@ def parse(argv: Sequence[str]) -> TrainArguments:
 
 
 def load_experiment(path: pathlib.Path) -> Experiment:
-    """Runs a config file and returns what its `get_config` builds."""
-    if path.suffix != ".py" or not path.is_file():
-        raise UserError(f"no config file {path}; the first argument is a file such as smoke.py")
-    get_config = runpy.run_path(str(path)).get("get_config")
-    if get_config is None:
-        raise UserError(f"{path} has no function get_config(); see configs/smoke.py")
-    experiment = get_config()
+    """Runs a config file, FILE.py or FILE.py:ROW, and returns what its function builds."""
+    name, _, row = str(path).rpartition(":") if ".py:" in path.name else (str(path), "", "")
+    file = pathlib.Path(name)
+    if file.suffix != ".py" or not file.is_file():
+        raise UserError(f"no config file {file}; the first argument is a file such as smoke.py")
+    experiment = _builder(file, row)()
     if not isinstance(experiment, Experiment):
         raise UserError(
-            f"get_config() of {path} returned {type(experiment).__name__}, not an Experiment"
+            f"{row or 'get_config'}() of {file} returned {type(experiment).__name__}, "
+            "not an Experiment"
         )
     return experiment
+
+
+def _builder(file: pathlib.Path, row: str) -> Callable[[], object]:
+    """The function of a config file that builds the experiment, or that of one row."""
+    names = runpy.run_path(str(file))
+    rows = names.get("ROWS", {})
+    if row in rows:
+        return rows[row]
+    if row or (rows and "get_config" not in names):
+        known = f"its rows are {', '.join(rows)}" if rows else "it has no ROWS"
+        wrong = f"{file} has no row {row!r}" if row else f"{file} needs a row, as in {file}:ROW"
+        raise UserError(f"{wrong}; {known}")
+    if "get_config" not in names:
+        raise UserError(f"{file} has no function get_config(); see configs/smoke.py")
+    return names["get_config"]
 
 
 def run(args: TrainArguments) -> int:

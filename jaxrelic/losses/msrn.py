@@ -58,7 +58,7 @@ class MsrnLossWeights:
     uneven_pose: float = 0.02
     """Candidates that are chosen too often or too seldom (latent)."""
     neighbours: float = 1.0
-    """What neighbours differ by, itself a sum of rgb, bce, affinity and iou so weighted (eq. 43)."""
+    """Difference from neighbours: rgb, bce, affinity and iou, weighted as above (eq. 43)."""
     pose_sector: float = 0.1
     """Cross entropy of the sector in which the camera lies, in nats (posed, multiview)."""
     pose_rotation: float = 1.0
@@ -85,9 +85,7 @@ class MsrnLossSettings:
     """Form of the affinity term; literal is the paper's."""
 
 
-def with_sigma(
-    settings: MsrnLossSettings, sigma: Float[Array, ""] | float
-) -> MsrnLossSettings:
+def with_sigma(settings: MsrnLossSettings, sigma: Float[Array, ""] | float) -> MsrnLossSettings:
     """The settings with another softness of edges, which may be traced."""
     raster = dataclasses.replace(settings.raster, sigma=sigma)
     return dataclasses.replace(settings, raster=raster)

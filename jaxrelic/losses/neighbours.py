@@ -109,9 +109,7 @@ def neighbour_terms(
 
 
 @typechecked
-def mean_of_shown(
-    values: Float[Array, "b m"], shown: Bool[Array, "b m"]
-) -> Float[Array, " b"]:
+def mean_of_shown(values: Float[Array, "b m"], shown: Bool[Array, "b m"]) -> Float[Array, " b"]:
     """Mean over the neighbours that count; exactly 0, as is its gradient, where none does."""
     total = jnp.sum(jnp.where(shown, values, 0.0), axis=-1)
     return total / jnp.maximum(jnp.sum(shown, axis=-1), 1)

@@ -163,7 +163,7 @@ class MsrnObjective:
 
 
 def fresh_recent(experiment: Experiment) -> Variables:
-    """The collection `recent`, which training alone reads; empty unless neighbours are Unicorn's."""
+    """The collection `recent`, which training alone reads; there is none without source unicorn."""
     config = experiment.model
     if config.neighbours.source != "unicorn":
         return {}

@@ -63,3 +63,25 @@ def test_shards_that_are_not_there_are_named(tmp_path):
     argv = [SMOKE, "--workdir", str(tmp_path), "--data.path", str(tmp_path / "absent")]
     with pytest.raises(UserError, match=r"no shards at .*absent"):
         train.run(train.parse(argv))
+
+
+def test_a_row_of_a_file_is_an_experiment_with_overrides():
+    args = train.parse([f"{SMOKE}:latent", "--workdir", "w", "--model.neighbours.max-render", "1"])
+    assert args.experiment.name == "smoke_latent"
+    assert args.experiment.model.neighbours.max_render == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("rows.py:c", r"has no row 'c'; its rows are a, b$"),
+        ("rows.py", r"needs a row, as in .*rows\.py:ROW; its rows are a, b$"),
+        ("plain.py:a", r"has no row 'a'; it has no ROWS$"),
+        ("absent.py:a", r"no config file .*absent\.py;"),
+    ],
+)
+def test_a_row_that_is_not_there_is_answered_with_those_that_are(tmp_path, file, message):
+    (tmp_path / "rows.py").write_text("ROWS = {'a': dict, 'b': dict}")
+    (tmp_path / "plain.py").write_text("def get_config(): return None")
+    with pytest.raises(UserError, match=message):
+        train.load_experiment(tmp_path / file)

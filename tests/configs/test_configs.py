@@ -2,6 +2,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import runpy
 import signal
 import subprocess
 import sys
@@ -15,12 +16,21 @@ import pytest
 from jaxrelic.cli import models
 from jaxrelic.cli.train import load_experiment
 from jaxrelic.data import loader
-from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.train import loop, objectives, state
 from jaxrelic.train.step import make_train_step
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 FILES = sorted(path for path in CONFIGS.glob("*.py") if path.name != "__init__.py")
+
+
+def experiments() -> list[str]:
+    """Every file with a `get_config`, and every row, as `jaxrelic train` takes them."""
+    found = []
+    for path in FILES:
+        names = runpy.run_path(str(path))
+        found += [path.name] if "get_config" in names else []
+        found += [f"{path.name}:{row}" for row in names.get("ROWS", ())]
+    return found
 
 
 def smoke(**changes):
@@ -32,23 +42,35 @@ def losses(folder):
     return [row["loss"] for row in rows]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_config_builds_an_experiment_named_after_its_file(path):
-    assert load_experiment(path).name == path.stem
+@pytest.mark.parametrize("name", experiments())
+def test_every_config_builds_an_experiment_named_after_its_file_and_row(name):
+    built = load_experiment(CONFIGS / name)
+    assert built.name == name.replace(".py", "").replace(":", "_")
+    objectives.build(dataclasses.replace(built, data=smoke().data))
 
 
-def with_memory():
-    """The smoke model remembering every code, with a pass over the data every four steps."""
-    memory = MemoryConfig(compensation=True, slots=16, prototypes=4, min_iou=0.0)
-    return dataclasses.replace(smoke().model, memory=memory)
+def whole(source="filtered", **changes):
+    """The smoke run of the whole model, whose pass over the data may be shorter."""
+    experiment = load_experiment(CONFIGS / "smoke.py:latent")
+    neighbours = dataclasses.replace(experiment.model.neighbours, source=source, recent=8)
+    model = dataclasses.replace(experiment.model, neighbours=neighbours)
+    return dataclasses.replace(experiment, **{"model": model} | changes)
 
 
-@pytest.mark.parametrize("supervision", ["latent", "posed", "multiview", "with memory"])
-def test_msrn_steps_agree_on_every_replica(supervision):
-    experiment = smoke()
-    if supervision == "with memory":
-        supervision, experiment = "latent", smoke(model=with_memory())
-    experiment = dataclasses.replace(experiment, supervision=supervision)
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        smoke(supervision="latent"),
+        smoke(supervision="posed"),
+        smoke(),
+        whole(),
+        whole("sampled"),
+        whole("unicorn"),
+    ],
+    ids=["latent", "posed", "multiview", "filtered", "sampled", "unicorn"],
+)
+def test_msrn_steps_agree_on_every_replica(experiment):
+    supervision = experiment.supervision
     batch = loader.batches(experiment.data, supervision=supervision, seed=0)[0]
     objective, optimizer = objectives.build(experiment), optax.adam(1e-3)
     start = jax.eval_shape(lambda: state.initial(objective, optimizer, batch, seed=0))
@@ -73,22 +95,22 @@ def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_p
 
 
 @pytest.mark.slow
-def test_a_run_with_memory_continues_with_identical_losses_and_banks(tmp_path):
-    settings = {"model": with_memory(), "steps": 10}
-    objective = objectives.build(smoke(**settings))
-    for name, stops in {"whole": [10], "parts": [6, 10]}.items():
+@pytest.mark.parametrize("source", ["filtered", "unicorn"])
+def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source):
+    objective = objectives.build(whole(source))
+    for name, stops in {"whole": [8], "parts": [5, 8]}.items():
         for steps in stops:
-            experiment = smoke(**settings | {"steps": steps})
-            loop.train(experiment, objective, tmp_path / name, devices=jax.devices()[:2])
+            folder = tmp_path / name
+            loop.train(whole(source, steps=steps), objective, folder, devices=jax.devices()[:2])
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
-    whole, parts = (
+    one, other = (
         models.open_run(tmp_path / name)[0].variables["memory"]["shape"]
         for name in ("whole", "parts")
     )
-    jax.tree.map(np.testing.assert_array_equal, parts, whole)
-    assert whole.bank.writes.sum() == 40
-    # Last purified at the start of the third pass, when 32 codes had been written.
-    assert 0 < whole.prototypes.sizes.sum() <= 32
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+    assert one.bank.writes.sum() == 32
+    # Purified at step 3, when 12 codes had been written.
+    assert one.prototypes.sizes.sum() == one.identities.sizes.sum() == 12
 
 
 @pytest.mark.slow

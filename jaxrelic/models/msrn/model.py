@@ -105,6 +105,21 @@ class MsrnConfig:
         )
 
     @classmethod
+    def paper(cls) -> Self:
+        """M-SRN as printed, for ShapeNet; what the paper leaves open is as Unicorn has it."""
+        literal = MemoryConfig(
+            compensation=True, categories=13, update="ema", first_visit="ema", noise_counts=True
+        )
+        neighbours = NeighbourConfig(source="filtered")
+        return dataclasses.replace(cls.shapenet(), memory=literal, neighbours=neighbours)
+
+    @classmethod
+    def recommended(cls) -> Self:
+        """The paper's network with banks that keep codes apart, used while the first pass lasts."""
+        memory = MemoryConfig(compensation=True, categories=13, purify_at=(12_000,))
+        return dataclasses.replace(cls.paper(), memory=memory, seam_fix=True)
+
+    @classmethod
     def shapenet(cls) -> Self:
         """Full size with the paper's ellipsoid and cameras, for parity."""
         return cls(semi_axes=(0.4, 0.28, 0.28), seam_fix=False, pose=PoseConfig.shapenet())

@@ -103,9 +103,7 @@ def choose(
 
 
 @typechecked
-def viewpoint_bin(
-    ours: Float[Array, "b 3 3"], theirs: Float[Array, "n 3 3"]
-) -> Int[Array, "b n"]:
+def viewpoint_bin(ours: Float[Array, "b 3 3"], theirs: Float[Array, "n 3 3"]) -> Int[Array, "b n"]:
     """Bin of the angle of the rotation between each two cameras; negative when almost the same."""
     trace = jnp.einsum("bij,nij->bn", ours, theirs, precision=jax.lax.Precision.HIGHEST)
     angle = jnp.rad2deg(jnp.arccos(jnp.clip((trace - 1) / 2, -1.0, 1.0)))
