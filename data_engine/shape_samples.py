@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from data_engine.gltf.reader import Geometry
-from data_engine.shapes import sample_surface
+from jaxrelic.geometry.surface_samples import sample_surface
 
 DESCRIPTOR_POINTS, DESCRIPTOR_PAIRS = 8192, 1 << 17
 DISTANCE_BINS, RADIUS_BINS = 48, 24

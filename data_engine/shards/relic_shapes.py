@@ -9,9 +9,9 @@ from data_engine.catalog_schema import Relic
 from data_engine.gltf.reader import load_geometry
 from data_engine.rendering import views
 from data_engine.rendering.framing import Framing
-from data_engine.shapes import sample_surface
 from data_engine.shards.source import ShardSource, Source, record_words
 from jaxrelic.data import schema
+from jaxrelic.geometry.surface_samples import sample_surface
 
 
 def features(source: Source) -> dict:

@@ -18,12 +18,14 @@ from typing import Any
 from jaxrelic.errors import UserError
 
 COMMANDS = {
+    "neighbours": "find the images that resemble each image of a data set",
     "train": "train a model from a config file; run it again to continue",
     "evaluate": "measure a trained model on held-out relics",
     "export": "turn a run's checkpoint into a model directory",
     "reconstruct": "turn a photograph into a textured mesh",
     "turntable": "film a mesh turning, as GIF or MP4",
     "report": "write one HTML page about a run",
+    "data": "check and prepare published data sets",
 }
 
 OK, MISTAKE = 0, 2

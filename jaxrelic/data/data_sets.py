@@ -98,7 +98,10 @@ def find_data_set(path: pathlib.Path, name: str) -> pathlib.Path:
     """
     present = data_sets_below(path)
     if not present:
-        raise UserError(f"no shards at {path}: no {_INFO} below it; run `data-engine shards`")
+        raise UserError(
+            f"no shards at {path}: no {_INFO} below it; run `data-engine "
+            "shards` or `jaxrelic data prepare`"
+        )
     found = [directory for directory, its_name in present.items() if its_name == name]
     if not found:
         others = ", ".join(sorted(set(present.values())))

@@ -4,18 +4,14 @@ M-SRN sees one image at a time, and so do the embeddings by which neighbours are
 the images of a split as the sequence here does.
 """
 
-import functools
 import pathlib
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 
-from jaxrelic.data import data_sets, synthetic, transforms
+from jaxrelic.data import prepared, synthetic, transforms
 from jaxrelic.data.schema import CATEGORIES, IMAGE_SIZE_PX
-from jaxrelic.errors import UserError
 
 Photograph = dict[str, Any]
 """One item of an image set.
@@ -64,24 +60,41 @@ class ImageSet(Protocol):
 
 
 def open_images(path: str | pathlib.Path, split: str) -> ImageSet:
-    """Opens one split of `relic_images` shards, or of `synthetic`.
+    """Opens one split of `relic_images` shards, of a prepared folder, or of `synthetic`.
 
     Args:
-        path: The data set, or any one parent of it.
+        path: The shards, or any one parent of them; or the prepared folder.
         split: train, val or test; `synthetic` shows the same images in each.
     """
     if str(path) == SYNTHETIC:
         return SyntheticImages()
-    return kept_decoded(ShardImages(path, split))
+    if is_prepared(path):
+        return prepared.PreparedImages(pathlib.Path(path), split)
+    from jaxrelic.data import relic_images  # TFDS takes seconds to import.
+
+    return kept_decoded(relic_images.ShardImages(path, split))
+
+
+def is_prepared(path: str | pathlib.Path) -> bool:
+    """Whether a folder was written by `jaxrelic data prepare`."""
+    return prepared.read_meta(pathlib.Path(path)) is not None
 
 
 def data_set_folder(path: str | pathlib.Path) -> pathlib.Path:
     """Where what belongs to an image set is stored beside it, such as its neighbours."""
+    if is_prepared(path):
+        return pathlib.Path(path)
+    from jaxrelic.data import data_sets
+
     return data_sets.find_data_set(pathlib.Path(path), RELIC_IMAGES)
 
 
 def holds_only_images(path: str | pathlib.Path) -> bool:
     """Whether there are photographs under `path` and no relics with all their views."""
+    if is_prepared(path):
+        return True
+    from jaxrelic.data import data_sets
+
     names = set(data_sets.data_sets_below(pathlib.Path(path)).values())
     return RELIC_IMAGES in names and "relic_views" not in names
 
@@ -89,82 +102,6 @@ def holds_only_images(path: str | pathlib.Path) -> bool:
 def instance_numbers(images: ImageSet) -> np.ndarray:
     """Number of each image's instance among the sorted instances of the set, [N] int32."""
     return np.unique(images.instances(), return_inverse=True)[1].astype(np.int32)
-
-
-class ShardImages:
-    """`relic_images` shards of the data engine."""
-
-    categories = CATEGORIES
-
-    _FACTS = ("image_id", "uid", "view_name", "category")
-    _IMAGES = ("image", "mask")
-    _CAMERA = ("cam_from_world", "pixel_from_cam")
-
-    def __init__(self, path: str | pathlib.Path, split: str):
-        def records(*fields: str) -> Sequence[data_sets.Record]:
-            return data_sets.open_records(
-                path,
-                split,
-                name=RELIC_IMAGES,
-                fields=fields,
-                image_fields=[name for name in fields if name in self._IMAGES],
-                only_fields=True,
-            )
-
-        self._records = records(*self._FACTS, *self._IMAGES, *self._CAMERA)
-        self._facts = records(*self._FACTS)
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __getitem__(self, index: int) -> Photograph:
-        record = self._records[index]
-        image_id = record["image_id"].decode()
-        return {
-            "image_id": image_id,
-            "image": _decode(record["image"], cv2.IMREAD_COLOR_RGB, image_id),
-            "mask": _decode(record["mask"], cv2.IMREAD_GRAYSCALE, image_id),
-            "category": int(record["category"]),
-            "instance": record["uid"].decode(),
-            "view": self._views[record["view_name"].decode()],
-            **{name: np.asarray(record[name], np.float32) for name in self._CAMERA},
-        }
-
-    def image_ids(self) -> list[str]:
-        return list(self._texts["image_id"])
-
-    def instances(self) -> list[str]:
-        return list(self._texts["uid"])
-
-    def category_indices(self) -> np.ndarray:
-        return np.array(self._texts["category"], np.int32)
-
-    @functools.cached_property
-    def _texts(self) -> dict[str, list]:
-        """The cheap fields of all records, by name."""
-        rows = [[_plain(facts[name]) for name in self._FACTS] for facts in self._facts]
-        return dict(zip(self._FACTS, map(list, zip(*rows, strict=True)), strict=True))
-
-    @functools.cached_property
-    def _views(self) -> dict[str, int]:
-        """Rank of each view's name in the split, view_2 before view_10."""
-
-        def natural(name: str) -> list:
-            return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-        names = sorted(set(self._texts["view_name"]), key=natural)
-        return {name: rank for rank, name in enumerate(names)}
-
-
-def _plain(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else int(value)
-
-
-def _decode(encoded: bytes, mode: int, image_id: str) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), mode)
-    if image is None:
-        raise UserError(f"image {image_id} is not a PNG; write the shards again")
-    return image
 
 
 class SyntheticImages:
@@ -175,13 +112,13 @@ class SyntheticImages:
     CROP_MARGIN = 1.2
     """Side of the square over the longer side of the object's box."""
 
-    def __init__(self, relics: Sequence[data_sets.Record] | None = None):
+    def __init__(self, relics: Sequence[Mapping[str, Any]] | None = None):
         relics = synthetic.SyntheticRelics() if relics is None else relics
         self._items = [
             self._photograph(relic, i) for relic in relics for i in range(len(relic["rgba"]))
         ]
 
-    def _photograph(self, relic: data_sets.Record, view: int) -> Photograph:
+    def _photograph(self, relic: Mapping[str, Any], view: int) -> Photograph:
         seen = transforms.decode_view(relic, view)
         x, y, side = transforms.object_square(seen.rgba[..., 3], self.CROP_MARGIN)
         side = round(side)
@@ -191,8 +128,8 @@ class SyntheticImages:
         uid = relic["uid"].decode()
         return {
             "image_id": f"{uid}/view_{view}",
-            "image": _quantised(small.rgba[..., :3] + (1 - alpha)[..., None]),
-            "mask": _quantised(alpha),
+            "image": quantised(small.rgba[..., :3] + (1 - alpha)[..., None]),
+            "mask": quantised(alpha),
             "category": int(relic["category"]),
             "instance": uid,
             "view": view,
@@ -216,7 +153,8 @@ class SyntheticImages:
         return np.array([item["category"] for item in self._items], np.int32)
 
 
-def _quantised(values: np.ndarray) -> np.ndarray:
+def quantised(values: np.ndarray) -> np.ndarray:
+    """Values in [0, 1] as bytes."""
     return np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import grain
 import numpy as np
 
-from jaxrelic.data import image_sets, photographs, synthetic, transforms
+from jaxrelic.data import image_sets, photographs, prepared, synthetic, transforms
 from jaxrelic.errors import UserError
 
 Batch = dict[str, np.ndarray]
@@ -49,8 +49,8 @@ class DataConfig:
     """Which relics are read and how a training example is made of one."""
 
     path: str
-    """Directory of `relic_views` or `relic_images` shards, or `synthetic` for analytic shapes made
-    on the spot."""
+    """Directory of `relic_views` or `relic_images` shards, a folder that `jaxrelic data prepare`
+    wrote, or `synthetic` for analytic shapes made on the spot."""
     records: Records = "auto"
     """views: relics with all their views. images: single photographs, cut out already (crop_margin
     does not apply). auto: images where data.neighbours asks for them or there are no views."""
@@ -85,6 +85,8 @@ def open_records(
     """Opens the relics that `config` names; whole records, or what `batches` needs of them."""
     if config.path == SYNTHETIC:
         return synthetic.SyntheticRelics()
+    if image_sets.is_prepared(config.path):
+        return prepared.PreparedRelics(pathlib.Path(config.path), config.split)
     from jaxrelic.data import relics  # TFDS takes seconds to import and synthetic runs need none.
 
     return relics.open_relics(

@@ -11,14 +11,11 @@ import cv2
 import grain
 import numpy as np
 
-from jaxrelic.data import candidates, image_sets, transforms
+from jaxrelic.data import candidates, image_sets, pixel_features, transforms
 from jaxrelic.errors import UserError
 
 WHITE = (1.0, 1.0, 1.0)
 """Background of the images in a set."""
-
-PIXEL_FEATURES_SIDE = 16
-"""Side of the reduced images whose pixels stand in for an embedding."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +124,7 @@ def nearest(images: image_sets.ImageSet, path: str, *, name: str, count: int) ->
         )
     file = pathlib.Path(name)
     if file.suffix != ".npz":
-        file = image_sets.data_set_folder(path) / "neighbours" / f"{name}.npz"
+        file = image_sets.data_set_folder(path) / candidates.FOLDER / f"{name}.npz"
     found = candidates.read_candidates(file, images)
     stored = found.indices.shape[1]
     if stored < count:
@@ -139,16 +136,10 @@ def nearest(images: image_sets.ImageSet, path: str, *, name: str, count: int) ->
 
 
 def _nearest_by_pixels(images: image_sets.ImageSet, count: int) -> np.ndarray:
-    embeddings = np.stack([pixel_features(images[i]) for i in range(len(images))])
     return candidates.nearest_candidates(
-        embeddings, images.category_indices(), images.instances(), count=count, same_instance=False
+        pixel_features.embed_pixels(images),
+        images.category_indices(),
+        images.instances(),
+        count=count,
+        same_instance=False,
     )[0]
-
-
-def pixel_features(item: image_sets.Photograph) -> np.ndarray:
-    """Mask and grey image, reduced, as one vector of length 1: [d] float32."""
-    size = (PIXEL_FEATURES_SIDE, PIXEL_FEATURES_SIDE)
-    grey = cv2.cvtColor(item["image"], cv2.COLOR_RGB2GRAY)
-    small = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (item["mask"], grey)]
-    vector = np.float32(small).ravel() / 255
-    return vector / max(np.linalg.norm(vector), 1e-12)

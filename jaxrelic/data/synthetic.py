@@ -3,6 +3,8 @@
 Records have the fields and encodings of the shards, so everything after `open_records` is the same.
 """
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -43,6 +45,7 @@ class SyntheticRelics:
         return self._records[index]
 
 
+@functools.lru_cache(maxsize=64)
 def _record(index: int, num_views: int, size: int) -> dict:
     """One relic: `half_sides` along the axes, bands of two colours along a random direction."""
     rng = np.random.default_rng(index)

@@ -7,8 +7,11 @@ variables = apply_rules(theirs, RULES, ours)    # {"params": {"stage_0": {...}}}
 from jaxrelic.weights.files import digest, read_weights
 from jaxrelic.weights.rules import (
     Rule,
+    Transform,
     apply_rules,
     left_out,
+    linear_rows,
+    norm_rows,
     oi_to_io,
     oihw_to_hwio,
     same,
@@ -17,9 +20,12 @@ from jaxrelic.weights.rules import (
 
 __all__ = [
     "Rule",
+    "Transform",
     "apply_rules",
     "digest",
     "left_out",
+    "linear_rows",
+    "norm_rows",
     "oi_to_io",
     "oihw_to_hwio",
     "read_weights",

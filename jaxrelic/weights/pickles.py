@@ -185,6 +185,8 @@ class _Machine:
 
     def _stack_global(self, _: Any) -> None:
         name, module = self.pop(), self.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise ValueError("its pickle asks for something without a name")
         self._push_name(f"{module}.{name}")
 
     def _push_name(self, name: str) -> None:

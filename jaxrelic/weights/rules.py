@@ -38,6 +38,22 @@ def oihw_to_hwio(x: np.ndarray) -> np.ndarray:
     return np.transpose(x, (2, 3, 1, 0))
 
 
+def norm_rows(theirs: str, ours: str) -> list[Rule]:
+    """The rows of a torch layer norm without running statistics."""
+    return [
+        (rf"{theirs}\.weight", f"{ours}/scale", same),
+        (rf"{theirs}\.bias", f"{ours}/bias", same),
+    ]
+
+
+def linear_rows(theirs: str, ours: str) -> list[Rule]:
+    """The rows of a torch linear layer with bias."""
+    return [
+        (rf"{theirs}\.weight", f"{ours}/kernel", oi_to_io),
+        (rf"{theirs}\.bias", f"{ours}/bias", same),
+    ]
+
+
 def left_out(pattern: str) -> Rule:
     """The row of tensors that our network has no use for."""
     return (pattern, None, same)

@@ -13,6 +13,9 @@ from jaxrelic.errors import UserError
 MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""
 
+MAX_AXES = 64
+"""Of an array; NumPy's limit."""
+
 DTYPES = {
     "BOOL": np.bool_,
     "U8": np.uint8,
@@ -64,6 +67,8 @@ def _array(data: np.ndarray, *, dtype: str, shape: list[int], data_offsets: list
         raise ValueError(f"unknown type {dtype!r}")
     kind = np.dtype(DTYPES[dtype])
     begin, end = data_offsets
+    if len(shape) > MAX_AXES:
+        raise ValueError(f"an array of {len(shape)} axes")
     if not all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end)) or end > len(data):
         raise ValueError(f"shape {shape} at {data_offsets} leaves the file")
     if end - begin != math.prod(shape) * kind.itemsize:

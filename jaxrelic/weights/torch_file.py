@@ -22,6 +22,11 @@ MAX_PICKLE_BYTES = 256_000_000
 """A checkpoint's pickle holds names and shapes: kilobytes, or a few megabytes."""
 MAX_DEPTH = 64
 """Dictionaries within dictionaries; a dictionary that holds itself has no end."""
+MAX_ITEMS = 300_000
+"""Values of all dictionaries: one that holds another twice, which holds another twice, ... could
+otherwise spell out more names than there is time for."""
+MAX_AXES = 64
+"""Of a tensor; NumPy's limit."""
 
 _DAMAGE = (ValueError, TypeError, OverflowError, RuntimeError, EOFError, zipfile.BadZipFile)
 """What reading a zip and its pickle raises; RuntimeError is a password or a recursion."""
@@ -69,8 +74,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
                 records=_TORCHSCRIPT_CLASS,
                 persistent=checkpoint.storage,
             )
-        tensors: dict[str, np.ndarray] = {}
-        _flatten(tree, (), tensors)
+        tensors = _flatten(tree)
     except pickles.ForbiddenGlobalError as error:
         raise UserError(
             f"{path} asks for {error.name}, which is no tensor; nothing of it was run. Save only "
@@ -122,7 +126,8 @@ class _Archive:
             case ("storage", np.dtype() as kind, str(key), str(), int(count)):
                 pass
             case _:
-                raise ValueError(f"unknown kind of storage {name!r:.80}")
+                # What it is instead is not printed: values may hold each other without end.
+                raise ValueError("a storage is named in an unknown way")
         if key not in self._storages:
             self._storages[key] = self._bytes(f"data/{key}")
         data = self._storages[key]
@@ -133,11 +138,11 @@ class _Archive:
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> np.ndarray:
     """A view of a storage; sizes, strides and offset are counted in items, as torch does."""
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, np.ndarray) or len(shape) != len(strides):
+    axes = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides)
+    if not isinstance(storage, np.ndarray) or not axes or len(shape) > MAX_AXES:
         raise ValueError("a tensor without storage or with other strides than sizes")
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise ValueError(f"a tensor of shape {shape} with strides {strides} from item {offset}")
+    if not all(type(number) is int and number >= 0 for number in (offset, *shape, *strides)):
+        raise ValueError("a tensor with sizes, strides or offset that are no counts")
     count = math.prod(shape)
     last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     # More items than the storage has would let a file of a kilobyte claim all memory.
@@ -161,6 +166,12 @@ def _tensor_of_type(
     return _tensor(storage.view(kind), offset, shape, strides)
 
 
+def _listed(items: Any) -> list:
+    if not isinstance(items, list):
+        raise ValueError("a list of attributes that is none")
+    return items
+
+
 def _dictionary(*pairs: Any) -> dict:
     if pairs:
         raise ValueError("an OrderedDict made from something")
@@ -174,10 +185,10 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
     "collections.OrderedDict": _dictionary,
     # Attributes of TorchScript modules, such as the padding of a convolution.
-    "torch.jit._pickle.build_boollist": list,
-    "torch.jit._pickle.build_doublelist": list,
-    "torch.jit._pickle.build_intlist": list,
-    "torch.jit._pickle.build_tensorlist": list,
+    "torch.jit._pickle.build_boollist": _listed,
+    "torch.jit._pickle.build_doublelist": _listed,
+    "torch.jit._pickle.build_intlist": _listed,
+    "torch.jit._pickle.build_tensorlist": _listed,
 }
 _CONSTANTS = {
     **{f"torch.{name}": np.dtype(kind) for name, kind in (STORAGES | DTYPES).items()},
@@ -187,18 +198,22 @@ _TORCHSCRIPT_CLASS = re.compile(r"__torch__\.[\w.]+")
 """Modules of a TorchScript archive (OpenAI's CLIP is published as one): records of attributes."""
 
 
-def _flatten(value: Any, names: tuple[str, ...], tensors: dict[str, np.ndarray]) -> None:
-    """Collects the arrays of a tree under their dotted names."""
-    if len(names) > MAX_DEPTH:
-        raise ValueError(f"more than {MAX_DEPTH} dictionaries within one another")
-    if isinstance(value, np.ndarray) and names:
-        name = ".".join(names)
-        if name in tensors:
-            raise ValueError(f"two tensors are called {name!r}")
-        tensors[name] = value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _flatten(item, (*names, str(key)), tensors)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _flatten(item, (*names, str(index)), tensors)
+def _flatten(tree: Any) -> dict[str, np.ndarray]:
+    """The arrays of a tree under their dotted names."""
+    tensors: dict[str, np.ndarray] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), tree)]
+    for _ in range(MAX_ITEMS):
+        if not waiting:
+            return tensors
+        names, value = waiting.pop()
+        if len(names) > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} dictionaries within one another")
+        if isinstance(value, np.ndarray) and names:
+            name = ".".join(names)
+            if name in tensors:
+                raise ValueError(f"two tensors are called {name!r}")
+            tensors[name] = value
+        elif isinstance(value, dict | list | tuple):
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting.extend(reversed([((*names, str(key)), item) for key, item in pairs]))
+    raise ValueError(f"more than {MAX_ITEMS} values")

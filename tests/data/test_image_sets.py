@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import candidates, image_sets, loader, synthetic
+from jaxrelic.data import candidates, image_sets, loader, relic_images, synthetic
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 
@@ -93,7 +93,7 @@ def test_lists_of_facts_agree_with_the_items(shards, where):
 
 
 def test_a_set_that_fits_in_memory_is_decoded_once_and_another_each_time(shards):
-    plain = image_sets.ShardImages(shards, "train")
+    plain = relic_images.ShardImages(shards, "train")
     for limit, same in ((8 * 4 * 64 * 64, True), (8 * 4 * 64 * 64 - 1, False)):
         images = image_sets.kept_decoded(plain, limit)
         assert (images[3]["image"] is images[3]["image"]) == same

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import candidates, image_sets, loader
+from jaxrelic.data.pixel_features import pixel_features
 from jaxrelic.data.transforms import CAMERA_FIELDS
 from jaxrelic.errors import UserError
 
@@ -193,17 +194,11 @@ def test_neighbours_are_other_objects_of_the_category_and_the_nearest_by_pixels(
         assert query["instance"] not in {each["instance"] for each in found}
         pool = [i for i in images if i["category"] == category]
         pool = [i for i in pool if i["instance"] != query["instance"]]
-        scores = [feature(query) @ feature(i) for i in pool]
+        scores = [pixel_features(query) @ pixel_features(i) for i in pool]
         best = sorted(scores)[-3:][::-1]
-        np.testing.assert_allclose([feature(query) @ feature(i) for i in found], best, rtol=1e-5)
-
-
-def feature(item):
-    """Means of 4 x 4 blocks of the mask and of luma, as one direction."""
-    grey = np.rint(item["image"] @ np.array([0.299, 0.587, 0.114]))
-    blocks = [x.reshape(16, 4, 16, 4).mean(axis=(1, 3)) for x in (item["mask"] * 1.0, grey)]
-    vector = np.rint(blocks).ravel()
-    return vector / np.linalg.norm(vector)
+        np.testing.assert_allclose(
+            [pixel_features(query) @ pixel_features(i) for i in found], best, rtol=1e-5
+        )
 
 
 def test_a_batch_with_neighbours_is_a_function_of_seed_and_number_also_when_read_ahead():

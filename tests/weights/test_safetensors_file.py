@@ -48,6 +48,7 @@ def test_arrays_come_back_with_their_names_types_and_shapes(tmp_path):
         {"a": entry("F32", [2**40, 2**40], 0, 8)},
         {"a": entry("F32", [-2, -1], 0, 8)},
         {"a": entry("F32", [2], -8, 0)},
+        {"a": entry("F32", [1] * 65, 0, 4)},
         {"a": entry("X99", [2], 0, 8)},
         {"a": {"dtype": "F32", "shape": [2]}},
         {"a": 7},

@@ -216,7 +216,17 @@ def test_the_hostile_pickle_of_these_tests_would_run_elsewhere(tmp_path, monkeyp
 def damaged_trees():
     shared = storage("0", "FloatStorage", 24)
     loop = b"}q\x00X\x01\x00\x00\x00ah\x00s"  # A dictionary that holds itself.
+    laughs = b")q\x00" + b"".join(
+        b"0h" + bytes([n]) + b"h" + bytes([n]) + b"\x86q" + bytes([n + 1]) for n in range(60)
+    )
     return {
+        "a tree of names without end": {"x": laughs},
+        "a storage whose name has no end": {"x": laughs + b"Q"},
+        "a size that has no end": {"x": tensor(shared, (laughs,), (1,))},
+        "a global that has no end": b"\x80\x04" + laughs + laughs + b"\x93.",
+        "more axes than arrays have": {"x": tensor(shared, (1,) * 65, (1,) * 65)},
+        "a storage as a size": {"x": tensor(shared, shared, (1,))},
+        "a storage as a list": Call(Name("torch.jit._pickle", "build_intlist"), (shared,)),
         "beyond the end": {"x": tensor(shared, (5, 5), (5, 1))},
         "before the start": {"x": tensor(shared, (2,), (1,), offset=-1)},
         "negative strides": {"x": tensor(shared, (2,), (-1,), offset=3)},

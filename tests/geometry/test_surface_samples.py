@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_engine.shapes import sample_surface
+from jaxrelic.geometry.surface_samples import sample_surface
 
 # A right triangle with legs 2 and 1 in the xy plane, and one of a tenth of its area at z = 1.
 VERTICES = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 1], [0.2, 0, 1], [0, 1, 1.0]])
