@@ -9,8 +9,10 @@ new (`objects`). Continues where it was stopped.
 `mask_iou` compares the mask with the silhouette of the mesh from the camera that the network
 believes in; its peers are the template from the best of its six cameras, and the mean mask of the
 training photographs. `told_apart` is the share of codes whose nearest identity, of both kinds, is
-one of their own kind. The filter is given pools of which half are of the query's kind: `kept` and
-`strangers_kept` are the shares of either that pass, `kept_are_kin` that of kin in what passes.
+one of their own kind. The filter is offered, as in training, the photographs of other objects that
+look most alike: `kept` is the share that passes of those of the query's kind, `strangers_kept` of
+those of the other kind, which training never offers; `kept_are_kin` is the share of kin in what
+passes of both.
 """
 
 import dataclasses
@@ -24,12 +26,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from jaxrelic.data.datasets.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
-from jaxrelic.data.fixtures import solids
 
 from configs import msrn_toy
 from jaxrelic.cli import models
 from jaxrelic.data import candidates, image_sets, pixel_features, prepare
+from jaxrelic.data.datasets.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
+from jaxrelic.data.fixtures import solids
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.models.msrn import neighbours
@@ -45,7 +47,7 @@ SCALE = 0.55
 VIEWS = 12
 """Photographs of each object in training, once around; as many halfway between for `views`."""
 POOL = 6
-"""Candidates offered to the filter per query."""
+"""Candidates of either kind offered to the filter per query."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,6 +149,8 @@ class Seen:
     codes: np.ndarray
     kind: np.ndarray
     masks: np.ndarray
+    alike: np.ndarray
+    """Similarity of each pair of photographs by pixels; that of one object's is -inf."""
 
 
 def look(model: Reconstructor, images: image_sets.ImageSet) -> Seen:
@@ -160,7 +164,10 @@ def look(model: Reconstructor, images: image_sets.ImageSet) -> Seen:
         small = jax.image.resize(rgb, (len(rgb), side, side, 3), "linear", antialias=True)
         parts.append((*_compare(model, small, masks), masks))
     ious, template_ious, codes, masks = map(np.concatenate, zip(*parts, strict=True))
-    return Seen(ious, template_ious, codes, images.category_indices(), masks)
+    features, instances = pixel_features.embed_pixels(images), np.array(images.instances())
+    same = instances[:, None] == instances[None]
+    alike = np.where(same, -np.inf, features @ features.T)
+    return Seen(ious, template_ious, codes, images.category_indices(), masks, alike)
 
 
 def _compare(
@@ -187,7 +194,7 @@ def _silhouettes(faces: jax.Array, vertices: jax.Array, cam_from_world: jax.Arra
     return render_silhouettes(mesh, views, image_size=SIDE_PX, settings=sharp)
 
 
-def filter_report(model: Reconstructor, seen: Seen, rng: np.random.Generator) -> dict[str, float]:
+def filter_report(model: Reconstructor, seen: Seen) -> dict[str, float]:
     """How codes compare with the identities that training left."""
     identities = model.variables["memory"]["shape"].identities
     centres = jnp.asarray(identities.centres)
@@ -198,23 +205,28 @@ def filter_report(model: Reconstructor, seen: Seen, rng: np.random.Generator) ->
     nearest = feature_bank.identity(
         jnp.asarray(seen.codes), everything, jnp.zeros(len(seen.codes), jnp.int32)
     )
-    kin = np.arange(POOL) < POOL // 2
-    wanted = np.where(kin, seen.kind[:, None], 1 - seen.kind[:, None])
-    pool = [[rng.choice(np.flatnonzero(seen.kind == kind)) for kind in row] for row in wanted]
-    kept = np.asarray(
-        neighbours.filtered(
-            jnp.asarray(seen.codes),
-            jnp.asarray(seen.codes[np.array(pool)]),
-            identities,
-            jnp.asarray(seen.kind),
-            jnp.ones(wanted.shape, bool),
+    same_kind = seen.kind[:, None] == seen.kind[None]
+    pool = [
+        np.argsort(-np.where(offered, seen.alike, -np.inf), axis=1)[:, :POOL]
+        for offered in (same_kind, ~same_kind)
+    ]
+    kin, strangers = (
+        np.asarray(
+            neighbours.filtered(
+                jnp.asarray(seen.codes),
+                jnp.asarray(seen.codes[indices]),
+                identities,
+                jnp.asarray(seen.kind),
+                jnp.ones(indices.shape, bool),
+            )
         )
+        for indices in pool
     )
     return {
         "told_apart": float(np.mean(np.asarray(nearest) // count == seen.kind)),
-        "kept": float(kept[:, kin].mean()),
-        "strangers_kept": float(kept[:, ~kin].mean()),
-        "kept_are_kin": float(kept[:, kin].sum() / max(kept.sum(), 1)),
+        "kept": float(kin.mean()),
+        "strangers_kept": float(strangers.mean()),
+        "kept_are_kin": float(kin.sum() / max(kin.sum() + strangers.sum(), 1)),
     }
 
 
@@ -230,7 +242,7 @@ def split_report(model: Reconstructor, seen: Seen, mean_mask: np.ndarray) -> dic
         "mask_iou_by_kind": by_kind,
         "peer_template_iou": float(seen.template_iou.mean()),
         "peer_mean_mask_iou": float(np.mean(overlap.mask_iou(guess, seen.masks))),
-        "filter": filter_report(model, seen, np.random.default_rng(0)),
+        "filter": filter_report(model, seen),
     }
 
 
