@@ -12,7 +12,7 @@ from jaxrelic.models.msrn.shape import DeformationField
 from jaxrelic.train.pretrain import PretrainConfig, pretrained
 
 MODEL = dataclasses.replace(MsrnConfig.compact(), icosphere_level=1, field_units=32)
-CONFIG = PretrainConfig(steps=150, batch_size=4, learning_rate=1e-2, radius=0.3)
+CONFIG = PretrainConfig(steps=800, learning_rate=3e-3, radius=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,10 @@ def test_any_code_gives_the_sphere_afterwards_and_the_change_is_said(params, cap
     assert np.ptp(radii(params)) > 0.1
     with caplog.at_level(logging.INFO):
         after = pretrained(CONFIG, MODEL, params, seed=0)
-    np.testing.assert_allclose(radii(after), 0.3, atol=0.02)
+    np.testing.assert_allclose(radii(after), 0.3, atol=0.03)
     assert after["pose"] == "as it was"
     said = caplog.records[-1].getMessage()
-    assert said.startswith("pre-training on a sphere, 150 steps: vertices were 0.0")
+    assert said.startswith("pre-training on a sphere, 800 steps: vertices were 0.0")
 
 
 def test_it_repeats_and_is_off_by_default(params):
