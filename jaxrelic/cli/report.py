@@ -21,8 +21,8 @@ class ReportArguments:
     """Folder of a training run: loss curves."""
     evaluation: pathlib.Path | None = None
     """Folder with metrics.json; by default RUN/evaluation."""
-    reconstruction: pathlib.Path | None = None
-    """Folder with the previews of `jaxrelic reconstruct`."""
+    reconstruction: tyro.conf.UseAppendAction[tuple[pathlib.Path, ...]] = ()
+    """Folder with the previews of `jaxrelic reconstruct`; may be given several times."""
     stages: pathlib.Path | None = None
     """JSON lines with stage, command, seconds, cpu_seconds, peak_rss_bytes and exit_code."""
 
@@ -41,7 +41,7 @@ def run(args: ReportArguments) -> int:
             workspace=args.workspace,
             run=args.run,
             evaluation=evaluation,
-            reconstruction=args.reconstruction,
+            reconstructions=args.reconstruction,
             stages=args.stages,
         )
     )

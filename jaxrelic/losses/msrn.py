@@ -24,7 +24,7 @@ from jaxrelic.models.msrn.model import MsrnOutput
 from jaxrelic.models.msrn.template import Template
 from jaxrelic.rendering import overlap
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
-from jaxrelic.rendering.views import render_views
+from jaxrelic.rendering.views import Aggregator, render_views
 from jaxrelic.typing import Array, Float
 
 Supervision = Literal["latent", "posed", "multiview"]
@@ -75,6 +75,8 @@ class MsrnLossSettings:
     """Factor of each term."""
     raster: RasterSettings = dataclasses.field(default_factory=RasterSettings)
     """Constants of the rasterizer."""
+    aggregator: Aggregator = "softras"
+    """How faces at a pixel are joined: softras is the paper's, layered is Unicorn's (slower)."""
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """RGB in [0, 1] behind the drawn object; the batch must have the same."""
     rgb_norm: photometric.RgbNorm = "euclidean"
@@ -94,7 +96,7 @@ def loss_weights(
 ) -> dict[str, float]:
     """Weights of the terms that `loss_terms` returns for this supervision and phase.
 
-    With neighbours, shape steps have the term of `losses.neighbours` besides.
+    With neighbours, steps in which the mesh learns have the term of `losses.neighbours` besides.
     """
     names = IMAGE_TERMS if phase == "pose" else IMAGE_TERMS + _MESH_TERMS
     if supervision != "latent":
@@ -103,7 +105,7 @@ def loss_weights(
         names += ("uneven_pose",)
     if supervision == "multiview":
         names += ("depth",)
-    if neighbours and phase == "shape":
+    if neighbours and phase != "pose":
         names += ("neighbours",)
     return {name: getattr(settings.weights, name) for name in names}
 
@@ -214,7 +216,12 @@ def draw(
 ) -> SoftImage:
     """The mesh as the settings draw it."""
     return render_views(
-        mesh, views, image_size=size, settings=settings.raster, background=settings.background
+        mesh,
+        views,
+        image_size=size,
+        settings=settings.raster,
+        background=settings.background,
+        aggregator=settings.aggregator,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 import jax.numpy as jnp
 
 from jaxrelic.geometry import cameras, meshes, transforms
+from jaxrelic.rendering.layered import layered_rasterize
 from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     Path,
@@ -19,6 +20,9 @@ from jaxrelic.typing import Array, Float, Int, typechecked
 
 Frame = Literal["camera", "world"]
 
+Aggregator = Literal["softras", "layered"]
+"""How the faces at a pixel become one colour: see `soft_rasterizer` and `layered`."""
+
 
 def render_views(
     mesh: meshes.Mesh,
@@ -28,6 +32,7 @@ def render_views(
     settings: RasterSettings | None = None,
     background: tuple[float, float, float] = (1.0, 1.0, 1.0),
     path: Path = "auto",
+    aggregator: Aggregator = "softras",
 ) -> SoftImage:
     """Renders each mesh of a batch [b] through its own n cameras [b n], over the background.
 
@@ -37,21 +42,18 @@ def render_views(
         image_size: Height and width in pixels, or one number for a square.
         settings: Constants of the rasterizer; the defaults when None.
         background: RGB in [0, 1] behind the object.
-        path: Which implementation; see `soft_rasterize`.
+        path: Which implementation of softras; see `soft_rasterize`.
+        aggregator: How faces are joined; layered has the one implementation.
 
     Returns:
         rgb [b n h w 3] composited over the background, alpha [b n h w], depth [b n h w] along
         the optical axis (0 = no face), and dropped [b n].
     """
-    image = soft_rasterize(
-        _faces_ndc(mesh, views, image_size),
-        _appearance(mesh),
-        image_size=image_size,
-        settings=settings,
-        background=background,
-        path=path,
-    )
-    return over(image, background)
+    faces, appearance = _faces_ndc(mesh, views, image_size), _appearance(mesh)
+    scene = {"image_size": image_size, "settings": settings, "background": background}
+    if aggregator == "layered":
+        return layered_rasterize(faces, appearance, **scene)
+    return over(soft_rasterize(faces, appearance, **scene, path=path), background)
 
 
 def over(image: SoftImage, background: tuple[float, float, float]) -> SoftImage:

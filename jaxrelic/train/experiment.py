@@ -10,6 +10,7 @@ from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.pretrain import PretrainConfig
 from jaxrelic.train.schedule import SoftnessSchedule
 
 PARTS = {
@@ -45,6 +46,8 @@ class Experiment:
     layout, .safetensors or .pth. Empty starts at random."""
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     """How parameters follow their gradients."""
+    pretrain: PretrainConfig = dataclasses.field(default_factory=PretrainConfig)
+    """What M-SRN's deformation learns before the first step; nothing by default."""
     steps: int
     """Steps in all."""
     seed: int = 0

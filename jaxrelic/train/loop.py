@@ -9,16 +9,7 @@ from collections.abc import Callable, Iterator
 import jax
 
 from jaxrelic.data import loader
-from jaxrelic.train import (
-    initial,
-    inputs,
-    interrupt,
-    optim,
-    parallel,
-    state,
-    warm_start,
-    workdir,
-)
+from jaxrelic.train import inputs, interrupt, optim, parallel, start, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.metrics_log import open_metrics_log
@@ -90,9 +81,7 @@ class _Run:
         optimizer = optim.make_optimizer(experiment.optim)
         fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
         if checkpoints.latest_step is None:
-            fresh = warm_start.from_published(experiment, fresh)
-            if experiment.initial:
-                fresh = initial.from_network(fresh, experiment.initial)
+            fresh = start.prepared(experiment, fresh)
         self._state = parallel.replicate(fresh, devices)
         if checkpoints.latest_step is not None:
             self._state = checkpoints.restore(self._state)

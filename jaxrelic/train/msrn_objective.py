@@ -12,6 +12,7 @@ from jaxrelic.losses import msrn as msrn_losses
 from jaxrelic.models.msrn import memory, unicorn_memory
 from jaxrelic.models.msrn.model import Msrn, MsrnOutput, template
 from jaxrelic.models.msrn.progress import active_size
+from jaxrelic.models.msrn.texture import simplified
 from jaxrelic.train import msrn_neighbours, schedule
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.msrn_neighbours import NeighbourStep
@@ -21,6 +22,9 @@ from jaxrelic.typing import Array
 
 _PURIFY_STREAM = 2
 """Folded into the seed for k-means; initialisation and steps use others (`state`, `step`)."""
+
+_TEXTURE_STREAM = 3
+"""Folded into the key of a step for what is random of its textures."""
 
 Logs = dict[str, jax.Array]
 
@@ -34,7 +38,7 @@ class MsrnObjective:
         self._config = experiment.model
         self._model = Msrn(experiment.model)
         self._template = template(experiment.model)
-        self.phases = schedule.phases(experiment.supervision)
+        self.phases = schedule.phases(experiment.supervision, alternate=self._config.pose.alternate)
         if self._config.keeps_banks:
             _check_categories(experiment)
             self._steps_per_pass = loader.steps_per_pass(experiment.data)
@@ -67,14 +71,20 @@ class MsrnObjective:
             "shape_size": active_size(self._config.shape_milestones, step),
             "texture_size": active_size(self._config.texture_milestones, step),
         }
+        translate = step >= self._config.pose.translation_start
         collections = self._advanced(collections, step)
 
         def see(image: Array) -> tuple[MsrnOutput, Variables]:
             variables = {"params": params, **collections}
             mutable = list(collections)
-            return self._model.apply(variables, image, **sizes, train=True, mutable=mutable)
+            return self._model.apply(
+                variables, image, **sizes, translate=translate, train=True, mutable=mutable
+            )
 
         output, following = see(batch["image"])
+        tricks = jax.random.fold_in(rng, _TEXTURE_STREAM)
+        shown = simplified(tricks, output.texture, self._config.texture_tricks, step)
+        output = output.replace(texture=shown)
         sigma = schedule.sigma_at(
             self._experiment.softness, self._experiment.losses.raster.sigma, step
         )
@@ -89,7 +99,7 @@ class MsrnObjective:
             sigma=sigma,
             axis_name=AXIS,
         )
-        if phase == "shape" and self._config.neighbours.source != "none":
+        if phase != "pose" and self._config.neighbours.source != "none":
             neighbours = NeighbourStep(
                 config=self._config.neighbours,
                 batch=batch,

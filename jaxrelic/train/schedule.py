@@ -37,10 +37,10 @@ def sigma_at(
     return schedule.start_sigma * (final_sigma / schedule.start_sigma) ** part
 
 
-def phases(supervision: Supervision) -> tuple[str, ...]:
+def phases(supervision: Supervision, *, alternate: bool = True) -> tuple[str, ...]:
     """Kinds of step, taken in turn.
 
     With latent poses camera and shape explain each other away, so they take turns, the pose first,
-    as in Unicorn (arXiv:2204.10310); with known cameras all is learned at once.
+    as in Unicorn (arXiv:2204.10310), unless told not to; with known cameras all is learned at once.
     """
-    return ("pose", "shape") if supervision == "latent" else ("joint",)
+    return ("pose", "shape") if supervision == "latent" and alternate else ("joint",)

@@ -24,6 +24,9 @@ HEADLINE = {
 }
 """Pictures of a reconstruction, in order of appearance."""
 
+STRIP = "strip.png"
+"""All pictures of a reconstruction but the turntable, in a row."""
+
 BYTES_PER_MB = 1e6
 
 
@@ -39,8 +42,8 @@ class ReportInputs:
     """Of the training; holds metrics.jsonl."""
     evaluation: pathlib.Path | None = None
     """Folder with metrics.json."""
-    reconstruction: pathlib.Path | None = None
-    """Folder with the previews of a reconstruction."""
+    reconstructions: Sequence[pathlib.Path] = ()
+    """Folders with the previews of a reconstruction each; the first is shown at length."""
     stages: pathlib.Path | None = None
     """JSON lines: stage, command, seconds, cpu_seconds, peak_rss_bytes, exit_code."""
 
@@ -49,7 +52,9 @@ def build(inputs: ReportInputs) -> str:
     """The whole page."""
     stages = _read_lines(inputs.stages)
     sections = [
-        _section("reconstruction", "One photograph, one mesh", _headline(inputs.reconstruction)),
+        _section(
+            "reconstruction", "One photograph, one mesh", _reconstructions(inputs.reconstructions)
+        ),
         _section("metrics", "Metrics", _metrics(inputs.evaluation)),
         _section("curves", "Training", _curves(inputs.run)),
         _section("dataset", "Dataset", _dataset(inputs.workspace)),
@@ -72,10 +77,30 @@ def _section(anchor: str, title: str, body: str) -> str:
     return f'<section id="{anchor}">\n<h2>{html.text(title)}</h2>\n{body}\n</section>'
 
 
-def _headline(directory: pathlib.Path | None) -> str:
-    """The photograph beside what was made of it."""
-    if directory is None:
+def _reconstructions(directories: Sequence[pathlib.Path]) -> str:
+    """One at length, the others a strip each."""
+    if not directories:
         return html.note("No reconstruction was given (--reconstruction).")
+    body = _headline(directories[0])
+    if others := directories[1:]:
+        body += f"<h3>More photographs</h3>{''.join(map(_strip, others))}"
+    return body
+
+
+def _strip(directory: pathlib.Path) -> str:
+    """Photograph, mask, what the network saw, silhouette, colour and depth in a row."""
+    data = html.read_or_none(directory / STRIP)
+    if data is None:
+        return html.note(f"Not found in {directory}: {STRIP}.")
+    facts = _read_json(directory / "reconstruction.json")
+    facts = facts if isinstance(facts, dict) else {}
+    name = str(facts.get("photo") or directory.name)
+    caption = f"<b>{html.text(name)}</b>mask: {html.text(facts.get('mask_source') or 'unknown')}"
+    return f'<div class="strip">{html.figure(html.image(data, STRIP, name), caption)}</div>'
+
+
+def _headline(directory: pathlib.Path) -> str:
+    """The photograph beside what was made of it."""
     pictures = {name: html.read_or_none(directory / name) for name in HEADLINE}
     figures = [
         html.figure(html.image(data, name, HEADLINE[name]), html.text(HEADLINE[name]))

@@ -17,6 +17,7 @@ TABLE = {
 
 @pytest.mark.parametrize("level", TABLE)
 def test_icosphere_has_the_published_counts_area_and_volume(level):
+    """Specification H: C9."""
     vertices, faces = meshes.icosphere(level)
     num_vertices, num_faces, _, _, _, area, volume = TABLE[level]
     assert (len(vertices), len(faces)) == (num_vertices, num_faces)
@@ -26,6 +27,7 @@ def test_icosphere_has_the_published_counts_area_and_volume(level):
 
 @pytest.mark.parametrize("level", TABLE)
 def test_edges_have_the_published_length_and_dihedral_angles(level):
+    """Specification H: C9."""
     vertices, faces = meshes.icosphere(level)
     edges, opposite = meshes.edge_topology(faces)
     _, _, num_edges, consistency, mean_edge, _, _ = TABLE[level]
@@ -39,6 +41,7 @@ def test_edges_have_the_published_length_and_dihedral_angles(level):
 
 
 def test_the_laplacian_of_level_three_is_the_published_one():
+    """Specification H: C9."""
     vertices, faces = meshes.icosphere(3)
     edges, _ = meshes.edge_topology(faces)
     sums, valence = np.zeros((len(vertices), 3)), np.zeros((len(vertices), 1))
@@ -50,15 +53,36 @@ def test_the_laplacian_of_level_three_is_the_published_one():
     assert sorted(np.unique(valence, return_counts=True)[1]) == [12, 630]
 
 
-def test_the_ellipsoid_has_the_published_area_and_volume():
+def test_the_ellipsoids_have_the_published_edges_area_and_volume():
+    """Specification H: C9."""
     vertices, faces = meshes.icosphere(3)
-    for size, area, volume in ((0.4, 1.270306, 0.1302300), (0.6, 2.858188, 0.4395261)):
+    edges, _ = meshes.edge_topology(faces)
+    golden = ((0.4, 0.0486749, 1.270306, 0.1302300), (0.6, 0.0730124, 2.858188, 0.4395261))
+    for size, mean_edge, area, volume in golden:
         ellipsoid = vertices * np.float32([size, 0.7 * size, 0.7 * size])
+        start, end = np.moveaxis(ellipsoid[edges], 1, 0)
+        assert np.linalg.norm(end - start, axis=-1).mean() == pytest.approx(mean_edge, rel=1e-5)
         np.testing.assert_allclose(meshes.surface_area(ellipsoid, faces), area, rtol=1e-5)
         np.testing.assert_allclose(meshes.signed_volume(ellipsoid, faces), volume, rtol=1e-5)
 
 
+def test_the_icosahedron_is_the_published_one_corner_by_corner():
+    """Specification H: D. The order of vertices matters for parity with foreign meshes."""
+    a, b = 0.5257, 0.8507
+    xy = [(-a, b, 0), (a, b, 0), (-a, -b, 0), (a, -b, 0)]
+    yz = [(0, -a, b), (0, a, b), (0, -a, -b), (0, a, -b)]
+    xz = [(b, 0, -a), (b, 0, a), (-b, 0, -a), (-b, 0, a)]
+    faces = (
+        "0-11-5 0-5-1 0-1-7 0-7-10 0-10-11 1-5-9 5-11-4 11-10-2 10-7-6 7-1-8 "
+        "3-9-4 3-4-2 3-2-6 3-6-8 3-8-9 4-9-5 2-4-11 6-2-10 8-6-7 9-8-1"
+    )
+    ours = meshes.icosphere(0)
+    np.testing.assert_array_equal(ours[0], np.float32(xy + yz + xz))
+    np.testing.assert_array_equal(ours[1], [[int(i) for i in f.split("-")] for f in faces.split()])
+
+
 def test_texture_coordinates_match_unicorn_after_turning_the_axes():
+    """Specification H: D."""
     # Unicorn's y-up (x, y, z) is our z-up (x, -z, y); golden values of H-D.
     a, b = 0.5257, 0.8507
     directions = np.array([[-a, 0, 0.7 * b], [a, 0, 0.7 * b]])

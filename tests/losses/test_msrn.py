@@ -33,16 +33,17 @@ def tiny(**changes):
     return dataclasses.replace(config, **changes)
 
 
-def circling(azimuth_deg, size):
+def circling(azimuth_deg, size, elevation=0.3):
     """Cameras [1, n] around the origin."""
     azimuth = jnp.deg2rad(jnp.asarray(azimuth_deg))
     origin = jnp.broadcast_to(jnp.asarray([0.0, 0.0, 1.2]), (*azimuth.shape, 3))
-    poses = cameras.orbit(azimuth, jnp.full_like(azimuth, 0.3), 0 * azimuth, origin)
+    elevation = jnp.broadcast_to(elevation, azimuth.shape)
+    poses = cameras.orbit(azimuth, elevation, 0 * azimuth, origin)
     intrinsics = jnp.asarray(cameras.intrinsics(280 / 256 * size, size, size))
     return cameras.Camera(poses[None], jnp.broadcast_to(intrinsics, (1, len(azimuth), 3, 3)))
 
 
-def photographs(azimuth_deg, size, level=1):
+def photographs(azimuth_deg, size, level=1, elevation=0.3):
     """A batch of one box of two colours; its first view is the photograph."""
     directions, faces = meshes.icosphere(level)
     box = directions / np.abs(directions).max(axis=-1, keepdims=True) * [0.3, 0.18, 0.25]
@@ -52,7 +53,7 @@ def photographs(azimuth_deg, size, level=1):
         faces=faces,
         vertex_colors=jnp.asarray(colors, jnp.float32)[None],
     )
-    views = circling(azimuth_deg, size)
+    views = circling(azimuth_deg, size, elevation)
     drawn = render_views(mesh, views, image_size=size, settings=RasterSettings(sigma=1e-5))
     mask = (drawn.alpha > 0.5).astype(jnp.float32)
     return {
@@ -108,6 +109,7 @@ POSE = {"cam_from_world", "pose_logits"}
 
 
 def test_latent_phases_teach_one_half_each_and_never_read_a_camera(output, batch):
+    """Specification H: F4."""
     seen = {name: batch[name][:, :1] for name in ("views_rgb", "views_mask")}
     seen["image"] = batch["image"]
     gradient, terms = gradients(output, seen, "latent", "pose")
@@ -164,6 +166,41 @@ def test_the_shape_phase_draws_the_likeliest_candidate(output, batch):
         np.testing.assert_allclose(latent[name], posed[name], rtol=1e-5)
 
 
+def test_either_aggregator_draws_the_same_silhouette_and_teaches(output, batch):
+    def terms_and_gradient(aggregator):
+        settings = dataclasses.replace(SETTINGS, aggregator=aggregator)
+        known = {"supervision": "posed", "phase": "joint"}
+        weights = loss_weights(settings, **known)
+
+        def loss(output):
+            terms = loss_terms(output, batch, template(tiny()), settings=settings, **known)
+            return losses.combine(terms, weights)[0], terms
+
+        gradient, terms = jax.jit(jax.grad(loss, has_aux=True))(output)
+        return terms, learns(gradient)
+
+    (ours, taught), (layered, also) = map(terms_and_gradient, ("softras", "layered"))
+    assert taught == also == MESH | POSE
+    # They differ by how the edge fades: layered is 1 inside.
+    np.testing.assert_allclose(layered["iou"], ours["iou"], atol=0.1)
+    assert np.any(layered["rgb"] != ours["rgb"])
+
+
+def test_the_plain_model_learns_camera_and_mesh_at_once(output, batch):
+    """The paper as printed: one candidate, no turns (specification A.6)."""
+    seen = {name: batch[name][:, :1] for name in ("views_rgb", "views_mask")}
+    seen["image"] = batch["image"]
+    one = output.replace(
+        cam_from_world=output.cam_from_world[:, :1],
+        pose_logits=output.pose_logits[:, :1],
+        sector_azimuth=output.sector_azimuth[:1],
+    )
+    gradient, terms = gradients(one, seen, "latent", "joint")
+    # With a single candidate there is nothing to choose.
+    assert learns(gradient) == MESH | {"cam_from_world"}
+    assert terms["uneven_pose"] == 0
+
+
 def test_sigma_may_be_traced_and_replaces_the_settings(output, batch):
     @jax.jit
     def bce(sigma):
@@ -188,42 +225,53 @@ def test_sigma_may_be_traced_and_replaces_the_settings(output, batch):
 
 
 @pytest.mark.slow
-def test_one_object_is_learned_from_known_cameras():
-    steps = 150
-    config = tiny(shared_encoder=True, field_units=64)
-    batch = jax.jit(lambda: photographs([10.0, 100.0, 190.0, 280.0], SIZE))()
+def test_one_object_is_learned_from_known_cameras_and_its_photograph_gets_a_pose():
+    """Specification H: F6. The cameras that draw are given; the pose head learns beside them."""
+    size, steps, groups = 32, 300, 8
+    config = tiny(shared_encoder=True, icosphere_level=2, field_units=64)
+    turn = np.arange(24).reshape(-1, groups).T.reshape(-1)
+    elevation = np.float32([0.5, 0.1, -0.3])[turn % 3]
+    photograph = jax.jit(photographs, static_argnums=(1, 2))
+    batch = photograph(15.0 * turn, size, 2, elevation)
     model, shape = Msrn(config), template(config)
-    settings = MsrnLossSettings(raster=RasterSettings(sigma=1e-3))
-    weights = loss_weights(settings, supervision="multiview", phase="joint")
-    optimizer = optax.adam(2e-3)
+    settings = MsrnLossSettings(raster=RasterSettings(sigma=5e-4))
+    known = {"supervision": "multiview", "phase": "joint"}
+    weights = loss_weights(settings, **known)
+    optimizer = optax.adam(optax.cosine_decay_schedule(3e-3, steps))
 
-    def loss_fn(params, variables, sigma):
+    def terms_of(params, variables, batch, sigma):
         output = model.apply(variables | {"params": params}, batch["image"], train=False)
-        terms = loss_terms(
-            output,
-            batch,
-            shape,
-            supervision="multiview",
-            phase="joint",
-            settings=settings,
-            sigma=sigma,
-        )
-        return losses.combine(terms, weights)
+        return loss_terms(output, batch, shape, settings=settings, sigma=sigma, **known)
+
+    def loss_fn(*arguments):
+        return losses.combine(terms_of(*arguments), weights)
+
+    def some_views(step):
+        """An eighth of the views in turn, all around the object."""
+        part = {k: x.reshape(1, groups, -1, *x.shape[2:])[:, step % groups] for k, x in views}
+        return batch | part
+
+    views = [(name, x) for name, x in batch.items() if name.startswith("views")]
 
     @jax.jit
     def train(variables):
-        def step(carry, sigma):
+        def step(carry, at):
             params, opt_state = carry
-            gradient, means = jax.grad(loss_fn, has_aux=True)(params, variables, sigma)
+            index, sigma = at
+            arguments = params, variables, some_views(index), sigma
+            gradient, means = jax.grad(loss_fn, has_aux=True)(*arguments)
             updates, opt_state = optimizer.update(gradient, opt_state)
             return (optax.apply_updates(params, updates), opt_state), means
 
         start = (variables["params"], optimizer.init(variables["params"]))
-        return jax.lax.scan(step, start, jnp.geomspace(1e-2, 1e-3, steps))[1]
+        (params, _), means = jax.lax.scan(
+            step, start, (jnp.arange(steps), jnp.geomspace(3e-3, 2e-4, steps))
+        )
+        return terms_of(params, variables, batch, 1e-4), means
 
     variables = jax.jit(lambda key: model.init(key, batch["image"], train=False))(jax.random.key(0))
-    means = train(variables)
+    last, means = train(variables)
     assert means["mask_iou"][0] < 0.8
-    assert means["mask_iou"][-1] > 0.9
+    assert last["mask_iou"][0] > 0.95
     assert means["rgb"][-1] < 0.5 * means["rgb"][0]
-    assert means["pose_error_deg"][-1] < 5
+    assert last["pose_error_deg"][0] < 5

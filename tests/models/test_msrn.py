@@ -11,7 +11,7 @@ from jaxrelic.models.msrn.pose import PoseConfig, candidate_cameras
 from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.models.msrn.shape import DeformationField
 from jaxrelic.models.msrn.template import ellipsoid
-from jaxrelic.models.msrn.texture import upsample_smooth
+from jaxrelic.models.msrn.texture import TextureTricks, simplified, upsample_smooth
 
 GOLDENS = pathlib.Path(__file__).parent.parent / "goldens"
 
@@ -86,6 +86,7 @@ def test_the_parameter_tree_is_the_published_file_format(preset):
 
 
 def test_the_deformation_field_counts_as_specified():
+    """Specification H: F1."""
     vertices = template(MsrnConfig()).vertices
     shapes = jax.eval_shape(
         lambda key: DeformationField(512).init(key, vertices, jnp.zeros((1, 64))),
@@ -95,6 +96,7 @@ def test_the_deformation_field_counts_as_specified():
 
 
 def test_before_training_the_mesh_is_the_template(first_output):
+    """Specification H: F2."""
     output = first_output
     expected = np.broadcast_to(template(tiny()).vertices, output.vertices.shape)
     np.testing.assert_array_equal(output.vertices, expected)
@@ -104,6 +106,7 @@ def test_before_training_the_mesh_is_the_template(first_output):
 
 
 def test_before_training_cameras_stand_at_the_sector_middles(first_output):
+    """Specification H: F2."""
     output = first_output
     world_from_cam = np.linalg.inv(output.cam_from_world[0])
     centre = world_from_cam[:, :3, 3]
@@ -117,6 +120,7 @@ def test_before_training_cameras_stand_at_the_sector_middles(first_output):
 
 
 def test_shapenet_cameras_start_where_the_paper_puts_them():
+    """Specification H: F2."""
     config = PoseConfig.shapenet()
     pose = candidate_cameras(config, jnp.zeros((6, 1, 3)), jnp.zeros((6, 1, 3)))[1, 0]
     # Row-vector matrices of specification A.6 at azimuth 60, elevation 30, frame +X left, +Y up.
@@ -130,6 +134,82 @@ def test_shapenet_cameras_start_where_the_paper_puts_them():
     np.testing.assert_allclose(ours[:3], [-left, -up, away], atol=1e-6)
 
 
+def test_cameras_of_photographs_stay_within_their_ranges():
+    config = PoseConfig.real_images()
+    ends = jnp.asarray([[[s, 0, 0]] * 6 for s in (-1.0, 1.0)] + [[[0, 0, 1.0]] * 6])
+    up, down, tilted = (
+        candidate_cameras(config, jnp.moveaxis(e[None], 0, 1), jnp.zeros((6, 1, 3)))[0, 0, :3, :3]
+        for e in ends
+    )
+    # The third row is the optical axis; it points down by the elevation.
+    elevations = [np.rad2deg(np.arcsin(-pose[2, 2])) for pose in (up, down)]
+    np.testing.assert_allclose(elevations, [-10.8, 30.8], atol=1e-3)
+    level = candidate_cameras(config, jnp.zeros((6, 1, 3)), jnp.zeros((6, 1, 3)))[0, 0, :3, :3]
+    cosine = (np.trace(tilted @ level.T) - 1) / 2
+    np.testing.assert_allclose(np.rad2deg(np.arccos(cosine)), 31.2, atol=1e-3)
+
+
+def test_one_candidate_reaches_half_of_the_circle_either_way():
+    config = PoseConfig(candidates=1)
+    turned = candidate_cameras(config, jnp.asarray([[[0, 1.0, 0]]]), jnp.zeros((1, 1, 3)))[0, 0]
+    still = candidate_cameras(config, jnp.zeros((1, 1, 3)), jnp.zeros((1, 1, 3)))[0, 0]
+    centres = [np.linalg.inv(pose)[:3, 3] for pose in (still, turned)]
+    np.testing.assert_allclose(centres[1][:2], -centres[0][:2], atol=1e-6)
+
+
+def test_a_frozen_shape_is_the_template_and_a_frozen_origin_stays(shaken, images):
+    def apply(params):
+        variables = shaken | {"params": params}
+        frozen = {"shape_size": jnp.asarray(0), "translate": jnp.asarray(False)}
+        return Msrn(tiny()).apply(variables, images, **frozen, train=False)
+
+    def loss(params):
+        output = apply(params)
+        return jnp.sum(output.vertices**2) + jnp.sum(output.cam_from_world**2), output
+
+    gradient, output = jax.jit(jax.grad(loss, has_aux=True))(shaken["params"])
+    expected = np.broadcast_to(template(tiny()).vertices, output.vertices.shape)
+    np.testing.assert_array_equal(output.vertices, expected)
+    np.testing.assert_allclose(output.cam_from_world[..., :3, 3], [[[0, 0, 1.2]] * 6] * 2)
+    assert not any(np.any(x) for x in jax.tree.leaves(gradient["deformation"]))
+    assert not any(np.any(x) for x in jax.tree.leaves(gradient["pose"]["translation"]))
+    assert any(np.any(x) for x in jax.tree.leaves(gradient["pose"]["rotation"]))
+
+
+@pytest.fixture(scope="module")
+def texture():
+    return jax.random.uniform(jax.random.key(3), (2, 8, 8, 3))
+
+
+def test_a_texture_is_one_colour_until_its_step_and_itself_from_then_on(texture):
+    tricks = TextureTricks(constant_until=10)
+    early, late = (
+        simplified(jax.random.key(0), texture, tricks, jnp.asarray(step)) for step in (9, 10)
+    )
+    np.testing.assert_array_equal(late, texture)
+    np.testing.assert_array_equal(early, np.broadcast_to(early[:, :1, :1], early.shape))
+    # The mean of 64 of them is near that of all.
+    np.testing.assert_allclose(early[:, 0, 0], texture.mean(axis=(1, 2)), atol=0.15)
+    assert np.any(early[:, 0, 0] != texture.mean(axis=(1, 2)))
+
+
+def test_a_fifth_of_steps_show_the_mean_colour(texture):
+    tricks = TextureTricks(mean_chance=0.2)
+    keys = jax.random.split(jax.random.key(0), 400)
+    shown = jax.vmap(lambda key: simplified(key, texture, tricks, jnp.asarray(0)))(keys)
+    plain = np.ptp(shown[..., 0], axis=(-2, -1)) == 0
+    assert np.all(plain[:, 0] == plain[:, 1])
+    assert 0.14 < plain.mean() < 0.26
+    mean = texture.mean(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(shown[plain[:, 0]][0], np.broadcast_to(mean, texture.shape))
+    assert np.array_equal(shown[~plain[:, 0]][0], texture)
+
+
+def test_a_chance_beyond_certainty_is_refused():
+    with pytest.raises(ValueError, match=r"mean_chance is 1.5; set it within 0 to 1"):
+        TextureTricks(mean_chance=1.5)
+
+
 def test_codes_are_open_unless_sizes_say_otherwise(shaken, images, reconstruct):
     whole = jax.jit(lambda v: Msrn(tiny()).apply(v, images, train=False))(shaken)
     given = reconstruct(shaken, 6, 8)
@@ -141,6 +221,8 @@ def test_codes_are_open_unless_sizes_say_otherwise(shaken, images, reconstruct):
 
 
 def test_closed_entries_of_a_code_get_exactly_no_gradient(shaken, images):
+    """Specification H: F3."""
+
     def loss(params, size):
         output = Msrn(tiny()).apply(
             shaken | {"params": params}, images, shape_size=size, texture_size=size, train=False
@@ -168,6 +250,7 @@ def test_active_sizes_change_at_their_milestones():
 
 
 def test_texture_coordinates_match_the_published_vertex():
+    """Specification H: D."""
     full = ellipsoid(3, (0.4, 0.28, 0.28), False)
     # The published vertices (-a, b, 0) and (a, b, 0) open the icosphere; ours are z-up.
     uvs = [full.face_uvs[full.faces == index][0] for index in (0, 1)]

@@ -91,6 +91,7 @@ def score(rgb, alpha, depth):
 
 @pytest.mark.parametrize("path", ["dense", "fast"])
 def test_images_and_both_gradients_are_those_of_the_formulas(path):
+    """Specification H: B3."""
     faces, colors = scene()
     weights = held_weights(faces)
     image, (held, by_colors), whole = ours(faces, colors, path)

@@ -121,6 +121,7 @@ TWO_RED_GRADIENT = [[3.40691, 3.618492, 1.806627], [3.233326, 2.98189, 0.952476]
 
 @pytest.mark.parametrize("sigma", [0.01, 0.1])
 def test_one_triangle_is_scene_b1(render, sigma):
+    """Specification H: B1."""
     settings = paper(sigma=sigma, gamma=1e-2)
     image = render(ONE, np.eye(3)[None], size=4, settings=settings)
     np.testing.assert_allclose(image.alpha, mirrored(np.array(ONE_ALPHA[sigma])), atol=1e-6)
@@ -130,6 +131,7 @@ def test_one_triangle_is_scene_b1(render, sigma):
 
 
 def test_two_overlapping_triangles_are_scene_b2(render):
+    """Specification H: B2."""
     settings = paper(sigma=1e-2, gamma=5e-2, far=10)
 
     def loss(faces, colors):
@@ -149,6 +151,8 @@ def half_plane(edge):
 
 
 def test_a_half_plane_covers_like_a_sigmoid_of_squared_distance(render):
+    """Specification H: A1 and A2."""
+
     def alpha(edge):
         return render(half_plane(edge), size=1, settings=paper(sigma=1e-4)).alpha[0, 0]
 
@@ -170,6 +174,7 @@ SQUARE = np.array(
 
 
 def test_the_diagonal_of_a_sharp_square_shows_the_seam_of_two_half_covers(render):
+    """Specification H: A3."""
     expected = np.zeros((8, 8))
     expected[2:6, 2:6] = 1 - 0.25 * np.eye(4)[::-1]
     alpha = render(SQUARE, size=8, settings=paper(sigma=1e-4)).alpha
@@ -177,6 +182,7 @@ def test_the_diagonal_of_a_sharp_square_shows_the_seam_of_two_half_covers(render
 
 
 def test_a_soft_square_has_the_golden_rows(render):
+    """Specification H: A3."""
     alpha = render(SQUARE, size=8, settings=paper(sigma=1e-2)).alpha
     row_1 = [0.042088, 0.173288, 0.173288, 0.173288, 0.208083, 0.082404]
     row_3 = [0.173288, 0.826712, 0.959684, 0.75, 0.834005, 0.173288]
@@ -194,6 +200,7 @@ def test_a_soft_square_has_the_golden_rows(render):
     ],
 )
 def test_nearer_faces_win_by_a_softmax_over_depth(render, gamma, step, red, slope):
+    """Specification H: A4."""
     triangle = np.array([[-20, -20, 2], [20, -20, 2], [0, 40, 2]], float)
     faces = np.stack([triangle, triangle + np.array([[0, 0, step]])])
     colors = np.stack([np.tile([1.0, 0, 0], (3, 1)), np.tile([0, 1.0, 0], (3, 1))])
@@ -210,6 +217,7 @@ def test_nearer_faces_win_by_a_softmax_over_depth(render, gamma, step, red, slop
 
 @pytest.mark.parametrize(("gamma", "white"), [(0.1, 0.99994876), (1.0, 0.72867273)])
 def test_the_background_weighs_exp_two_eps_over_gamma(render, gamma, white):
+    """Specification H: A5."""
     settings = paper(sigma=1e-4, gamma=gamma)
     image = render(half_plane(-9.0), size=2, settings=settings, background=(0.0, 0.0, 0.0))
     np.testing.assert_allclose(image.rgb, white, atol=1e-8)
@@ -231,11 +239,23 @@ def ellipsoid(axes, azimuth_deg, elevation_deg):
     ("sigma", "total", "covered"), [(1e-4, 1005.27, 1024), (1e-5, 986.23, 1000)]
 )
 def test_a_sphere_covers_its_disc_and_the_known_dilation(render, sigma, total, covered):
+    """Specification H: A6."""
     alpha = render(ellipsoid([0.4, 0.4, 0.4], 0, 0), size=64, settings=paper(sigma=sigma)).alpha
     np.testing.assert_allclose(alpha.sum(), total, atol=0.006)
     assert abs(int((alpha > 0.5).sum()) - covered) <= 1
-    rows = np.flatnonzero((alpha > 0.5).any(axis=1))
-    assert (rows.min(), rows.max()) == (14, 49)
+    for axis in (0, 1):
+        seen = np.flatnonzero((alpha > 0.5).any(axis=axis))
+        assert (seen.min(), seen.max()) == (14, 49)
+
+
+def test_a_sphere_drawn_ever_sharper_tends_to_its_disc(render):
+    """Specification H: A6, the closed form: a disc of radius f r / sqrt(z^2 - r^2)."""
+    radius_px = 32 * FOCAL * 0.4 / np.sqrt(DISTANCE**2 - 0.4**2)
+    assert radius_px == pytest.approx(17.6759, abs=1e-4)
+    assert np.pi * radius_px**2 == pytest.approx(981.555, abs=1e-3)
+    alpha = render(ellipsoid([0.4, 0.4, 0.4], 0, 0), size=64, settings=paper(sigma=1e-8)).alpha
+    # The polyhedron lies within its sphere, and pixels are counted whole.
+    assert 0.98 * 981.555 < alpha.sum() < 981.555
 
 
 @pytest.mark.parametrize(
@@ -248,6 +268,7 @@ def test_a_sphere_covers_its_disc_and_the_known_dilation(render, sigma, total, c
     ],
 )
 def test_ellipsoids_cover_the_golden_areas(render, size, azimuth, elevation, soft, sharp):
+    """Specification H: A7."""
     faces = ellipsoid(size * np.array([1, 0.7, 0.7]), azimuth, elevation)
     for sigma, total in ((1e-4, soft), (1e-5, sharp)):
         alpha = render(faces, size=64, settings=paper(sigma=sigma)).alpha

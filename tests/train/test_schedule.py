@@ -25,3 +25,4 @@ def test_a_start_that_has_no_logarithm_is_refused():
 def test_only_latent_poses_take_turns_and_the_pose_goes_first():
     assert schedule.phases("latent") == ("pose", "shape")
     assert schedule.phases("posed") == schedule.phases("multiview") == ("joint",)
+    assert schedule.phases("latent", alternate=False) == ("joint",)

@@ -82,6 +82,10 @@ def inputs(tmp_path):
     previews.mkdir()
     for name in report.HEADLINE:
         (previews / name).write_bytes(picture)
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / report.STRIP).write_bytes(picture)
+    (more / "reconstruction.json").write_text(json.dumps({"photo": f"owl {HOSTILE}.jpg"}))
     stages = tmp_path / "stages.jsonl"
     stage = {"stage": "train", "command": "jaxrelic train <x>", "seconds": 61.25}
     stage |= {"cpu_seconds": 100, "peak_rss_bytes": 5e8, "exit_code": 0}
@@ -90,7 +94,7 @@ def inputs(tmp_path):
         workspace=tmp_path / "workspace",
         run=run,
         evaluation=run,
-        reconstruction=previews,
+        reconstructions=(previews, more),
         stages=stages,
     )
 
@@ -106,6 +110,7 @@ def test_everything_that_was_given_is_said(inputs):
         *("CC-BY-4.0", "Museum & Sons", "b.glb", "truncated", "ends early"),
         *("Protocol unicorn, alignment gradient_icp", "CD in hundredths", "1.23", "0.750"),
         *("61.2", "500", "jaxrelic train <x>", "held out", "what the network saw"),
+        *("More photographs", "owl"),
     ):
         assert words in text
 
@@ -136,9 +141,16 @@ def test_broken_inputs_are_said_rather_than_raised(inputs):
     (inputs.run / "metrics.json").write_text("{")
     (inputs.run / "metrics.jsonl").write_text("")
     (inputs.workspace / "reports" / "relics.json").write_text("{")
-    (inputs.reconstruction / "depth.png").unlink()
+    (inputs.reconstructions[0] / "depth.png").unlink()
+    (inputs.reconstructions[1] / report.STRIP).unlink()
     text = Page(report.build(inputs)).text
-    for words in ("No metrics.json", "no losses", "No reports/relics.json", "depth.png"):
+    for words in (
+        "No metrics.json",
+        "no losses",
+        "No reports/relics.json",
+        "depth.png",
+        "strip.png",
+    ):
         assert words in text
 
 
@@ -160,8 +172,9 @@ def test_a_real_browser_shows_the_page_whole(browser, inputs, tmp_path, width_px
         "const done = arguments[0], all = [...document.images].map(i => i.decode());"
         "Promise.allSettled(all).then(r => done(r.map(x => x.status != 'fulfilled')))"
     )
-    # The six headline pictures, the gallery, the loss curves and the relic with a thumbnail.
-    assert broken == 9 * [False]
+    # The six headline pictures, the second photograph, the gallery, the loss curves, and the one
+    # relic with a thumbnail.
+    assert broken == 10 * [False]
     overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert browser.execute_script(overflow) == 0
     assert browser.get_log("browser") == []

@@ -21,10 +21,10 @@ from jaxrelic.models.msrn.pose import PoseConfig, PoseHead
 from jaxrelic.models.msrn.progress import Milestones, mask_code
 from jaxrelic.models.msrn.shape import AxisScale, DeformationField
 from jaxrelic.models.msrn.template import Template, ellipsoid
-from jaxrelic.models.msrn.texture import TextureDecoder
+from jaxrelic.models.msrn.texture import TextureDecoder, TextureTricks
 from jaxrelic.nn.mlp import Mlp
 from jaxrelic.nn.resnet import ResNet
-from jaxrelic.typing import Array, Float, Int, typechecked
+from jaxrelic.typing import Array, Bool, Float, Int, typechecked
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class MsrnConfig:
     texture_code: int = 512
     """Entries of the texture code, which are also the texture decoder's first channels."""
     shape_milestones: Milestones = ((0, 1), (10_000, 64))
-    """(training step, open entries of the shape code)."""
+    """(training step, open entries of the shape code); at 0 entries the template keeps its form."""
     texture_milestones: Milestones = ((0, 2), (10_000, 512))
     """(training step, open entries of the texture code)."""
     icosphere_level: int = 3
@@ -61,6 +61,8 @@ class MsrnConfig:
     """Side of the texture, in texels; a power of two."""
     texture_min_channels: int = 64
     """Fewest channels of the texture decoder."""
+    texture_tricks: TextureTricks = dataclasses.field(default_factory=TextureTricks)
+    """Plain colours in training, so that the mesh is not explained away by its texture."""
     pose: PoseConfig = dataclasses.field(default_factory=PoseConfig)
     """What the pose head can express."""
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
@@ -165,6 +167,7 @@ class Msrn(nn.Module):
         *,
         shape_size: Int[Array, ""] | int | None = None,
         texture_size: Int[Array, ""] | int | None = None,
+        translate: Bool[Array, ""] | bool = True,
         train: bool,
     ) -> MsrnOutput:
         """Reconstructs a batch of photographs.
@@ -174,6 +177,7 @@ class Msrn(nn.Module):
             shape_size: Open entries of the shape code; None opens all. Below that the per-axis
                 scale is held at 1 as well: it would otherwise do the work of the first entries.
             texture_size: Open entries of the texture code; None opens all.
+            translate: Whether cameras may be off their middle.
             train: Normalise by the batch, over all replicas of the axis "batch".
         """
         config = self.config
@@ -183,7 +187,9 @@ class Msrn(nn.Module):
 
         shape_code = mask_code(self._code(config.shape_code, "shape_code")(for_shape), shape_size)
         field = DeformationField(config.field_units, name="deformation")
-        deformed = field(template(config).vertices, self._compensated(shape_code, shape_size))
+        still = template(config).vertices
+        deformed = field(still, self._compensated(shape_code, shape_size))
+        deformed = jnp.where(shape_size > 0, deformed, still[None])
         scale = AxisScale(config.scale_range, name="scale")(
             for_shape, active=shape_size >= config.shape_code
         )
@@ -191,7 +197,7 @@ class Msrn(nn.Module):
         texture_code = self._code(config.texture_code, "texture_code")(for_texture)
         texture_code = mask_code(texture_code, texture_size)
         decoder = TextureDecoder(config.texture_size, config.texture_min_channels, name="texture")
-        poses = PoseHead(config.pose, name="pose")(for_pose)
+        poses = PoseHead(config.pose, name="pose")(for_pose, translate=jnp.asarray(translate))
         return MsrnOutput(
             vertices=deformed * scale[:, None],
             texture=decoder(texture_code),

@@ -15,7 +15,7 @@ from flax import linen as nn
 
 from jaxrelic.geometry import cameras
 from jaxrelic.nn.mlp import Mlp
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Array, Bool, Float, typechecked
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,9 @@ class PoseConfig:
 
     candidates: int = 6
     """Sectors of azimuth, each with one camera."""
+    alternate: bool = True
+    """With latent cameras, camera and mesh learn in turn; off, with one candidate, is the plain
+    regression that the paper prints."""
     azimuth_offset_deg: float = 0.0
     """Middle of the first sector, in degrees."""
     elevation_deg: float = 15.0
@@ -39,6 +42,8 @@ class PoseConfig:
     """From the camera to the world origin along the optical axis, in world units."""
     translation_range: tuple[float, float, float] = (0.2, 0.2, 0.0)
     """How far the origin may leave (0, 0, distance) in the camera frame, in world units."""
+    translation_start: int = 0
+    """First training step at which the origin may leave its place."""
     focal_widths: float = 280 / 256
     """Focal length in image widths."""
 
@@ -54,6 +59,17 @@ class PoseConfig:
             elevation_range_deg=0.0,
             distance=2.732,
             focal_widths=3.732050895690918 / 2,
+        )
+
+    @classmethod
+    def real_images(cls) -> Self:
+        """Cameras of hand-held photographs, at Unicorn's ranges (specification A.6)."""
+        return dataclasses.replace(
+            cls.shapenet(),
+            elevation_deg=10.0,
+            elevation_range_deg=0.52 * 40,
+            roll_range_deg=0.52 * 60,
+            translation_range=(0.3, 0.3, 0.3),
         )
 
 
@@ -76,10 +92,12 @@ class PoseHead(nn.Module):
 
     @nn.compact
     @typechecked
-    def __call__(self, features: Float[Array, "b d"]) -> PoseCandidates:
+    def __call__(
+        self, features: Float[Array, "b d"], *, translate: Bool[Array, ""]
+    ) -> PoseCandidates:
         k = self.config.candidates
         angles = per_candidate(k, "rotation")(features)
-        shift = per_candidate(k, "translation")(features)
+        shift = jnp.where(translate, per_candidate(k, "translation")(features), 0.0)
         logits = Mlp(k, zero_last=False, name="probability")(features)
         cam_from_world = candidate_cameras(self.config, jnp.tanh(angles), jnp.tanh(shift))
         middle = jnp.asarray(sector_azimuth(self.config))

@@ -4,13 +4,54 @@ Unicorn's decoder (arXiv:2204.10310), after GIRAFFE: every resolution adds its o
 upsampled sum of the coarser ones.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxrelic.nn.convolution import Conv
 from jaxrelic.nn.mlp import kaiming_fan_in
-from jaxrelic.typing import Array, Float, typechecked
+from jaxrelic.typing import Array, Float, Int, Key, typechecked
+
+_DRAWN_TEXELS = 64
+"""Whose mean is the one colour of a texture; all of them would give each texel little to learn."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextureTricks:
+    """When training shows a mesh in one colour; Unicorn's, off by default."""
+
+    constant_until: int = 0
+    """Until this step it always does: the mean of 64 texels drawn at random."""
+    mean_chance: float = 0.0
+    """Chance of a step to show the mean colour of the map, in [0, 1]; Unicorn's is 0.2."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mean_chance <= 1:
+            raise ValueError(
+                f"texture_tricks.mean_chance is {self.mean_chance}; set it within 0 to 1"
+            )
+
+
+@typechecked
+def simplified(
+    rng: Key[Array, ""],
+    texture: Float[Array, "b t t 3"],
+    tricks: TextureTricks,
+    step: Int[Array, ""],
+) -> Float[Array, "b t t 3"]:
+    """The texture, or the one colour that a training step shows in its place."""
+    choose, decide = jax.random.split(rng)
+    if tricks.mean_chance:
+        mean = jnp.mean(texture, axis=(1, 2), keepdims=True)
+        texture = jnp.where(jax.random.bernoulli(decide, tricks.mean_chance), mean, texture)
+    if tricks.constant_until:
+        texels = texture.reshape(len(texture), -1, 3)
+        drawn = jax.random.randint(choose, (len(texels), _DRAWN_TEXELS, 1), 0, texels.shape[1])
+        few = jnp.take_along_axis(texels, drawn, axis=1).mean(axis=1)
+        texture = jnp.where(step < tricks.constant_until, few[:, None, None], texture)
+    return texture
 
 
 class TextureDecoder(nn.Module):
