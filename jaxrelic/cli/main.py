@@ -18,6 +18,7 @@ from typing import Any
 from jaxrelic.errors import UserError
 
 COMMANDS = {
+    "neighbours": "find the images that resemble each image of a data set",
     "train": "train a model from a config file; run it again to continue",
     "evaluate": "measure a trained model on held-out relics",
     "export": "turn a run's checkpoint into a model directory",

@@ -96,9 +96,7 @@ def find_data_set(path: pathlib.Path, name: str) -> pathlib.Path:
 
     Several are a question only the user can answer.
     """
-    if not path.is_dir():
-        raise UserError(f"no shards at {path}: no such directory; set data.path")
-    present = {info.parent: _name(info) for info in sorted(path.rglob(_INFO))}
+    present = data_sets_below(path)
     if not present:
         raise UserError(f"no shards at {path}: no {_INFO} below it; run `data-engine shards`")
     found = [directory for directory, its_name in present.items() if its_name == name]
@@ -114,6 +112,13 @@ def find_data_set(path: pathlib.Path, name: str) -> pathlib.Path:
             f"{path} holds {len(found)} {name} data sets; set data.path to one: {names}"
         )
     return found[0]
+
+
+def data_sets_below(path: pathlib.Path) -> dict[pathlib.Path, str]:
+    """Version directory and name of every data set under `path`."""
+    if not path.is_dir():
+        raise UserError(f"no shards at {path}: no such directory; set data.path")
+    return {info.parent: _name(info) for info in sorted(path.rglob(_INFO))}
 
 
 def _name(info: pathlib.Path) -> str:

@@ -11,26 +11,34 @@ from typing import Literal
 import grain
 import numpy as np
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import image_sets, photographs, synthetic, transforms
 from jaxrelic.errors import UserError
 
 Batch = dict[str, np.ndarray]
-"""Float32 arrays in [0, 1] unless said otherwise; b examples, n targets, s and h pixels.
+"""Float32 arrays in [0, 1] unless said otherwise.
+
+b examples, n targets, k neighbours, s and h pixels.
 
 | field | shape |
 | --- | --- |
 | image, mask | [b, s, s, 3] over the background, [b, s, s] |
 | views_rgb, views_mask | [b, n, h, h, 3] over the background, [b, n, h, h] |
-| views_depth | [b, n, h, h], world units along the axis, 0 = none |
+| views_depth | [b, n, h, h], world units along the axis, 0 = none; not of image sets |
 | views_cam_from_world, views_pixel_from_cam | [b, n, 4, 4], [b, n, 3, 3]; not in `latent` |
 | input_cam_from_world, input_pixel_from_cam | [b, 4, 4], [b, 3, 3]; not in `latent` |
-| category, relic_index | [b] int32 |
+| category, relic_index | [b] int32; the index is that of the object within its split |
+| neighbours_image | [b, k, s, s, 3] over the background; these four if `data.neighbours` > 0 |
+| neighbours_rgb, neighbours_mask | [b, k, h, h, 3] over the background, [b, k, h, h] |
+| neighbours_known | [b, k] bool; where False, the arrays above are zero |
 """
 
 Supervision = Literal["latent", "posed", "multiview"]
 """What training may know: nothing but image and mask; also its camera; also other posed views."""
 
-SYNTHETIC = "synthetic"
+Records = Literal["auto", "views", "images"]
+"""Which records of a data set are examples: relics with all their views, or single photographs."""
+
+SYNTHETIC = image_sets.SYNTHETIC
 """Value of `DataConfig.path` that stands for relics made from formulas on the spot."""
 
 _PREFETCHED_BATCHES = 4
@@ -41,7 +49,11 @@ class DataConfig:
     """Which relics are read and how a training example is made of one."""
 
     path: str
-    """Directory of `relic_views` shards, or `synthetic` for analytic shapes made on the spot."""
+    """Directory of `relic_views` or `relic_images` shards, or `synthetic` for analytic shapes made
+    on the spot."""
+    records: Records = "auto"
+    """views: relics with all their views. images: single photographs, cut out already (crop_margin
+    does not apply). auto: images where data.neighbours asks for them or there are no views."""
     split: str = "train"
     """Split of the shards: train, val or test."""
     batch_size: int = 16
@@ -58,6 +70,11 @@ class DataConfig:
     """Side of the input crop over the longer side of the object's box."""
     crop_jitter: float = 0.0
     """Random shift and resizing of the input crop, as a part of its side."""
+    neighbours: int = 0
+    """Images like the input that come with it; 0 for none."""
+    candidates: str = ""
+    """Where neighbours are listed: a name such as train-pixels in the folder `neighbours` of the
+    data set, or a .npz file; see `jaxrelic neighbours`. `synthetic` needs none."""
     threads: int = 2
     """Threads that read and decode ahead of the training step."""
 
@@ -75,19 +92,46 @@ def open_records(
     )
 
 
+def reads_images(config: DataConfig) -> bool:
+    """Whether examples are made of single photographs rather than of relics with all views."""
+    if config.records == "views" and config.neighbours:
+        raise UserError(
+            "data.neighbours needs single photographs; set data.records to images or "
+            "data.neighbours to 0"
+        )
+    if config.records != "auto" or config.neighbours or config.path == SYNTHETIC:
+        return config.records == "images" or config.neighbours > 0
+    return image_sets.holds_only_images(config.path)
+
+
 def steps_per_pass(config: DataConfig) -> int:
-    """Batches that show every relic about once: what the papers call an epoch."""
-    return max(1, len(open_records(config, only_training_fields=True)) // config.batch_size)
+    """Batches that show every relic about once, or every image: what the papers call an epoch."""
+    if reads_images(config):
+        count = len(image_sets.open_images(config.path, config.split))
+    else:
+        count = len(open_records(config, only_training_fields=True))
+    return max(1, count // config.batch_size)
 
 
 def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain.MapDataset[Batch]:
     """All batches of a run, endless: item k is batch k.
 
-    Relics are shuffled anew in each pass; a batch may span two passes, so a set of relics smaller
+    Relics, or images, are shuffled anew in each pass; a batch may span two passes, so a set smaller
     than a batch is repeated within it.
     """
     if config.batch_size < 1:
         raise UserError(f"data.batch_size is {config.batch_size}; set it to 1 or more")
+    if config.neighbours < 0:
+        raise UserError(f"data.neighbours is {config.neighbours}; set it to 0 or more")
+    make = _of_images if reads_images(config) else _of_relics
+    examples = make(config, supervision, seed)
+    if supervision == "latent":
+        examples = examples.map(transforms.DropCameras())
+    return examples.batch(config.batch_size)
+
+
+def _of_relics(config: DataConfig, supervision: Supervision, seed: int) -> grain.MapDataset:
+    """Examples with the input and the targets drawn from all views of a relic."""
     several = supervision == "multiview"
     records = open_records(config, only_training_fields=True)
     examples = (
@@ -101,12 +145,38 @@ def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain
     )
     if not several:
         examples = examples.map(transforms.TargetInput())
-    examples = examples.map(
-        transforms.ToArrays(config.image_size, config.target_size, config.background)
+    return examples.map(_arrays(config))
+
+
+def _of_images(config: DataConfig, supervision: Supervision, seed: int) -> grain.MapDataset:
+    """Examples of one photograph each, which is its own target, and its neighbours."""
+    if supervision == "multiview":
+        raise UserError(
+            f"{config.path} is read as single photographs, which have no other views; set "
+            "supervision to latent or posed, or data.path and data.records to relics with views"
+        )
+    images = image_sets.open_images(config.path, config.split)
+    neighbours = np.empty((len(images), 0), np.int32)
+    if config.neighbours:
+        neighbours = photographs.nearest(
+            images, config.path, name=config.candidates, count=config.neighbours
+        )
+    relic_index = image_sets.instance_numbers(images)
+    return (
+        grain.MapDataset.source(images)
+        .map_with_index(lambda i, item: {**item, "image_index": i % len(images)})
+        .seed(seed)
+        .shuffle()
+        .repeat()
+        .map(photographs.ToExample(relic_index, posed=supervision == "posed"))
+        .random_map(transforms.CropInput(None, config.crop_jitter))
+        .map(transforms.TargetInput())
+        .map(photographs.ToArrays(_arrays(config), images, neighbours))
     )
-    if supervision == "latent":
-        examples = examples.map(transforms.DropCameras())
-    return examples.batch(config.batch_size)
+
+
+def _arrays(config: DataConfig) -> transforms.ToArrays:
+    return transforms.ToArrays(config.image_size, config.target_size, config.background)
 
 
 def read_ahead(dataset: grain.MapDataset[Batch], start: int, *, threads: int) -> Iterator[Batch]:

@@ -158,12 +158,17 @@ class ChooseViews(grain.transforms.RandomMap):
 class CropInput(grain.transforms.RandomMap):
     """Crops the input to a square around the object, as a photograph will be at inference."""
 
-    margin: float
+    margin: float | None
+    """Side of the square over that of the object's box; None for the whole of a square image."""
     jitter: float
     """Largest shift of the square, and change of its side, as a part of its side."""
 
     def random_map(self, example: Example, rng: np.random.Generator) -> Example:
-        x, y, side = object_square(example["input"].rgba[..., 3], self.margin)
+        alpha = example["input"].rgba[..., 3]
+        if self.margin is None:
+            x, y, side = len(alpha) / 2, len(alpha) / 2, len(alpha)
+        else:
+            x, y, side = object_square(alpha, self.margin)
         shift_x, shift_y, growth = rng.uniform(-self.jitter, self.jitter, 3)
         whole = max(round(side * (1 + growth)), 1)
         left = round(x + shift_x * side - whole / 2)

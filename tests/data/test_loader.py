@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxrelic.data import loader
+from jaxrelic.data import candidates, image_sets, loader
 from jaxrelic.data.transforms import CAMERA_FIELDS
 from jaxrelic.errors import UserError
 
@@ -121,3 +121,141 @@ def test_too_many_targets_name_the_setting():
 def test_an_empty_batch_is_refused():
     with pytest.raises(UserError, match=r"data\.batch_size is 0"):
         loader.batches(config(batch_size=0), supervision="posed", seed=0)
+
+
+def photographs(**changes):
+    settings = {"path": "synthetic", "records": "images", "image_size": 64, "target_size": 32}
+    return loader.DataConfig(**(settings | {"batch_size": 8} | changes))
+
+
+NEIGHBOURS = {
+    "neighbours_image": (8, 3, 64, 64, 3),
+    "neighbours_rgb": (8, 3, 32, 32, 3),
+    "neighbours_mask": (8, 3, 32, 32),
+    "neighbours_known": (8, 3),
+}
+
+
+def test_a_batch_of_photographs_has_the_fields_of_the_contract_and_no_camera_or_depth():
+    batch = loader.batches(photographs(neighbours=3), supervision="latent", seed=0)[0]
+    assert {name: array.shape for name, array in batch.items()} == {
+        "image": (8, 64, 64, 3),
+        "mask": (8, 64, 64),
+        "views_rgb": (8, 1, 32, 32, 3),
+        "views_mask": (8, 1, 32, 32),
+        "category": (8,),
+        "relic_index": (8,),
+    } | NEIGHBOURS
+    others = {"category": np.int32, "relic_index": np.int32, "neighbours_known": np.bool_}
+    for name, array in batch.items():
+        assert array.dtype == others.get(name, np.float32), name
+
+
+def test_without_neighbours_a_batch_of_photographs_has_no_field_of_them():
+    batch = loader.batches(photographs(), supervision="latent", seed=0)[0]
+    assert not set(NEIGHBOURS) & set(batch)
+
+
+def test_a_photograph_comes_as_it_is_in_the_set():
+    images = image_sets.open_images("synthetic", "train")
+    batch = loader.batches(photographs(), supervision="posed", seed=0)[3]
+    for row in range(8):
+        (item,) = (
+            item
+            for item in images
+            if np.array_equal(item["cam_from_world"], batch["input_cam_from_world"][row])
+            and int(item["instance"].split("-")[1]) == _uid_number(batch["relic_index"][row])
+        )
+        np.testing.assert_allclose(batch["image"][row], item["image"] / 255, atol=1e-6)
+        np.testing.assert_allclose(batch["mask"][row], item["mask"] / 255, atol=1e-6)
+        np.testing.assert_array_equal(batch["input_pixel_from_cam"][row], item["pixel_from_cam"])
+        halved = np.diag([0.5, 0.5, 1]) @ item["pixel_from_cam"]
+        np.testing.assert_allclose(batch["views_pixel_from_cam"][row, 0], halved, rtol=1e-6)
+
+
+def _uid_number(relic_index):
+    """Instances are numbered in the order of their sorted names."""
+    return int(sorted(f"synthetic-{i}" for i in range(16))[relic_index].split("-")[1])
+
+
+def test_neighbours_are_other_objects_of_the_category_and_the_nearest_by_pixels():
+    images = image_sets.open_images("synthetic", "train")
+    from_pixels = {item["image"].tobytes(): item for item in images}
+    batch = loader.batches(photographs(neighbours=3), supervision="latent", seed=0)[0]
+    for image, category, neighbours in zip(
+        batch["image"], batch["category"], batch["neighbours_image"], strict=True
+    ):
+        query, *found = (
+            from_pixels[np.rint(255 * each).astype(np.uint8).tobytes()]
+            for each in (image, *neighbours)
+        )
+        assert {each["category"] for each in found} == {category} == {query["category"]}
+        assert query["instance"] not in {each["instance"] for each in found}
+        pool = [i for i in images if i["category"] == category]
+        pool = [i for i in pool if i["instance"] != query["instance"]]
+        scores = [feature(query) @ feature(i) for i in pool]
+        best = sorted(scores)[-3:][::-1]
+        np.testing.assert_allclose([feature(query) @ feature(i) for i in found], best, rtol=1e-5)
+
+
+def feature(item):
+    """Means of 4 x 4 blocks of the mask and of luma, as one direction."""
+    grey = np.rint(item["image"] @ np.array([0.299, 0.587, 0.114]))
+    blocks = [x.reshape(16, 4, 16, 4).mean(axis=(1, 3)) for x in (item["mask"] * 1.0, grey)]
+    vector = np.rint(blocks).ravel()
+    return vector / np.linalg.norm(vector)
+
+
+def test_a_batch_with_neighbours_is_a_function_of_seed_and_number_also_when_read_ahead():
+    settings = photographs(neighbours=2)
+    dataset = loader.batches(settings, supervision="latent", seed=5)
+    again = loader.batches(settings, supervision="latent", seed=5)
+    assert same(dataset[17], again[17])
+    assert not same(dataset[17], dataset[18])
+    ahead = loader.read_ahead(dataset, 17, threads=2)
+    assert same(next(ahead), dataset[17])
+    assert same(next(ahead), dataset[18])
+
+
+def test_a_candidate_that_does_not_exist_is_unknown_and_all_zero(monkeypatch):
+    images = image_sets.SyntheticImages()
+    indices = np.tile(np.int32([5, -1]), (len(images), 1))
+    monkeypatch.setattr(candidates, "nearest_candidates", lambda *_, **__: (indices, None))
+    settings = photographs(neighbours=2, background=(0.0, 0.5, 1.0))
+    batch = loader.batches(settings, supervision="latent", seed=0)[0]
+    np.testing.assert_array_equal(batch["neighbours_known"], np.tile([True, False], (8, 1)))
+    for name in ("neighbours_image", "neighbours_rgb", "neighbours_mask"):
+        assert batch[name][:, 0].any()
+        assert not batch[name][:, 1].any(), name
+
+
+def test_neighbours_lie_over_the_same_background_as_the_input():
+    settings = photographs(neighbours=2, background=(0.0, 0.5, 1.0), target_size=64)
+    batch = loader.batches(settings, supervision="latent", seed=0)[0]
+    around = batch["neighbours_rgb"][batch["neighbours_mask"] == 0]
+    np.testing.assert_allclose(around, np.tile([0, 0.5, 1], (len(around), 1)), atol=1e-6)
+    np.testing.assert_array_equal(batch["neighbours_rgb"], batch["neighbours_image"])
+
+
+def test_a_pass_counts_photographs_where_they_are_the_examples():
+    assert loader.steps_per_pass(photographs()) == 16 * 8 // 8
+    assert loader.steps_per_pass(photographs(records="auto", neighbours=1)) == 16
+    assert loader.steps_per_pass(photographs(records="auto")) == 16 // 8
+    dataset = loader.batches(photographs(), supervision="latent", seed=0)
+    shown = np.concatenate([dataset[k]["relic_index"] for k in range(16)])
+    np.testing.assert_array_equal(np.bincount(shown), np.full(16, 8))
+
+
+def test_jitter_shifts_photographs_too():
+    steady = loader.batches(photographs(), supervision="posed", seed=0)[0]
+    moved = loader.batches(photographs(crop_jitter=0.1), supervision="posed", seed=0)[0]
+    assert (steady["input_pixel_from_cam"] != moved["input_pixel_from_cam"]).any()
+
+
+def test_what_single_photographs_cannot_do_is_said():
+    with pytest.raises(UserError, match="no other views; set supervision to latent or posed"):
+        loader.batches(photographs(), supervision="multiview", seed=0)
+    with pytest.raises(UserError, match=r"data\.neighbours needs single photographs"):
+        loader.batches(photographs(records="views", neighbours=1), supervision="latent", seed=0)
+    with pytest.raises(UserError, match=r"data\.neighbours is -1"):
+        loader.batches(photographs(neighbours=-1), supervision="latent", seed=0)

@@ -1,0 +1,166 @@
+"""Find the images that resemble each image of a data set, and store them with it."""
+
+import dataclasses
+import pathlib
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxrelic.data.candidates import Candidates
+    from jaxrelic.data.image_sets import ImageSet
+
+Features = Literal["pixels", "run"]
+"""What images are compared by."""
+
+SHEET_QUERIES = 16
+"""Rows of the contact sheet."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NeighboursArguments:
+    """Which images are compared, by what, and where the result goes."""
+
+    data: tyro.conf.Positional[str]
+    """Directory of `relic_images` shards, a prepared data set, or `synthetic`."""
+    split: str = "train"
+    """Split whose images are compared with one another."""
+    features: Features = "pixels"
+    """pixels: reduced outline and shading. run: the shape codes of a trained M-SRN (--run)."""
+    run: pathlib.Path | None = None
+    """Folder of a run or an export, for --features run."""
+    count: int = 6
+    """Neighbours per image."""
+    same_instance: bool = False
+    """Let other views of the same object be neighbours. They mostly are the nearest, and make the
+    neighbour loss one over several views of an object."""
+    views_per_object: int | None = None
+    """Views of each object that may be neighbours; all by default."""
+    from_csv: pathlib.Path | None = None
+    """Take the neighbours from a table of ShapeClipper's format in place of comparing anything."""
+    output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """File to write; by default DATA/neighbours/SPLIT-FEATURES[-same].npz, where data.candidates
+    finds it by that name."""
+    csv: pathlib.Path | None = None
+    """Also write the neighbours as a table of ShapeClipper's format."""
+    sheet: pathlib.Path | None = None
+    """Also draw some images and their neighbours into this PNG, to look at."""
+
+
+def run(args: NeighboursArguments) -> int:
+    """Compares, writes, and says what was found."""
+    from jaxrelic.data import candidates, candidates_csv, image_sets
+    from jaxrelic.errors import UserError
+    from jaxrelic.viz import grids
+
+    if args.count < 1:
+        raise UserError(f"--count is {args.count}; set it to 1 or more")
+    if args.output is not None and args.output.suffix != ".npz":
+        raise UserError(f"{args.output} is no .npz file; name the output with -o NAME.npz")
+    images = image_sets.open_images(args.data, args.split)
+    if args.from_csv is not None:
+        found = candidates_csv.import_csv(args.from_csv, images)
+    else:
+        found = _compute(args, images)
+    output = args.output or candidates.candidates_path(
+        _folder(args), args.split, found.features, same_instance=found.same_instance
+    )
+    candidates.write_candidates(output, found)
+    print(_summary(found, images))
+    print(output)
+    if args.csv is not None:
+        candidates_csv.export_csv(args.csv, found)
+        print(args.csv)
+    if args.sheet is not None:
+        grids.write_bytes(args.sheet, grids.png_bytes(_draw(found, images)))
+        print(args.sheet)
+    return 0
+
+
+def _folder(args: NeighboursArguments) -> pathlib.Path:
+    """Where the data set is."""
+    from jaxrelic.data import image_sets
+    from jaxrelic.errors import UserError
+
+    if args.data == image_sets.SYNTHETIC:
+        raise UserError("synthetic images are stored nowhere; name the file to write with -o")
+    return image_sets.data_set_folder(args.data)
+
+
+def _compute(args: NeighboursArguments, images: "ImageSet") -> "Candidates":
+    from jaxrelic.data import candidates
+
+    embeddings, features, weights = _embed(args, images)
+    indices, similarities = candidates.nearest_candidates(
+        embeddings,
+        images.category_indices(),
+        images.instances(),
+        count=args.count,
+        same_instance=args.same_instance,
+        views_per_object=args.views_per_object,
+    )
+    return candidates.Candidates(
+        indices=indices,
+        similarities=similarities,
+        image_ids=images.image_ids(),
+        features=features,
+        same_instance=args.same_instance,
+        weights=weights,
+    )
+
+
+def _embed(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray", str, str]:
+    """Embeddings [N, d], their name, and the digest of the weights they are from."""
+    from jaxrelic.errors import UserError
+
+    if args.features == "pixels":
+        from jaxrelic.data import pixel_features
+
+        return pixel_features.embed_pixels(images), "pixels", ""
+    if args.run is None:
+        raise UserError("--features run needs --run DIR, the folder of a run or an export")
+    from jaxrelic.cli import models
+    from jaxrelic.inference import embed
+
+    reconstructor = models.open_model(args.run)
+    name = args.run.absolute().name
+    return embed.embed_by_run(images, reconstructor), f"run:{name}", ""
+
+
+def _summary(found: "Candidates", images: "ImageSet") -> str:
+    """Counts that tell whether the neighbours are of use."""
+    from jaxrelic.data import candidates, candidates_csv
+
+    count = found.indices.shape[1]
+    known = found.indices != candidates.NONE
+    same = candidates_csv.shows_same_instance(found.indices, images.instances())
+    few, total = int((known.sum(axis=1) < count).sum()), max(int(known.sum()), 1)
+    nearest, last = (float(found.similarities[known[:, k], k].mean()) for k in (0, -1))
+    return "\n".join(
+        [
+            f"{len(known)} images, {count} neighbours each by {found.features}, of one category",
+            f"{few} images ({few / max(len(known), 1):.1%}) have fewer than {count}",
+            f"{same.sum() / total:.1%} of the neighbours show the same object",
+            f"mean similarity {nearest:.3f} of the nearest, {last:.3f} of the last",
+        ]
+    )
+
+
+def _draw(found: "Candidates", images: "ImageSet") -> "np.ndarray":
+    """Rows of a query and its neighbours, spread over the set; [h, w, 3] in [0, 1]."""
+    import numpy as np
+
+    from jaxrelic.data import candidates
+    from jaxrelic.viz import grids
+
+    rows = np.unique(np.linspace(0, len(images) - 1, SHEET_QUERIES).astype(int))
+    tiles = []
+    for row in rows:
+        query = images[int(row)]["image"] / 255
+        tiles.append(query)
+        for index in found.indices[row]:
+            blank = np.ones_like(query)
+            tiles.append(blank if index == candidates.NONE else images[int(index)]["image"] / 255)
+    return grids.grid(tiles, columns=1 + found.indices.shape[1])

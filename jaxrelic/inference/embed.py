@@ -1,0 +1,74 @@
+"""Images to feature vectors of length 1, by which neighbours are found."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrelic.data import photographs, transforms
+from jaxrelic.data.image_sets import ImageSet, Photograph
+from jaxrelic.errors import UserError
+from jaxrelic.inference import photo
+from jaxrelic.inference.reconstruct import Reconstructor
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64
+"""Images that a network sees at a time."""
+
+LOG_EVERY = 20
+"""Batches between two lines of progress."""
+
+
+def embed(
+    images: ImageSet,
+    prepare: Callable[[Photograph], np.ndarray],
+    network: Callable[[jax.Array], jax.Array],
+    *,
+    batch: int = BATCH,
+) -> np.ndarray:
+    """Features of every image, each of length 1: [N, d] float32.
+
+    Args:
+        images: What is embedded.
+        prepare: From an item to the network's input [s, s, 3].
+        network: From inputs [b, s, s, 3] to features [b, d].
+        batch: Images at a time; the last batch is filled up, so that one program serves all.
+    """
+    batch = min(batch, len(images))
+    rows = []
+    for number, indices in enumerate(_batches(len(images), batch)):
+        inputs = np.stack([prepare(images[int(index)]) for index in indices])
+        rows.append(np.asarray(network(jnp.asarray(inputs)), np.float32))
+        if number % LOG_EVERY == LOG_EVERY - 1:
+            logger.info("%d of %d images embedded", (number + 1) * batch, len(images))
+    return normalised(np.concatenate(rows)[: len(images)])
+
+
+def _batches(count: int, size: int) -> Iterator[np.ndarray]:
+    """Row numbers, `size` at a time; the last row is repeated to fill the last batch."""
+    for start in range(0, count, size):
+        yield np.minimum(np.arange(start, start + size), count - 1)
+
+
+def normalised(features: np.ndarray) -> np.ndarray:
+    """Rows of length 1; a network that says zero or nonsense is an error."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or not np.any(lengths):
+        raise UserError(
+            "the network gives no usable features (all zero or not finite); train the run longer, "
+            "or check the weights"
+        )
+    return features / np.maximum(lengths, 1e-12)
+
+
+def embed_by_run(images: ImageSet, reconstructor: Reconstructor) -> np.ndarray:
+    """Shape codes of a trained M-SRN, which the dynamic filter compares as well (eq 35)."""
+
+    def prepare(item: Photograph) -> np.ndarray:
+        view = transforms.resize(photographs.view_of(item), reconstructor.preprocessing.image_size)
+        return photo.over_background(view, reconstructor.preprocessing)
+
+    return embed(images, prepare, lambda image: reconstructor.predict(image).shape_code)

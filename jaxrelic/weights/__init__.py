@@ -1,0 +1,28 @@
+"""Published weights: read without the framework that wrote them, and renamed through a table.
+
+theirs = read_weights(path)                     # {"layer1.0.conv1.weight": array, ...}
+variables = apply_rules(theirs, RULES, ours)    # {"params": {"stage_0": {...}}}
+"""
+
+from jaxrelic.weights.files import digest, read_weights
+from jaxrelic.weights.rules import (
+    Rule,
+    apply_rules,
+    left_out,
+    oi_to_io,
+    oihw_to_hwio,
+    same,
+    stripped,
+)
+
+__all__ = [
+    "Rule",
+    "apply_rules",
+    "digest",
+    "left_out",
+    "oi_to_io",
+    "oihw_to_hwio",
+    "read_weights",
+    "same",
+    "stripped",
+]
