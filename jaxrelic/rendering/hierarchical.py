@@ -65,7 +65,7 @@ def surface_weights(
     t: Float[Array, "r n"],
     sdf: Float[Array, "r n"],
     inside: Bool[Array, "r n"],
-    sharpness: float,
+    sharpness: Float[Array, ""] | float,
 ) -> Float[Array, "r m"]:
     """Compositing weights of the n - 1 sections between samples, from the samples alone.
 
