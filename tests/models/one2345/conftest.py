@@ -21,10 +21,19 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 import one2345_specification as specification
 
 
+# These programs are compiled for a few rays; optimising them costs more than it saves.
+quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
 def tiny(preset: One2345Config) -> One2345Config:
     return dataclasses.replace(
         preset, volume_size=specification.VOLUME, coarse_samples=16, fine_samples=16
     )
+
+
+@pytest.fixture(scope="session", name="quick_jit")
+def quick_jit_fixture():
+    return quick_jit
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +63,8 @@ def conformance(request, compat, released, views):
     dtype = request.param
     with jax.enable_x64(dtype == np.float64):
         arrays = jax.tree.map(lambda x: jnp.asarray(x, dtype), (released, *views))
-        maps = jax.jit(functools.partial(look, compat))(*arrays)
-        fields = jax.jit(functools.partial(ask, compat))(arrays[0], maps["scene"], arrays[2])
+        maps = quick_jit(functools.partial(look, compat))(*arrays)
+        fields = quick_jit(functools.partial(ask, compat))(arrays[0], maps["scene"], arrays[2])
         drawn = {
             f"rays at anneal {anneal}": draw(compat, arrays[0], maps["scene"], arrays[2], anneal)
             for anneal in (0.0, 1.0)
@@ -109,7 +118,7 @@ def ask(compat, variables, scene, camera):
     }
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(quick_jit, static_argnums=0)
 def draw(compat, variables, scene, camera, anneal):
     target = jax.tree.map(lambda x: x[0], camera)
     pixels = jnp.asarray([(12, 10), (16, 16), (9, 20), (28, 5)])

@@ -107,7 +107,7 @@ def test_as_many_voxels_are_active_as_the_specification_counts(fitted, polar, se
 
 @jax.jit
 def count_views(sources):
-    points = cost.voxel_centers(96, jnp.float64)
+    points = cost.voxel_centers(96, np.dtype(np.float64))
 
     def add(total, one):
         _, visible = cost.look_up(one, points, (256, 256), 0.0)

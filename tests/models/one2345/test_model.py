@@ -29,17 +29,17 @@ PARAMETERS = {
 @pytest.fixture(scope="module")
 def modern():
     config = dataclasses.replace(
-        One2345Config.modern(), volume_size=8, coarse_samples=16, fine_samples=16
+        One2345Config.modern(), volume_size=8, coarse_samples=8, fine_samples=8, fine_rounds=2
     )
     return model.One2345(config)
 
 
 @pytest.fixture(scope="module")
-def scene_of(modern, released, views):
+def scene_of(modern, released, views, quick_jit):
     """Encodes views, by default the three sources of the conformance scene, in float32."""
     variables = jax.tree.map(np.float32, released)
     images, camera = jax.tree.map(np.float32, views)
-    encode = jax.jit(functools.partial(modern.apply, method="encode"))
+    encode = quick_jit(functools.partial(modern.apply, method="encode"))
 
     def scene(order=(1, 2, 3), change=lambda images: images):
         chosen = jax.tree.map(lambda x: x[list(order)], camera)
@@ -63,14 +63,14 @@ def test_parameter_names_and_shapes_are_the_golden_ones(preset):
     assert counts == PARAMETERS
 
 
-def test_before_training_the_surface_is_nearly_a_sphere():
+def test_before_training_the_surface_is_nearly_a_sphere(quick_jit):
     directions = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
     radius = np.linspace(0.1, 0.9, 64, dtype=np.float32)
     latent = np.random.default_rng(1).normal(size=(64, 16)).astype(np.float32)
     network = sdf.SdfNetwork(128, 6)
 
-    @jax.jit
+    @quick_jit
     def distances(key):
         variables = network.init(key, directions, latent)
         return network.apply(variables, radius[:, None] * directions, latent)[0]
@@ -117,12 +117,14 @@ def test_masked_aggregation_ignores_what_lies_behind_a_camera():
     np.testing.assert_allclose(masked[2, 2, 4], leaking[2, 2, 4], atol=1e-6)
 
 
-def test_chunks_of_rays_change_neither_picture_nor_gradient(modern, released, views, scene_of):
+def test_chunks_of_rays_change_neither_picture_nor_gradient(
+    modern, released, views, scene_of, quick_jit
+):
     variables, scene = jax.tree.map(np.float32, released), scene_of()
     target = jax.tree.map(lambda x: np.float32(x[0]), views[1])
     pixels = np.array([(12, 10), (16, 16), (9, 20), (28, 5), (2, 30)])
 
-    @functools.partial(jax.jit, static_argnames="chunk")
+    @functools.partial(quick_jit, static_argnames="chunk")
     def look(variables, chunk):
         def loss(variables):
             five = rays.pixel_rays(target, pixels, pixel_center=0.5, limits="cube")
@@ -140,7 +142,9 @@ def test_chunks_of_rays_change_neither_picture_nor_gradient(modern, released, vi
     assert np.all((whole.opacity >= 0) & (whole.opacity <= 1 + 1e-4))
 
 
-def test_second_derivatives_of_the_eikonal_term_are_those_of_differences(compat, released, views):
+def test_second_derivatives_of_the_eikonal_term_are_those_of_differences(
+    compat, released, views, quick_jit
+):
     points = specification.POINTS[:3]
     rng = np.random.default_rng(0)
 
@@ -152,7 +156,7 @@ def test_second_derivatives_of_the_eikonal_term_are_those_of_differences(compat,
 
     direction = jax.tree.map(lambda x: rng.normal(size=x.shape), released)
     with jax.enable_x64(True):
-        slope = jax.jit(jax.value_and_grad(eikonal))
+        slope = quick_jit(jax.value_and_grad(eikonal))
         value, gradient = slope(released, *views)
         ahead, behind = (
             slope(jax.tree.map(lambda x, d, step=step: x + step * d, released, direction), *views)
