@@ -25,7 +25,7 @@ from jaxrelic.geometry import cameras
 from jaxrelic.losses import combine
 from jaxrelic.losses import one2345 as losses
 from jaxrelic.models.one2345 import frame, rays, render
-from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.models.one2345.config import CubeKind, One2345Config
 from jaxrelic.models.one2345.convert import abstract_variables
 from jaxrelic.models.one2345.model import One2345
 
@@ -76,7 +76,7 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
     )
     size = settings.image_size
     images = rng.random((settings.views + 1, size, size, 3), np.float32)
-    camera = _cameras(settings)
+    camera = _cameras(settings, config.cube)
     pixels = rng.integers(0, size, (settings.rays, 2))
 
     def encode(variables, images, camera):
@@ -108,7 +108,7 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
     }
 
 
-def _cameras(settings: One2345Benchmark) -> cameras.Camera:
+def _cameras(settings: One2345Benchmark, kind: CubeKind) -> cameras.Camera:
     """Evenly turned about the object, in the frame of the cube; the target is the first."""
     count = settings.views + 1
     azimuth = jnp.arange(count) * (2 * jnp.pi * 0.381966)
@@ -119,11 +119,8 @@ def _cameras(settings: One2345Benchmark) -> cameras.Camera:
         280 / 256 * settings.image_size, settings.image_size, settings.image_size
     )
     camera = cameras.Camera(pose, jnp.broadcast_to(intrinsics, (count, 3, 3)))
-    if settings.preset == "modern":
-        cube = frame.object_cube()
-    else:
-        first = jax.tree.map(lambda x: x[0], camera)
-        cube = frame.frustum_cube(camera, first, (settings.image_size,) * 2)
+    reference = jax.tree.map(lambda x: x[0], camera)
+    cube = frame.choose_cube(kind, camera, reference, (settings.image_size,) * 2)
     return cube.cameras(camera)
 
 

@@ -16,8 +16,6 @@ class One2345Config:
 
     volume_size: int = 96
     """Voxels per side of the cube [-1, 1]^3."""
-    volume_channels: int = 16
-    """Channels of the compressed image features, and of the geometry volume."""
     hidden: int = 128
     """Width of the signed distance network."""
     frequencies: int = 6

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.geometry import cameras, transforms
+from jaxrelic.models.one2345.config import CubeKind
 from jaxrelic.typing import Array, Float, typechecked
 
 MARGIN = 1.1
@@ -34,6 +35,13 @@ class Cube:
     def to_world(self, points: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
         """Points of the cube in the world."""
         return transforms.transform_points(self.world_from_cube, points)
+
+
+def choose_cube(
+    kind: CubeKind, camera: cameras.Camera, reference: cameras.Camera, size: tuple[int, int]
+) -> Cube:
+    """The cube of `One2345Config.cube`; the arguments are those of `frustum_cube`."""
+    return object_cube() if kind == "object" else frustum_cube(camera, reference, size)
 
 
 @typechecked

@@ -22,6 +22,8 @@ from jaxrelic.models.one2345.sdf import SdfNetwork
 from jaxrelic.rendering import grids
 from jaxrelic.typing import Array, Bool, Float, typechecked
 
+COMPRESSED = 16
+"""Channels of the image features of which the cost volume is made."""
 START_LOG_SHARPNESS = 0.2
 """A tenth of the logarithm of the inverse width of the surface, at the start."""
 
@@ -48,10 +50,8 @@ class One2345(nn.Module):
     def setup(self) -> None:
         config = self.config
         self.pyramid = FeaturePyramid(config.norm)
-        self.compression = Unit(config.volume_channels, config.norm)
-        self.regularization = Regularization(
-            config.volume_channels, config.norm, config.bounded_below
-        )
+        self.compression = Unit(COMPRESSED, config.norm)
+        self.regularization = Regularization(config.norm, config.bounded_below)
         self.sdf_network = SdfNetwork(config.hidden, config.frequencies)
         self.blending = BlendingNetwork(
             config.visible_minimum,

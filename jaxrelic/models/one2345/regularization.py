@@ -5,6 +5,8 @@ convolutions between grids whose inactive sites are 0 and are left out of the st
 level has a site more at the far end: the original bounds sites below and not above.
 """
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -12,6 +14,8 @@ from flax import linen as nn
 from jaxrelic.models.one2345.config import NormKind
 from jaxrelic.models.one2345.norm import SceneNorm
 from jaxrelic.typing import Array, Bool, Float, typechecked
+
+Form = Literal["same", "down", "up"]
 
 kernel_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
@@ -26,7 +30,7 @@ class Block(nn.Module):
 
     features: int
     norm: NormKind
-    form: str = "same"
+    form: Form = "same"
     """"same", "down" to every second site, or "up" from it."""
 
     @nn.compact
@@ -44,7 +48,6 @@ class Block(nn.Module):
 class Regularization(nn.Module):
     """A U-net of three levels with additive skips; 311 648 parameters."""
 
-    features: int
     norm: NormKind
     bounded_below: bool
 
@@ -62,8 +65,6 @@ class Regularization(nn.Module):
             x = Block(features, self.norm, form, name=f"conv_{number}")(x, sites)
         for number, features in UP:
             skip, sites = levels.pop()
-            if not levels:
-                features = self.features
             x = Block(features, self.norm, "up", name=f"conv_{number}")(x, sites) + skip
         return x
 

@@ -20,7 +20,7 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 
 import one2345_specification as specification
 
-
+PRECISIONS = [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)]
 # These programs are compiled for a few rays; optimising them costs more than it saves.
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
@@ -45,7 +45,7 @@ def compat():
 def released():
     """Variables by the fill rule, in float64, through the converter's table."""
     wanted = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, np.float64),
+        lambda x: np.empty(x.shape, np.float64),
         convert.abstract_variables(One2345Config.compat()),
     )
     return apply_rules(specification.checkpoint(), convert.RULES, wanted)
@@ -57,7 +57,7 @@ def views():
     return specification.images(), cameras.Camera(*specification.cameras())
 
 
-@pytest.fixture(scope="session", params=[np.float64, np.float32], ids=["float64", "float32"])
+@pytest.fixture(scope="session", params=PRECISIONS, ids=["float64", "float32"])
 def conformance(request, compat, released, views):
     """Every quantity of section F, channels first where the specification has them so."""
     dtype = request.param

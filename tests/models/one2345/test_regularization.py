@@ -88,7 +88,7 @@ def test_inactive_voxels_do_not_reach_the_result():
     rng = np.random.default_rng(0)
     sites = sparse_sites(rng, 6)
     cost = rng.normal(size=(6, 6, 6, 4)).astype(np.float32) * sites[..., None]
-    network = regularization.Regularization(4, "batch", True)
+    network = regularization.Regularization("batch", True)
     variables = jax.jit(network.init)(jax.random.key(0), cost, sites)
     found = jax.jit(network.apply)(variables, cost, sites)
     assert not np.any(np.asarray(found)[~sites])
