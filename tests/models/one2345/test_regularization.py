@@ -84,12 +84,12 @@ def test_convolutions_sum_over_the_neighbours_that_exist(size):
         np.testing.assert_allclose(found[name], expected, atol=1e-4, err_msg=name)
 
 
-def test_inactive_voxels_do_not_reach_the_result():
+def test_inactive_voxels_do_not_reach_the_result(quick_jit):
     rng = np.random.default_rng(0)
     sites = sparse_sites(rng, 6)
     cost = rng.normal(size=(6, 6, 6, 4)).astype(np.float32) * sites[..., None]
     network = regularization.Regularization("batch", True)
-    variables = jax.jit(network.init)(jax.random.key(0), cost, sites)
-    found = jax.jit(network.apply)(variables, cost, sites)
+    variables = quick_jit(network.init)(jax.random.key(0), cost, sites)
+    found = quick_jit(network.apply)(variables, cost, sites)
     assert not np.any(np.asarray(found)[~sites])
     assert np.any(np.asarray(found)[sites])
