@@ -1,0 +1,161 @@
+"""What One-2-3-45's reconstruction learns from, and when (specification C.13).
+
+Every term is one number per scene: a mean over its rays or points. Leading axes are scenes.
+"""
+
+import dataclasses
+from typing import Literal, Self
+
+import jax.numpy as jnp
+
+from jaxrelic.models.one2345.rays import RayTargets
+from jaxrelic.models.one2345.render import RenderedRays
+from jaxrelic.typing import Array, Float, Int, Shaped, typechecked
+
+COUNT_EPS = 1e-5
+"""Added to the number of samples before dividing, as the original does."""
+MIN_BACKGROUND_PART = 0.02
+"""Part of the rays that must be background for the mask to be learned from, originally."""
+
+DepthRays = Literal["all", "foreground"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class One2345LossWeights:
+    """Factor of each term once its schedule has run."""
+
+    rgb: float = 1.0
+    """Absolute difference of colours."""
+    depth: float = 1.0
+    """Absolute difference of distances along rays, in cube units."""
+    sparse: float = 0.02
+    """Space that is close to a surface."""
+    mask: float = 0.1
+    """Absolute difference of opacity and mask."""
+    eikonal: float = 0.1
+    """Gradients of the signed distance that are not of length 1."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class One2345LossSettings:
+    """Terms and their schedules; the defaults are those of `modern`."""
+
+    weights: One2345LossWeights = dataclasses.field(default_factory=One2345LossWeights)
+    """Factor of each term."""
+    depth_rays: DepthRays = "foreground"
+    """Compare distances where the object is, or everywhere, with 0 for the background."""
+    guarded_mask: bool = False
+    """Leave the mask out where less than 2 % of the rays are background."""
+    sparse_decay: float = 100.0
+    """The sparse term halves at ln 2 / this from a surface, in cube units."""
+    sparse_steps: int = 50_000
+    """Steps in which the factor of `sparse` rises from 0."""
+    mask_start: int = 0
+    """Step at which `mask` begins."""
+    anneal_steps: int = 25_000
+    """Steps in which sections whose distance rises become clear (`render_rays`)."""
+
+    @classmethod
+    def modern(cls) -> Self:
+        """For new training: depth and masks from the start."""
+        return cls()
+
+    @classmethod
+    def compat(cls) -> Self:
+        """Of the released training."""
+        return cls(
+            weights=One2345LossWeights(depth=0.0),
+            depth_rays="all",
+            guarded_mask=True,
+            mask_start=50_000,
+        )
+
+
+def loss_weights(
+    settings: One2345LossSettings, step: Int[Array, ""] | int
+) -> dict[str, Array | float]:
+    """Factors of the terms of `loss_terms` at a training step."""
+    weights = dataclasses.asdict(settings.weights)
+    weights["sparse"] *= _risen(step, settings.sparse_steps)
+    weights["mask"] *= jnp.where(jnp.asarray(step) < settings.mask_start, 0.0, 1.0)
+    return weights
+
+
+def anneal_at(settings: One2345LossSettings, step: Int[Array, ""] | int) -> Array:
+    """What `render_rays` wants as `anneal` at a training step."""
+    return _risen(step, settings.anneal_steps)
+
+
+def _risen(step: Array | int, steps: int) -> Array:
+    return jnp.clip(jnp.asarray(step) / max(steps, 1), 0.0, 1.0)
+
+
+@typechecked
+def loss_terms(
+    drawn: RenderedRays,
+    target: RayTargets,
+    free_sdf: Float[Array, "*b p"],
+    settings: One2345LossSettings,
+) -> dict[str, Array]:
+    """Terms per scene [*b]; those that `loss_weights` does not name are measures for the logs.
+
+    Args:
+        drawn: Rays of each scene, [*b, r].
+        target: What its image says along them.
+        free_sdf: Signed distance at points anywhere in the cube.
+        settings: Schedules and choices.
+    """
+    difference = drawn.rgb - target.rgb
+    samples = jnp.sum(drawn.inside, axis=-1)
+    squared = _mean_where(jnp.mean(difference**2, axis=-1), drawn.valid)
+    return {
+        "rgb": _mean_where(jnp.mean(jnp.abs(difference), axis=-1), drawn.valid),
+        "depth": depth_error(drawn.depth, target, settings.depth_rays),
+        "sparse": (
+            near_surface(free_sdf, settings.sparse_decay)
+            + near_surface(drawn.sdf.reshape(*free_sdf.shape[:-1], -1), settings.sparse_decay)
+        )
+        / 2,
+        "mask": mask_error(drawn.opacity, target.mask, guarded=settings.guarded_mask),
+        "eikonal": jnp.sum(drawn.gradient_error, axis=-1) / (samples + COUNT_EPS),
+        # The floor keeps the logarithm finite for a scene without a valid ray.
+        "psnr_db": -10 * jnp.log10(jnp.maximum(squared, 1e-10)),
+        "valid_rays": jnp.mean(drawn.valid, axis=-1),
+    }
+
+
+@typechecked
+def near_surface(sdf: Float[Array, "*b p"], decay: float) -> Float[Array, "*b"]:
+    """Mean of exp(-decay |sdf|): how much of space is close to a surface."""
+    return jnp.mean(jnp.exp(-decay * jnp.abs(sdf)), axis=-1)
+
+
+@typechecked
+def depth_error(
+    depth: Float[Array, "*b r"], target: RayTargets, rays: DepthRays
+) -> Float[Array, "*b"]:
+    """Mean absolute difference of distances; 0 where a true distance is unknown (negative)."""
+    difference = jnp.abs(depth - target.depth)
+    if rays == "foreground":
+        return _mean_where(difference, target.depth > 0)
+    known = jnp.all(target.depth >= 0, axis=-1)
+    return jnp.where(known, jnp.mean(difference, axis=-1), 0)
+
+
+@typechecked
+def mask_error(
+    opacity: Float[Array, "*b r"], mask: Float[Array, "*b r"], *, guarded: bool
+) -> Float[Array, "*b"]:
+    """Mean absolute difference; with `guarded`, 0 for rays that nearly all meet the object."""
+    error = jnp.mean(jnp.abs(opacity - mask), axis=-1)
+    if not guarded:
+        return error
+    background = jnp.mean(mask < 0.5, axis=-1)
+    return jnp.where(background > MIN_BACKGROUND_PART, error, 0)
+
+
+@typechecked
+def _mean_where(values: Float[Array, "*b r"], where: Shaped[Array, "*b r"]) -> Float[Array, "*b"]:
+    """Mean over the rays that count; 0 where none does."""
+    total = jnp.sum(jnp.where(where, values, 0), axis=-1)
+    return total / jnp.maximum(jnp.sum(where, axis=-1), 1)

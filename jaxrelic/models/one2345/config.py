@@ -1,0 +1,83 @@
+"""Settings of the network: what the released weights need, and what we would rather have."""
+
+import dataclasses
+from typing import Literal, Self
+
+NormKind = Literal["batch", "group"]
+CubeKind = Literal["frusta", "object"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class One2345Config:
+    """Sizes and departures from the original; the defaults are those of `modern`.
+
+    Numbers in brackets are rows of the table of defects in the specification (section G).
+    """
+
+    volume_size: int = 96
+    """Voxels per side of the cube [-1, 1]^3."""
+    hidden: int = 128
+    """Width of the signed distance network."""
+    frequencies: int = 6
+    """Octaves of the positional encoding."""
+    coarse_samples: int = 64
+    """Evenly spaced samples per ray."""
+    fine_samples: int = 64
+    """Samples per ray placed where the surface seems to be."""
+    fine_rounds: int = 4
+    """Rounds in which they are placed."""
+    min_ray_samples: int = 8
+    """A ray counts when more of its samples than this are seen by two views."""
+    norm: NormKind = "group"
+    """Statistics of one view and eight channels ("group"), or of all views of the scene and one
+    channel ("batch"), for training and inference alike [1]."""
+    target_in_statistics: bool = False
+    """Let the image to be predicted take part in the pyramid's statistics; with "batch" only."""
+    cube: CubeKind = "object"
+    """The cube holds the object, or everything that any camera sees [2]."""
+    masked_aggregation: bool = True
+    """Only views that see a voxel contribute to it; else points behind a camera leak in [3]."""
+    pixel_center: float = 0.5
+    """Where a pixel's centre is, in pixels from its corner; 0 for the original's rays and lookups
+    [5]."""
+    aligned_mask: bool = True
+    """Look the mask of a point up in the voxel nearest to it; else in a grid half a voxel off
+    [6]."""
+    bounded_below: bool = False
+    """Drop coarse sites below the first active voxel per axis, as torchsparse does."""
+    visible_minimum: bool = True
+    """Blend weights are counted from the least of the views that see the point, not of all."""
+    ray_limits: Literal["cube", "sphere"] = "cube"
+    """Sample a ray inside the cube, or between planes about the unit sphere (near at least 0.019)
+    [14]."""
+    blend_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the colour network; bfloat16 halves its memory."""
+
+    def __post_init__(self) -> None:
+        if self.fine_samples % self.fine_rounds:
+            raise ValueError(
+                f"fine_samples {self.fine_samples} is no multiple of fine_rounds "
+                f"{self.fine_rounds}; set fine_samples"
+            )
+        if self.target_in_statistics and self.norm != "batch":
+            raise ValueError("target_in_statistics needs statistics of all views; set norm 'batch'")
+
+    @classmethod
+    def modern(cls) -> Self:
+        """For new training."""
+        return cls()
+
+    @classmethod
+    def compat(cls) -> Self:
+        """What the released weights were trained with, digit by digit."""
+        return cls(
+            norm="batch",
+            target_in_statistics=True,
+            cube="frusta",
+            masked_aggregation=False,
+            pixel_center=0.0,
+            aligned_mask=False,
+            bounded_below=True,
+            visible_minimum=False,
+            ray_limits="sphere",
+        )

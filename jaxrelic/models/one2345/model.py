@@ -1,0 +1,166 @@
+"""One-2-3-45's network: posed views of one scene to a field of distance and colour.
+
+    scene = model.apply(variables, images, camera, method="encode")
+    sdf, feature = model.apply(variables, scene, points, method="sdf")
+
+A scene has no batch axis: its views are the batch of the original's normalisation. Several scenes
+are `jax.vmap`. Points live in the cube [-1, 1]^3 (frame.py); rays are rendered by render.py.
+"""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxrelic.geometry import cameras, transforms
+from jaxrelic.models.one2345.blending import BlendingNetwork, angles_between
+from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.models.one2345.cost import cost_volume, look_up
+from jaxrelic.models.one2345.pyramid import FeaturePyramid, Unit
+from jaxrelic.models.one2345.regularization import Regularization
+from jaxrelic.models.one2345.sdf import SdfNetwork
+from jaxrelic.rendering import grids
+from jaxrelic.typing import Array, Bool, Float, typechecked
+
+COMPRESSED = 16
+"""Channels of the image features of which the cost volume is made."""
+START_LOG_SHARPNESS = 0.2
+"""A tenth of the logarithm of the inverse width of the surface, at the start."""
+
+
+@flax.struct.dataclass
+class Scene:
+    """What the source views say."""
+
+    maps: jax.Array
+    """RGB, then features of each source pixel, [v, h, w, 59]."""
+    camera: cameras.Camera
+    """Of the sources, [v], in the frame of the cube."""
+    volume: jax.Array
+    """Geometry volume by x, y, z, [s, s, s, c]."""
+    active: jax.Array
+    """Voxels that two views see, [s, s, s]."""
+
+
+class One2345(nn.Module):
+    """Pyramid, cost volume, regularisation, distance and colour; 430 912 parameters."""
+
+    config: One2345Config
+
+    def setup(self) -> None:
+        config = self.config
+        self.pyramid = FeaturePyramid(config.norm)
+        self.compression = Unit(COMPRESSED, config.norm)
+        self.regularization = Regularization(config.norm, config.bounded_below)
+        self.sdf_network = SdfNetwork(config.hidden, config.frequencies)
+        self.blending = BlendingNetwork(
+            config.visible_minimum,
+            None if config.blend_dtype == "float32" else jnp.dtype(config.blend_dtype),
+        )
+        self.log_sharpness = self.param(
+            "log_sharpness", nn.initializers.constant(START_LOG_SHARPNESS), ()
+        )
+
+    def __call__(
+        self, images: Array, camera: cameras.Camera, points: Array
+    ) -> tuple[Array, Array, Array]:
+        """Everything once, for `init`: distances, colours, and the sharpness."""
+        scene = self.encode(images, camera)
+        towards = jnp.zeros_like(points)
+        return self.sdf(scene, points)[0], self.blend(scene, points, towards)[0], self.sharpness()
+
+    @typechecked
+    def encode(
+        self,
+        images: Float[Array, "v h w 3"],
+        camera: cameras.Camera,
+        target: Float[Array, "1 h w 3"] | None = None,
+    ) -> Scene:
+        """Reads the source views.
+
+        Args:
+            images: Source views over white, in [0, 1].
+            camera: Of the source views, in the frame of the cube.
+            target: The image to be predicted, in training; used for statistics, and for those
+                only with `target_in_statistics`.
+        """
+        config = self.config
+        if target is not None and config.target_in_statistics:
+            features = self.pyramid(jnp.concatenate([target, images]))[1:]
+        else:
+            features = self.pyramid(images)
+        cost, active = cost_volume(
+            self.compression(features),
+            camera,
+            size=config.volume_size,
+            pixel_center=config.pixel_center,
+            masked=config.masked_aggregation,
+        )
+        return Scene(
+            maps=jnp.concatenate([images, features], axis=-1),
+            camera=camera,
+            volume=self.regularization(cost, active),
+            active=active,
+        )
+
+    @typechecked
+    def sdf(
+        self, scene: Scene, points: Float[Array, "n 3"]
+    ) -> tuple[Float[Array, " n"], Float[Array, "n d"]]:
+        """Signed distance in cube units, negative inside, and a feature."""
+        return self.sdf_network(points, sample_volume(scene.volume, points))
+
+    @typechecked
+    def blend(
+        self, scene: Scene, points: Float[Array, "n 3"], towards: Float[Array, "n 3"]
+    ) -> tuple[Float[Array, "n 3"], Bool[Array, "v n"]]:
+        """Colour of points, and which source sees which.
+
+        Args:
+            scene: Of `encode`.
+            points: In the cube.
+            towards: Unit vectors to the target camera; outward normals for a surface as such.
+        """
+        samples, visible = sample_views(scene, points, self.config.pixel_center)
+        world_from_cam = transforms.invert_rigid(scene.camera.cam_from_world)
+        angles = angles_between(towards, world_from_cam[:, :3, 3], points)
+        geometry = sample_volume(scene.volume, points)
+        return self.blending(geometry, samples, angles, visible), visible
+
+    def sharpness(self) -> Array:
+        """Inverse width of the surface in cube units."""
+        return jnp.clip(jnp.exp(10 * self.log_sharpness), 1e-6, 1e6)
+
+
+@typechecked
+def sample_volume(
+    volume: Float[Array, "s s s c"], points: Float[Array, "n 3"]
+) -> Float[Array, "n c"]:
+    """Trilinear reading between voxel centres; zero outside the cube."""
+    return grids.sample_linear(volume, (points + 1) / 2 * (volume.shape[0] - 1))
+
+
+@typechecked
+def is_active(
+    active: Bool[Array, "s s s"], points: Float[Array, "n 3"], *, aligned: bool
+) -> Bool[Array, " n"]:
+    """Whether the voxel of each point is active; see `One2345Config.aligned_mask`."""
+    size = active.shape[0]
+    index = (points + 1) / 2 * (size - 1) if aligned else ((points + 1) * size - 1) / 2
+    return grids.sample_nearest(active, index)
+
+
+@typechecked
+def sample_views(
+    scene: Scene, points: Float[Array, "n 3"], pixel_center: float
+) -> tuple[Float[Array, "v n c"], Bool[Array, "v n"]]:
+    """Colour and features of each source at each point, and whether they may be used.
+
+    A source counts where it shows the point and the point is among active voxels.
+    """
+    index, shown = look_up(scene.camera, points, scene.maps.shape[1:3], pixel_center)
+    samples = jax.vmap(grids.sample_linear)(scene.maps, index)
+    samples = jnp.where(shown[..., None], samples, 0)
+    near_active = sample_volume(scene.active[..., None].astype(points.dtype), points)[:, 0] > 0
+    usable = near_active & jnp.all(jnp.abs(points) < 1, axis=-1)
+    return samples, shown & usable[None]
