@@ -51,4 +51,4 @@ def paper() -> Experiment:
     )
 
 
-ROWS = {"recommended": get_config, "paper": paper}
+ROWS = {"paper": paper}
