@@ -1,14 +1,21 @@
-"""M-SRN at full size on relic renders, from single images: the paper's training.
+"""M-SRN whole, at full size, on photographs of relics: what `msrn_recommended.py` is for ShapeNet.
 
-    jaxrelic train configs/msrn_relics.py --workdir runs/msrn --data.path SHARDS
+    data-engine shards --workspace ws --records all_views
+    jaxrelic neighbours ws/shards --features pixels
+    jaxrelic train configs/msrn_relics.py --workdir runs/msrn --data.path ws/shards
 
-Three ResNet-18 encoders, 642 vertices, camera candidates found without poses (supervision
-`latent`), Adam at 1e-4, codes that open at step 10,000. `--supervision multiview` learns from the
-other views of a relic instead. For an accelerator: a step takes tens of CPU seconds.
+Three ResNet-18 encoders, 642 vertices, camera candidates found without poses, memory banks per
+category, neighbours that never show the query's own relic. Cameras are those of the renders, and
+the pose head may look from -30 to 60 degrees. For an accelerator: a step takes tens of CPU seconds.
 """
 
+import dataclasses
+
 from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.schema import CATEGORIES
+from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.models.msrn.neighbours import NeighbourConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
 
@@ -16,9 +23,21 @@ from jaxrelic.train.optim import OptimConfig
 def get_config() -> Experiment:
     return Experiment(
         name="msrn_relics",
-        model=MsrnConfig(),
+        model=dataclasses.replace(
+            MsrnConfig(),
+            memory=MemoryConfig(compensation=True, categories=len(CATEGORIES), purify_at=(12_000,)),
+            neighbours=NeighbourConfig(source="filtered"),
+        ),
         supervision="latent",
-        data=DataConfig(path="shards/relic_views", batch_size=16, image_size=64, target_size=64),
+        data=DataConfig(
+            path="ws/shards",
+            records="images",
+            batch_size=16,
+            image_size=64,
+            target_size=64,
+            neighbours=6,
+            candidates="train-pixels",
+        ),
         optim=OptimConfig(learning_rate=1e-4, schedule="piecewise", boundaries=(470_000,)),
         steps=500_000,
         log_every=100,
