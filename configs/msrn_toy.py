@@ -61,7 +61,7 @@ def get_config() -> Experiment:
         ),
         losses=MsrnLossSettings(
             raster=RasterSettings(sigma=5e-4),
-            weights=MsrnLossWeights(iou=1.0, normal=0.05, laplacian=0.05),
+            weights=MsrnLossWeights(iou=1.0, normal=0.05, laplacian=0.05, uneven_pose=1.0),
         ),
         softness=SoftnessSchedule(start_sigma=3e-3, steps=STEPS // 3),
         optim=OptimConfig(
