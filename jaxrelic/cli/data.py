@@ -52,7 +52,7 @@ class Prepare:
     path: tyro.conf.Positional[pathlib.Path]
     """Folder of the unpacked archive, or the folder around it."""
     output: Output
-    """Folder for the result; one that was prepared before is replaced, with its neighbours."""
+    """Folder for the result; one that was prepared before is replaced, but keeps its neighbours."""
     split: tuple[str, ...] = ()
     """Splits that are written; all by default."""
     categories: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxrelic.data import prepared
+from jaxrelic.data import candidates, prepared
 from jaxrelic.data.datasets.archive import Archive, BrokenFileError, Entry, Shot, Surface
 from jaxrelic.data.schema import IMAGE_SIZE_PX
 from jaxrelic.errors import UserError
@@ -59,7 +59,11 @@ class Wanted:
 
 
 def prepare(archive: Archive, folder: pathlib.Path, wanted: Wanted) -> dict[str, Any]:
-    """Writes `folder` and returns its meta data; a prepared folder that is there is replaced."""
+    """Writes `folder` and returns its meta data; a prepared folder that is there is replaced.
+
+    Its neighbours stay, since they may have taken hours; they say of which images they are, and
+    those who read them check that.
+    """
     if folder.exists() and prepared.read_meta(folder) is None and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty and no prepared folder; choose another -o")
     splits = _chosen(wanted.splits, archive.splits, "split")
@@ -75,6 +79,8 @@ def prepare(archive: Archive, folder: pathlib.Path, wanted: Wanted) -> dict[str,
         }
         meta = _meta(archive, categories, wanted, written)
         (partial / prepared.META).write_text(json.dumps(meta, indent=1) + "\n", "utf-8")
+        if (folder / candidates.FOLDER).is_dir():
+            shutil.copytree(folder / candidates.FOLDER, partial / candidates.FOLDER)
         _take_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

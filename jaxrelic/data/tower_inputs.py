@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import PIL.Image
 
+from jaxrelic.nn import imagenet
 from jaxrelic.typing import Array, Float, UInt8, typechecked
 
 
@@ -51,6 +52,6 @@ def dino_input(image_size: int = 224) -> TowerInput:
     return TowerInput(
         resize=image_size * 8 // 7,
         crop=image_size,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
+        mean=imagenet.MEAN,
+        std=imagenet.STD,
     )

@@ -11,14 +11,11 @@ import cv2
 import numpy as np
 
 from jaxrelic.errors import UserError
+from jaxrelic.nn import imagenet
 from jaxrelic.typing import Float, typechecked
 
 INPUT_SIDE_PX = 320
 """Of a network whose file leaves its input's size open."""
-
-MEAN = np.float32([0.485, 0.456, 0.406])
-STD = np.float32([0.229, 0.224, 0.225])
-"""Of RGB after division by the photograph's brightest value."""
 
 _DARKEST = 1e-6
 """Brightest value of a photograph, at least; a black one is not divided by zero."""
@@ -63,7 +60,8 @@ class OnnxSegmenter:
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         small = cv2.resize(np.float32(rgb), (width, height), interpolation=how)
         scaled = small / max(float(small.max()), _DARKEST)
-        return np.ascontiguousarray(((scaled - MEAN) / STD).transpose(2, 0, 1)[None])
+        normalised = (scaled - np.float32(imagenet.MEAN)) / np.float32(imagenet.STD)
+        return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None])
 
 
 @typechecked

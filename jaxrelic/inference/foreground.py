@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import scipy.ndimage
 
+from jaxrelic.inference.mask_refinement import largest_piece
 from jaxrelic.typing import Array, Float, typechecked
 
 WORKING_SIDE_PX = 320
@@ -56,7 +57,7 @@ def _grab(rgb: np.ndarray) -> np.ndarray:
     models = np.zeros((1, 65)), np.zeros((1, 65))
     image = np.ascontiguousarray(np.uint8(np.round(255 * rgb)))
     cv2.grabCut(image, seeds, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
-    piece = _largest_piece((seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD))
+    piece = largest_piece((seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD))
     return _fill_holes(piece, unlike_frame=distance > threshold).astype(np.float32)
 
 
@@ -75,14 +76,6 @@ def _otsu(distance: np.ndarray) -> float:
     """The threshold that splits distances best into two groups."""
     scaled = np.uint8(np.clip(distance, 0, 255))
     return float(cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
-
-
-def _largest_piece(mask: np.ndarray) -> np.ndarray:
-    """The largest connected piece, [h, w] bool."""
-    labels, count = scipy.ndimage.label(mask)
-    if count == 0:
-        return mask
-    return labels == 1 + np.bincount(labels.reshape(-1))[1:].argmax()
 
 
 def _fill_holes(piece: np.ndarray, *, unlike_frame: np.ndarray) -> np.ndarray:

@@ -85,11 +85,11 @@ def _finish(mask: np.ndarray, *, settings: RefineSettings, inside: np.ndarray) -
 
 @typechecked
 def largest_piece(
-    mask: Bool[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
+    mask: Bool[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"] | None = None
 ) -> Bool[np.ndarray, "h w"]:
-    """The largest connected piece that meets `inside`; nothing if none does."""
+    """The largest connected piece, of those that meet `inside` if given; nothing if none does."""
     labels, _ = scipy.ndimage.label(mask)
-    candidates = np.unique(labels[inside & mask])
+    candidates = np.unique(labels[mask if inside is None else inside & mask])
     if not len(candidates):
         return np.zeros_like(mask)
     sizes = np.bincount(labels.reshape(-1))

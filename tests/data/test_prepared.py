@@ -157,8 +157,11 @@ def test_a_run_replaces_a_prepared_folder_and_no_other(sources, tmp_path):
     out = tmp_path / "out"
     prepare.prepare(archive, out, wanted)
     (out / "stale").touch()
+    (out / "neighbours").mkdir()
+    (out / "neighbours" / "val-clip.npz").write_bytes(b"hours of work")
     prepare.prepare(archive, out, wanted)
     assert not (out / "stale").exists()
+    assert (out / "neighbours" / "val-clip.npz").read_bytes() == b"hours of work"
     assert os.listdir(tmp_path) == ["out"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()

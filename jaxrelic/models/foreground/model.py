@@ -1,6 +1,6 @@
 """Foreground perception of M-SRN: a classifier whose features say where the object is.
 
-Sections 3.1 of M-SRN (Sci. China Inf. Sci. 69(2):122106, 2026) and Background Activation
+Section 3.1 of M-SRN (Sci. China Inf. Sci. 69(2):122106, 2026) and Background Activation
 Suppression (arXiv:2112.00580), on which it builds: a map M_f is right when the photograph without
 it can no longer be told apart, and when it is no larger than that takes. Equations are M-SRN's.
 """
@@ -15,13 +15,10 @@ import numpy as np
 from flax import linen as nn
 
 from jaxrelic.models.foreground.memory import ForegroundMemoryConfig
+from jaxrelic.nn import imagenet
 from jaxrelic.nn.convolution import Conv
 from jaxrelic.nn.resnet import EXPANSION, BottleneckStages
 from jaxrelic.typing import Array, Float, Int, typechecked
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Of RGB in [0, 1]; what published trunks were trained on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -190,7 +187,7 @@ class Classifier(nn.Module):
 @typechecked
 def normalised(image: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
     """RGB in [0, 1] to the mean and spread of ImageNet."""
-    mean, std = (np.float32(values).reshape(1, 1, 1, 3) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (np.float32(values).reshape(1, 1, 1, 3) for values in (imagenet.MEAN, imagenet.STD))
     return (image - mean) / std
 
 
