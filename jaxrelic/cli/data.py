@@ -82,6 +82,7 @@ class Prepare:
                 f"{split}: {facts['images']} images of {facts['instances']} objects, "
                 f"{facts['surfaces']} surfaces, {facts['skipped']['count']} files skipped"
             )
+        print(self.output)
         return 0
 
 
@@ -99,6 +100,7 @@ class Fixture:
         from jaxrelic.data.fixtures import archives
 
         archives.write_fixture(self.layout, self.output)
+        print(self.output)
         return 0
 
 
