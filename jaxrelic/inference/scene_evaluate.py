@@ -56,7 +56,7 @@ class SceneEvaluationSettings:
 class _Answers:
     """What one method said of all relics."""
 
-    meshes: list[meshes.Mesh] = dataclasses.field(default_factory=list)
+    shapes: list[meshes.Mesh] = dataclasses.field(default_factory=list)
     """Without colours."""
     rows: list[image_scores.ImageRow] = dataclasses.field(default_factory=list)
     seconds: list[float] = dataclasses.field(default_factory=list)
@@ -98,8 +98,8 @@ def evaluate_scenes(
     rows, images = [], []
     for name, answer in answers.items():
         predictions = shapes_of(
-            [np.asarray(mesh.vertices) for mesh in answer.meshes],
-            [np.asarray(mesh.faces) for mesh in answer.meshes],
+            [np.asarray(mesh.vertices) for mesh in answer.shapes],
+            [np.asarray(mesh.faces) for mesh in answer.shapes],
             truths.cam_from_world,
             settings,
         )
@@ -120,7 +120,7 @@ def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -
         raise UserError(f"{name} on relic {relic.uid}: {error}") from error
     answers.seconds.append(time.perf_counter() - start)
     check_mesh(name, relic.uid, np.asarray(shape.mesh.vertices))
-    answers.meshes.append(shape.mesh.replace(vertex_colors=None, face_uvs=None, texture=None))
+    answers.shapes.append(shape.mesh.replace(vertex_colors=None, face_uvs=None, texture=None))
     draws = {name: drawing_of(shape.mesh)}
     if shape.draw is not None:
         draws[name + DRAWN] = shape.draw
