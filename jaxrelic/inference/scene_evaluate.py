@@ -6,7 +6,7 @@ As `evaluate`, whose protocols, rows and tables these are. One relic is decoded 
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -25,7 +25,7 @@ from jaxrelic.inference.evaluate import (
 )
 from jaxrelic.inference.known_relics import Record
 from jaxrelic.inference.known_scenes import WHITE, Choice, KnownScene
-from jaxrelic.inference.scene_methods import Draw, SceneMethod
+from jaxrelic.inference.scene_methods import Draw, SceneMethod, SceneShape
 from jaxrelic.metrics import geometry, image, protocols, scoring
 from jaxrelic.viz import pictures
 
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 DRAWN = "_drawn"
 """After a method's name: pictures that it draws itself, not by its mesh."""
+
+
+Watch = Callable[[int, str, KnownScene, SceneShape], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,7 @@ def evaluate_scenes(
     settings: EvaluationSettings,
     *,
     source_size: int,
+    watch: Watch | None = None,
 ) -> Evaluation:
     """Measures every method on every relic under every protocol.
 
@@ -79,6 +83,7 @@ def evaluate_scenes(
         choice: Which of their views methods see.
         settings: What is measured.
         source_size: Side of the views that methods see, in pixels.
+        watch: Shown each shape, with the number of its relic and the method's name.
     """
     chosen = protocols.named(settings.protocols)
     answers = {name: _Answers() for name in named_methods}
@@ -91,7 +96,9 @@ def evaluate_scenes(
             compared_size=settings.silhouette_size,
         )
         for name, method in named_methods.items():
-            _ask(name, method, relic, answers[name])
+            shape = _ask(name, method, relic, answers[name])
+            if watch is not None:
+                watch(index, name, relic, shape)
         # Pictures of all relics together may not fit into memory.
         relics.append(dataclasses.replace(relic, held_out=()))
     truths = _truths(relics)
@@ -111,8 +118,8 @@ def evaluate_scenes(
     return Evaluation(rows=rows, images=images, sampling_floor=floor)
 
 
-def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -> None:
-    """One method on one relic."""
+def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -> SceneShape:
+    """One method on one relic; what it makes is kept without its colours."""
     start = time.perf_counter()
     try:
         shape = method(relic.sources)
@@ -135,6 +142,7 @@ def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -
                 **scores,
             )
         )
+    return shape
 
 
 def drawing_of(mesh: meshes.Mesh) -> Draw:
