@@ -154,6 +154,23 @@ def test_a_drawn_picture_is_that_of_its_rays_and_its_depth_is_planar(field, came
     assert np.mean(difference < 1e-4) > 0.99
 
 
+def test_a_hidden_view_gives_no_colour(field, points):
+    normals = field.normals(points)
+    hidden = np.zeros((4, len(points)), bool)
+    hidden[0] = True
+    _, visible = field.colours(points, normals, hidden=hidden)
+    np.testing.assert_array_equal(visible, field.colours(points, normals)[1] & ~hidden)
+    maps = field.scene.maps.at[0, ..., :3].set(np.float32([1, 0, 0]))
+    painted = dataclasses.replace(field, scene=field.scene.replace(maps=maps))
+    np.testing.assert_array_equal(
+        painted.colours(points, normals, hidden=hidden)[0],
+        field.colours(points, normals, hidden=hidden)[0],
+    )
+    assert (
+        np.abs(painted.colours(points, normals)[0] - field.colours(points, normals)[0]).max() > 0.1
+    )
+
+
 def test_turning_the_world_turns_the_normals_and_leaves_the_picture(model, field, camera):
     turn = np.eye(4, dtype=np.float32)
     turn[:3, :3] = [[0, -0.8, -0.6], [1, 0, 0], [0, -0.6, 0.8]]
