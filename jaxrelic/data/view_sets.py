@@ -101,6 +101,7 @@ def _is_folder(config: ViewSetsConfig) -> bool:
 
 def steps_per_pass(config: ViewSetsConfig) -> int:
     """Batches that show every relic about once: what the papers call an epoch."""
+    _check(config)
     return max(1, len(open_view_sets(config)) // config.batch_size)
 
 
