@@ -31,8 +31,8 @@ class EvaluateArguments:
     split: str | None = None
     """Split to measure; by default the first of test, val, train that has relics."""
     icosphere_level: int | None = None
-    """Of M-SRN: subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may
-    be finer than in training. By default as in training."""
+    """Subdivisions of M-SRN's mesh, 1 to 5; the field that deforms it is continuous, so it may be
+    finer than in training. By default as in training."""
     output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for metrics.{json,csv,md,tex}, images.csv and gallery.png; by default
     MODEL/evaluation."""

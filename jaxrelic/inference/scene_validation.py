@@ -15,7 +15,7 @@ from jaxrelic.inference import mesh_formats, scene_pictures, sdf_mesh
 from jaxrelic.inference.known_relics import Record
 from jaxrelic.inference.known_scenes import Choice, KnownScene
 from jaxrelic.inference.scene_evaluate import camera_of, picture_scores
-from jaxrelic.inference.scene_model import SceneModel
+from jaxrelic.inference.scene_model import POINTS_PER_BLOCK, SceneModel
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.viz import grids
 
@@ -45,6 +45,8 @@ class SceneValidator:
     """Of the run."""
     resolution: int = RESOLUTION
     """Points per side of the grid on which surfaces are found."""
+    points_per_block: int = POINTS_PER_BLOCK
+    """See `SceneModel`."""
 
     @classmethod
     def of_records(
@@ -77,6 +79,7 @@ class SceneValidator:
             image_size=self.image_size,
             num_sources=len(self.scenes[0].sources),
             variables=variables,
+            points_per_block=self.points_per_block,
         )
         target = self.folder / FOLDER / f"step_{step:06d}"
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
