@@ -16,6 +16,8 @@ from jaxrelic.inference.segmentation import MaskFinder, Perceiver
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.progress import active_size
+from jaxrelic.models.one2345 import convert
+from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.foreground_objective import ForegroundObjective
@@ -124,6 +126,10 @@ _KINDS = {
     ForegroundConfig: _Kind(
         purpose="finds foregrounds (for `jaxrelic segment --foreground`)",
         abstract_variables=_abstract_foreground,
+    ),
+    One2345Config: _Kind(
+        purpose="reconstructs objects from posed views",
+        abstract_variables=lambda experiment: convert.abstract_variables(experiment.model),
     ),
 }
 
