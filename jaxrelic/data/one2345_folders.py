@@ -99,6 +99,11 @@ class FolderViews(Sequence[RelicViews]):
     """The relics of one split that are there; a folder may be a part of the published one."""
 
     def __init__(self, root: pathlib.Path, split: str, *, predicted: bool):
+        if not (root / VIEWS).is_dir():
+            raise UserError(
+                f"{root} has no folder {VIEWS}; of another layout `data-engine import-one2345` "
+                "makes shards, to which data.path can be set"
+            )
         self._poses, self._predicted = read_poses(root / POSES), predicted
         listed = _read_split(root / SPLITS, split)
         folders = [root / VIEWS / group / uid for group, uid in listed]

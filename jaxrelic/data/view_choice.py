@@ -142,12 +142,12 @@ def _any(views: _FitViews, num_sources: int, rng: np.random.Generator) -> _Drawn
     direction from those before it.
     """
     shuffled = rng.permutation(len(views.relic))  # Also decides between equally far views.
-    (chosen, target), *_ = views.first(shuffled, 1, role="target", with_depth=True).items()
-    others = shuffled[shuffled != chosen]
+    target = views.first(shuffled, 1, role="target", with_depth=True)
+    others = np.array([index for index in shuffled if index not in target])
     directions = _directions(views.relic.cam_from_world[others])
     order = (others[i] for i in farthest_first(directions))
     sources = tuple(views.first(order, num_sources, role="sources").values())
-    return sources, target, sources[0]
+    return sources, *target.values(), sources[0]
 
 
 def _directions(cam_from_world: np.ndarray) -> np.ndarray:

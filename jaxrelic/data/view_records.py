@@ -82,10 +82,13 @@ class SyntheticViews(Sequence[RelicViews]):
         return len(self._relics)
 
     def __getitem__(self, index: int) -> RelicViews:
-        record = self._relics[index]
+        return of_record(self.record(index))
+
+    def record(self, index: int) -> Mapping[str, Any]:
+        """A relic with its true surface, in the fields of `relic_views` shards."""
         names = [f"view_{i}" for i in range(SYNTHETIC_VIEWS)]
         nobody = np.full(SYNTHETIC_VIEWS, -1, np.int32)
-        return of_record({**record, "view_name": names, "neighbour": nobody})
+        return {**self._relics[index], "view_name": names, "neighbour": nobody}
 
 
 def of_record(record: Mapping[str, Any]) -> RelicViews:

@@ -75,8 +75,7 @@ class ViewSetsConfig:
 
 def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
     """Opens the relics that `config` names."""
-    path = pathlib.Path(config.path)
-    in_folder = config.path != image_sets.SYNTHETIC and one2345_folders.is_folder(path)
+    path, in_folder = pathlib.Path(config.path), _is_folder(config)
     if config.predictions == "folder" and not in_folder:
         raise UserError(
             f"{config.path} is no folder in the layout of One-2-3-45, which alone has predicted "
@@ -95,8 +94,14 @@ def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
     return view_records.ShardViews(path, config.split)
 
 
+def _is_folder(config: ViewSetsConfig) -> bool:
+    path = pathlib.Path(config.path)
+    return config.path != image_sets.SYNTHETIC and one2345_folders.is_folder(path)
+
+
 def steps_per_pass(config: ViewSetsConfig) -> int:
     """Batches that show every relic about once: what the papers call an epoch."""
+    _check(config)
     return max(1, len(open_view_sets(config)) // config.batch_size)
 
 
@@ -104,8 +109,7 @@ def batches(config: ViewSetsConfig, *, seed: int) -> grain.MapDataset[Batch]:
     """All batches of a run, endless, relics shuffled anew in each pass: item k is batch k."""
     _check(config)
     relics = open_view_sets(config)
-    selection = view_choice.resolve(config.selection, relics[0])
-    view_choice.check_counts(selection, relics[0], config.num_sources)
+    selection = _selection(config, relics[0])
     return (
         grain.MapDataset.range(len(relics))
         .seed(seed)
@@ -124,6 +128,19 @@ def _check(config: ViewSetsConfig) -> None:
         if getattr(config, name) < least:
             value = getattr(config, name)
             raise UserError(f"data.{name} is {value}; set it to {least} or more")
+
+
+def _selection(config: ViewSetsConfig, relic: RelicViews) -> Selection:
+    """What is chosen of a relic such as this one, if there is enough of it."""
+    selection = view_choice.resolve(config.selection, relic)
+    view_choice.check_counts(selection, relic, config.num_sources)
+    predicted = _is_folder(config) and config.predictions != "none"
+    if predicted and selection == "any" and (relic.neighbour >= 0).any():
+        raise UserError(
+            "data.selection any would draw predicted views as targets; set it to two_stage, or "
+            "data.predictions to none"
+        )
+    return selection
 
 
 class DrawViews(grain.transforms.RandomMap):

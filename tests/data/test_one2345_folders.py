@@ -206,6 +206,10 @@ def break_splits(root):
     (root / "lvis_split_cc_by.json").write_text('{"train": ["jar"]}')
 
 
+def lose_views(root):
+    (root / "zero12345_narrow").rename(root / "views")
+
+
 def name_absent(root):
     listed = [{"folder_id": "000-009", "uid": "gone"}]
     (root / "lvis_split_cc_by.json").write_text(json.dumps({"train": listed}))
@@ -222,6 +226,7 @@ def name_absent(root):
         (rename_view, r"One2345_training_pose\.json names a view 'front'"),
         (lose_splits, r"lvis_split_cc_by\.json cannot be read: No such file"),
         (break_splits, r"lvis_split_cc_by\.json is not a split file"),
+        (lose_views, r"has no folder zero12345_narrow; .* `data-engine import-one2345`"),
         (name_absent, r"none of the 1 relics .* no .*000-009/gone"),
     ],
 )
@@ -243,6 +248,13 @@ def test_predictions_alone_cannot_be_read_as_renders(root):
         (root / JAR / f"{name}_gt.png").unlink()
     with pytest.raises(UserError, match=r"view_0_0_10_gt\.png is missing; set data\.predictions"):
         view_sets.batches(config(root, predictions="none"), seed=0)
+
+
+def test_predictions_are_never_targets(root):
+    with pytest.raises(UserError, match=r"any would draw predicted views as targets"):
+        view_sets.batches(config(root, selection="any"), seed=0)
+    batch = view_sets.batches(config(root, selection="any", predictions="none"), seed=0)[0]
+    assert (batch["target_depth"] > 0).any(axis=(1, 2)).all()
 
 
 def truncated(path):

@@ -242,6 +242,8 @@ def test_too_few_views_are_said_before_the_first_batch(monkeypatch):
 def test_settings_that_cannot_work_name_themselves(changes, message):
     with pytest.raises(UserError, match=message):
         view_sets.batches(config(**changes), seed=0)
+    with pytest.raises(UserError, match=message):
+        view_sets.steps_per_pass(config(**changes))
 
 
 def test_views_unfit_for_training_are_replaced_by_the_next():
