@@ -2,18 +2,24 @@
 
     jaxrelic train configs/smoke.py --workdir runs/smoke
     jaxrelic train configs/smoke.py:latent --workdir runs/smoke_latent
+    jaxrelic train configs/smoke.py:one2345 --workdir runs/smoke_one2345
 
-The second is M-SRN whole: latent cameras, memory, and neighbours from the third step on.
+The second is M-SRN whole: latent cameras, memory, and neighbours from the third step on. The third
+is One-2-3-45's reconstruction from posed views.
 """
 
 import dataclasses
 
 from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.neighbours import NeighbourConfig
+from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.rays import RaysConfig
 
 
 def get_config() -> Experiment:
@@ -59,4 +65,26 @@ def latent() -> Experiment:
     )
 
 
-ROWS = {"latent": latent}
+def one2345() -> Experiment:
+    return Experiment(
+        name="smoke_one2345",
+        model=dataclasses.replace(
+            One2345Config.modern(),
+            volume_size=8,
+            hidden=16,
+            coarse_samples=8,
+            fine_samples=8,
+            fine_rounds=2,
+            min_ray_samples=2,
+        ),
+        data=ViewSetsConfig(path="synthetic", image_size=24, num_sources=3),
+        losses=dataclasses.replace(One2345LossSettings.modern(), sparse_steps=8, anneal_steps=4),
+        rays=RaysConfig(count=32, free_points=32),
+        optim=OptimConfig(learning_rate=1e-3, clip_norm=1.0),
+        steps=8,
+        log_every=1,
+        checkpoint_every=4,
+    )
+
+
+ROWS = {"latent": latent, "one2345": one2345}

@@ -118,7 +118,8 @@ def batches(config: ViewSetsConfig, *, seed: int) -> grain.MapDataset[Batch]:
         .random_map(DrawViews(relics, selection, config.num_sources, config.image_size))
         .random_map(CorruptSources(config.corruption))
         .map(ToArrays())
-        .batch(config.batch_size)
+        # Without dropping, grain rounds the endless length of batches of one beyond an index.
+        .batch(config.batch_size, drop_remainder=True)
     )
 
 

@@ -76,9 +76,17 @@ def loss_weights(
 ) -> dict[str, Array | float]:
     """Factors of the terms of `loss_terms` at a training step."""
     weights = dataclasses.asdict(settings.weights)
-    weights["sparse"] *= _risen(step, settings.sparse_steps)
-    weights["mask"] *= jnp.where(jnp.asarray(step) < settings.mask_start, 0.0, 1.0)
+    for name, part in schedule(settings, step).items():
+        weights[name] *= part
     return weights
+
+
+def schedule(settings: One2345LossSettings, step: Int[Array, ""] | int) -> dict[str, Array]:
+    """Part of their weights with which terms count at a step; those left out count whole."""
+    return {
+        "sparse": _risen(step, settings.sparse_steps),
+        "mask": jnp.where(jnp.asarray(step) < settings.mask_start, 0.0, 1.0),
+    }
 
 
 def anneal_at(settings: One2345LossSettings, step: Int[Array, ""] | int) -> Array:

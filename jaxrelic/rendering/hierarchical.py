@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.typing import Array, Bool, Float, Int, Key, typechecked
+from jaxrelic.typing import Array, Bool, Float, Int, typechecked
 
 CDF_EPS = 1e-5
 """Weight that every bin has besides its own, and least width of a bin of the distribution."""
@@ -15,17 +15,20 @@ MAX_SLOPE = 10.0
 
 @typechecked
 def even_samples(
-    near: Float[Array, " r"], far: Float[Array, " r"], count: int, rng: Key[Array, ""] | None
+    near: Float[Array, " r"],
+    far: Float[Array, " r"],
+    count: int,
+    jitter: Float[Array, "r n"] | None,
 ) -> Float[Array, "r n"]:
-    """Evenly spaced from near to far; with a key, each moves at random within its own stretch."""
+    """Evenly spaced from near to far; with jitter in [0, 1], each moves within its own stretch."""
     part = jnp.linspace(0, 1, count, dtype=near.dtype)[None]
     t = near[:, None] + (far - near)[:, None] * part
-    if rng is None:
+    if jitter is None:
         return t
     middle = (t[:, 1:] + t[:, :-1]) / 2
     lower = jnp.concatenate([t[:, :1], middle], axis=-1)
     upper = jnp.concatenate([middle, t[:, -1:]], axis=-1)
-    return lower + (upper - lower) * jax.random.uniform(rng, t.shape, t.dtype)
+    return lower + (upper - lower) * jitter
 
 
 @typechecked

@@ -4,18 +4,23 @@ import dataclasses
 
 from jaxrelic.data.loader import DataConfig, Supervision
 from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.data.view_sets import ViewSetsConfig
 from jaxrelic.errors import UserError
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.losses.msrn import MsrnLossSettings
+from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.optim import OptimConfig
 from jaxrelic.train.pretrain import PretrainConfig
+from jaxrelic.train.rays import RaysConfig
 from jaxrelic.train.schedule import SoftnessSchedule
 
 PARTS = {
     MsrnConfig: (DataConfig, MsrnLossSettings),
     ForegroundConfig: (ScenesConfig, ForegroundLossSettings),
+    One2345Config: (ViewSetsConfig, One2345LossSettings),
 }
 """Settings of data and losses that belong to each kind of model."""
 
@@ -26,17 +31,20 @@ class Experiment:
 
     name: str
     """Shown in logs and reports."""
-    model: MsrnConfig | ForegroundConfig
+    model: MsrnConfig | ForegroundConfig | One2345Config
     """The network."""
     supervision: Supervision = "latent"
     """What M-SRN may know. latent: image and mask only. posed: also the camera. multiview: also
-    other posed views. Foreground perception always learns from labels alone."""
-    data: DataConfig | ScenesConfig
+    other posed views. Foreground perception always learns from labels alone, One-2-3-45 from posed
+    views."""
+    data: DataConfig | ScenesConfig | ViewSetsConfig
     """The relics or photographs and how examples are made of them."""
-    losses: MsrnLossSettings | ForegroundLossSettings = dataclasses.field(
+    losses: MsrnLossSettings | ForegroundLossSettings | One2345LossSettings = dataclasses.field(
         default_factory=MsrnLossSettings
     )
     """How predictions are compared, and the weight of each term."""
+    rays: RaysConfig = dataclasses.field(default_factory=RaysConfig)
+    """What One-2-3-45 draws in a step, and what of it is kept in memory."""
     softness: SoftnessSchedule = dataclasses.field(default_factory=SoftnessSchedule)
     """How soft the edges of M-SRN's drawings are early on."""
     initial: str = ""
@@ -56,6 +64,9 @@ class Experiment:
     """Steps averaged into one row of metrics.jsonl."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; the last step is always saved."""
+    validate_every: int = 0
+    """Steps between validations, where the kind of model has one; 0 for none. The state is saved
+    before each, and the last step is always validated."""
     keep_checkpoints: int = 2
     """Checkpoints kept, newest first."""
 
@@ -71,6 +82,19 @@ class Experiment:
                 f"losses.background is {self.losses.background} and data.background is "
                 f"{self.data.background}; drawings and photographs need the same"
             )
+        if isinstance(self.model, One2345Config):
+            self._check_views()
+        if self.validate_every < 0:
+            raise UserError(f"validate_every is {self.validate_every}; set it to 0 or more")
         for name in ("steps", "log_every", "checkpoint_every", "keep_checkpoints"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; set it to 1 or more")
+
+    def _check_views(self) -> None:
+        """Raises if rays ask for more than the view sets hold."""
+        asked, sources = self.rays.views_per_ray, self.data.num_sources
+        if asked is not None and asked > sources:
+            raise UserError(
+                f"rays.views_per_ray is {asked} and data.num_sources is {sources}; set it to "
+                f"{sources} or less"
+            )

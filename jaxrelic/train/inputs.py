@@ -2,9 +2,10 @@
 
 import grain
 
-from jaxrelic.data import loader, scenes
+from jaxrelic.data import loader, scenes, view_sets
 from jaxrelic.data.loader import DataConfig
 from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.data.view_sets import ViewSetsConfig
 from jaxrelic.errors import UserError
 from jaxrelic.train.experiment import Experiment
 
@@ -28,4 +29,8 @@ def _scenes(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
     return scenes.batches(experiment.data, seed=experiment.seed)
 
 
-_BATCHES = {DataConfig: _relics, ScenesConfig: _scenes}
+def _view_sets(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
+    return view_sets.batches(experiment.data, seed=experiment.seed)
+
+
+_BATCHES = {DataConfig: _relics, ScenesConfig: _scenes, ViewSetsConfig: _view_sets}

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import pathlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
@@ -12,11 +12,14 @@ from jaxrelic.data import loader
 from jaxrelic.train import inputs, interrupt, optim, parallel, start, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.metrics_log import open_metrics_log
+from jaxrelic.train.metrics_log import MetricsLog, open_metrics_log
 from jaxrelic.train.monitor import Monitor
-from jaxrelic.train.objective import Objective
+from jaxrelic.train.objective import Objective, Variables
 from jaxrelic.train.progress import show_progress
 from jaxrelic.train.step import make_train_step
+
+Validator = Callable[[int, Variables], Mapping[str, float]]
+"""Judges the network after so many steps by its variables, as arrays of the host."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +40,20 @@ def train(
     folder: pathlib.Path,
     *,
     devices: parallel.Devices | None = None,
+    validate: Validator | None = None,
 ) -> Outcome:
     """Takes the steps that the run in `folder` still lacks.
 
     SIGTERM and Ctrl-C end it after the current step, saved. The same call then goes on where it
     stopped, with the losses it would have had.
+
+    Args:
+        experiment: All settings.
+        objective: Of its model.
+        folder: Of the run.
+        devices: Those to use; None for all of this process.
+        validate: Called every `experiment.validate_every` steps and after the last one, on the
+            first process; its values are recorded as `validation_...`.
 
     Raises:
         DivergedError: A loss or gradient is not finite; nothing of it is saved.
@@ -61,7 +73,7 @@ def train(
                 _log.info("nothing to do: %s has taken %d steps", folder, start)
                 return Outcome(start, None)
             _log.info("continuing %s after step %d", folder, start)
-        run = _Run(experiment, objective, checkpoints, devices)
+        run = _Run(experiment, objective, checkpoints, devices, validate)
         workdir.write_config(folder, experiment)
         return run.finish(folder)
 
@@ -75,8 +87,11 @@ class _Run:
         objective: Objective,
         checkpoints: Checkpoints,
         devices: parallel.Devices,
+        validate: Validator | None,
     ):
         self._experiment, self._checkpoints, self._devices = experiment, checkpoints, devices
+        self._validate_every = experiment.validate_every if validate else 0
+        self._validate = validate
         self._batches = inputs.batches(experiment)
         optimizer = optim.make_optimizer(experiment.optim)
         fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
@@ -105,13 +120,28 @@ class _Run:
             for step in self._steps(start, stop):
                 monitor.add(step, self._logs)
                 progress.update(step, monitor.latest.get("loss"))
-                if step % self._experiment.checkpoint_every == 0:
+                due = step < total and self._validation_due(step)
+                if due or step % self._experiment.checkpoint_every == 0:
                     monitor.settle()
                     self._checkpoints.save(self._state)
+                if due:
+                    with monitor.paused():
+                        self._record_validation(step, log)
             step = int(self._state.step)
             monitor.finish(step)
             self._checkpoints.save(self._state)
+            if step == total and self._validate_every:
+                self._record_validation(step, log)
         return Outcome(step, stop.signal if step < total else None)
+
+    def _validation_due(self, step: int) -> bool:
+        return self._validate_every > 0 and step % self._validate_every == 0
+
+    def _record_validation(self, step: int, log: MetricsLog | None) -> None:
+        """Writes what the validator says, on the first process."""
+        if log is not None:
+            values = self._validate(step, jax.device_get(self._state.variables))
+            log.write(step, {f"validation_{name}": float(x) for name, x in values.items()})
 
     def _steps(self, start: int, stop: interrupt.StopRequest) -> Iterator[int]:
         """Takes steps until the last one or a request to stop; yields how many have been taken."""
@@ -125,7 +155,7 @@ class _Run:
             self._state, self._logs = program(self._state, batch)
             yield step + 1
 
-    def _recorder(self, log) -> Callable[[int, dict[str, float]], None]:
+    def _recorder(self, log: MetricsLog | None) -> Callable[[int, dict[str, float]], None]:
         """Where averaged logs go: nowhere, on all processes but the first."""
 
         def record(step: int, means: dict[str, float]) -> None:

@@ -1,9 +1,10 @@
 """Watches the losses: stops a run that diverged, and averages what is recorded."""
 
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
@@ -42,6 +43,13 @@ class Monitor:
         previous, self._pending = self._pending, None
         if previous:
             self._take(*previous)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keeps what is done meanwhile out of the steps per second."""
+        start = time.monotonic()
+        yield
+        self._since += time.monotonic() - start
 
     def finish(self, step: int) -> None:
         """Writes what has gathered since the last row, so that no step is missing from the log."""

@@ -15,7 +15,10 @@ from jaxrelic.train.experiment import Experiment
 
 CONFIG_FILE = "config.json"
 
-FREE_SETTINGS = ("steps", "log_every", "checkpoint_every", "keep_checkpoints", "data.threads")
+FREE_SETTINGS = (
+    *("steps", "log_every", "checkpoint_every", "validate_every", "keep_checkpoints"),
+    "data.threads",
+)
 """Settings that may change when a run is continued: they do not change what it computes."""
 
 

@@ -75,6 +75,42 @@ def test_a_term_that_is_not_finite_stops_the_run_by_step_and_name(
     assert saved == ["2", "4"]
 
 
+def test_validations_are_recorded_at_their_steps_and_change_no_loss(
+    tmp_path, tiny_experiment, tiny_objective
+):
+    seen = []
+
+    def validate(step, variables):
+        seen.append((step, float(np.sum(variables["params"]["out"]["bias"]))))
+        assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(variables))
+        return {"iou": np.float32(0.5)}
+
+    objective, parts = tiny_objective(noise=0.1), tmp_path / "parts"
+    loop.train(tiny_experiment(), objective, tmp_path / "without", validate=validate)
+    assert not seen
+    for steps in (3, 5):
+        loop.train(
+            tiny_experiment(steps=steps, validate_every=2), objective, parts, validate=validate
+        )
+    assert [step for step, _ in seen] == [2, 3, 4, 5]
+    assert len(set(seen)) == 4
+    judged = {row["step"]: row["validation_iou"] for row in rows(parts) if "validation_iou" in row}
+    assert judged == dict.fromkeys([2, 3, 4, 5], 0.5)
+    found = [row["loss"] for row in rows(parts) if "loss" in row]
+    assert found == losses(tmp_path / "without")[:5]
+
+
+def test_a_validation_that_fails_leaves_its_step_saved(tmp_path, tiny_experiment, tiny_objective):
+    def validate(step, variables):
+        raise UserError("no records to judge by")
+
+    with pytest.raises(UserError, match="no records"):
+        loop.train(tiny_experiment(validate_every=2), tiny_objective(), tmp_path, validate=validate)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["2"]
+    loop.train(tiny_experiment(), tiny_objective(), tmp_path)
+    assert len(losses(tmp_path)) == 6
+
+
 def test_phases_take_turns(tmp_path, tiny_experiment, tiny_objective):
     seen = []
 

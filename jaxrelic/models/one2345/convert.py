@@ -1,15 +1,14 @@
 """The released checkpoint of One-2-3-45's reconstruction module (specification D)."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.geometry.cameras import Camera
 from jaxrelic.models.one2345.config import One2345Config
-from jaxrelic.models.one2345.model import One2345
+from jaxrelic.models.one2345.model import fresh_variables
 from jaxrelic.weights import Rule, apply_rules, left_out, oi_to_io, oihw_to_hwio, same
 
 SCALE_EPS = 1e-5
@@ -108,11 +107,4 @@ def convert(
 
 def abstract_variables(config: One2345Config) -> dict[str, Any]:
     """Names, shapes and types of the variables; they depend on no image or volume size."""
-    camera = Camera(jnp.zeros((2, 4, 4)), jnp.zeros((2, 3, 3)))
-    return jax.eval_shape(
-        One2345(config).init,
-        jax.random.key(0),
-        jnp.zeros((2, 8, 8, 3)),
-        camera,
-        jnp.zeros((1, 3)),
-    )
+    return jax.eval_shape(functools.partial(fresh_variables, config), jax.random.key(0))

@@ -7,25 +7,32 @@ A scene has no batch axis: its views are the batch of the original's normalisati
 are `jax.vmap`. Points live in the cube [-1, 1]^3 (frame.py); rays are rendered by render.py.
 """
 
+import dataclasses
+from typing import Any, Literal
+
 import flax.struct
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxrelic.geometry import cameras, transforms
-from jaxrelic.models.one2345.blending import BlendingNetwork, angles_between
+from jaxrelic.models.one2345.blending import BlendingNetwork, angles_between, unit
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.cost import cost_volume, look_up
 from jaxrelic.models.one2345.pyramid import FeaturePyramid, Unit
 from jaxrelic.models.one2345.regularization import Regularization
 from jaxrelic.models.one2345.sdf import SdfNetwork
 from jaxrelic.rendering import grids
-from jaxrelic.typing import Array, Bool, Float, typechecked
+from jaxrelic.typing import Array, Bool, Float, Key, typechecked
 
 COMPRESSED = 16
 """Channels of the image features of which the cost volume is made."""
 START_LOG_SHARPNESS = 0.2
 """A tenth of the logarithm of the inverse width of the surface, at the start."""
+SMALL = 8
+"""Voxels and pixels that suffice for the shapes of the parameters."""
+
+Remat = Literal["nothing", "volume", "encoding"]
 
 
 @flax.struct.dataclass
@@ -46,12 +53,22 @@ class One2345(nn.Module):
     """Pyramid, cost volume, regularisation, distance and colour; 430 912 parameters."""
 
     config: One2345Config
+    remat: Remat = "nothing"
+    """What is computed again for the gradient instead of being kept: nothing, the regularisation,
+    or that and the image features, each by itself."""
 
     def setup(self) -> None:
         config = self.config
-        self.pyramid = FeaturePyramid(config.norm)
-        self.compression = Unit(COMPRESSED, config.norm)
-        self.regularization = Regularization(config.norm, config.bounded_below)
+        again = {"nothing": (), "volume": (Regularization,)}.get(
+            self.remat, (Regularization, FeaturePyramid, Unit)
+        )
+        pyramid, unit_of, regularization = (
+            nn.remat(kind) if kind in again else kind
+            for kind in (FeaturePyramid, Unit, Regularization)
+        )
+        self.pyramid = pyramid(config.norm)
+        self.compression = unit_of(COMPRESSED, config.norm)
+        self.regularization = regularization(config.norm, config.bounded_below)
         self.sdf_network = SdfNetwork(config.hidden, config.frequencies)
         self.blending = BlendingNetwork(
             config.visible_minimum,
@@ -136,6 +153,31 @@ class One2345(nn.Module):
     def sharpness(self) -> Array:
         """Inverse width of the surface in cube units."""
         return jnp.clip(jnp.exp(10 * self.log_sharpness), 1e-6, 1e6)
+
+
+def fresh_variables(config: One2345Config, rng: Key[Array, ""]) -> dict[str, Any]:
+    """Variables before training; they depend on no image or volume size, so these are small."""
+    model = One2345(dataclasses.replace(config, volume_size=SMALL))
+    camera = cameras.Camera(jnp.zeros((2, 4, 4)), jnp.zeros((2, 3, 3)))
+    return model.init(rng, jnp.zeros((2, SMALL, SMALL, 3)), camera, jnp.zeros((1, 3)))
+
+
+@typechecked
+def nearest_views(scene: Scene, center: Float[Array, "3"], count: int) -> Scene:
+    """The scene with the sources that look at it from the directions nearest to `center`'s.
+
+    Distances are still those that all sources agree on; colours mix these few.
+
+    Args:
+        scene: Of `One2345.encode`.
+        center: Of the camera to be drawn, in the frame of the cube.
+        count: Sources that are kept, in the order in which they were.
+    """
+    centers = transforms.invert_rigid(scene.camera.cam_from_world)[:, :3, 3]
+    cosine = jnp.sum(unit(centers) * unit(center[None]), axis=-1)
+    kept = jnp.sort(jax.lax.top_k(cosine, count)[1])
+    maps, camera = jax.tree.map(lambda x: x[kept], (scene.maps, scene.camera))
+    return scene.replace(maps=maps, camera=camera)
 
 
 @typechecked

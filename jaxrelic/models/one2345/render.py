@@ -70,15 +70,17 @@ def render_rays(
         chunk: So many rays at a time, recomputed for the gradient; None is all at once.
     """
     draw = functools.partial(_draw, model, background)
-    count = rays.near.shape[0]
+    count, jitter = rays.near.shape[0], None
+    if rng is not None:
+        shape = (count, model.config.coarse_samples)
+        jitter = jax.random.uniform(rng, shape, rays.near.dtype)
     if chunk is None or chunk >= count:
-        return draw(variables, scene, rays, anneal, rng)
+        return draw(variables, scene, rays, anneal, jitter)
     chunks = -(-count // chunk)
-    padded = jax.tree.map(lambda x: _repeat_last(x, chunks * chunk), rays)
+    padded = jax.tree.map(lambda x: _repeat_last(x, chunks * chunk), (rays, jitter))
     split = jax.tree.map(lambda x: x.reshape(chunks, chunk, *x.shape[1:]), padded)
-    keys = None if rng is None else jax.random.split(rng, chunks)
     part = jax.checkpoint(lambda each: draw(variables, scene, each[0], anneal, each[1]))
-    drawn = jax.lax.map(part, (split, keys))
+    drawn = jax.lax.map(part, split)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], drawn)
 
 
@@ -106,11 +108,11 @@ def _draw(
     scene: Scene,
     rays: Rays,
     anneal: Array | float,
-    rng: Array | None,
+    jitter: Array | None,
 ) -> RenderedRays:
     config = model.config
     frozen = jax.lax.stop_gradient((variables, scene))
-    t = jax.lax.stop_gradient(_place_samples(model, *frozen, rays, rng))
+    t = jax.lax.stop_gradient(_place_samples(model, *frozen, rays, jitter))
     mean_step = (rays.far - rays.near) / config.coarse_samples
     length = jnp.concatenate([t[:, 1:] - t[:, :-1], mean_step[:, None]], axis=-1)
     t = t + length / 2
@@ -145,7 +147,7 @@ def _draw(
 
 
 def _place_samples(
-    model: One2345, variables: Variables, scene: Scene, rays: Rays, rng: Array | None
+    model: One2345, variables: Variables, scene: Scene, rays: Rays, jitter: Array | None
 ) -> Array:
     """Distances [r, n] of even samples and of those near the surface, sorted."""
     config = model.config
@@ -154,7 +156,7 @@ def _place_samples(
         points = _points(rays, t).reshape(-1, 3)
         return model.apply(variables, scene, points, method="sdf")[0].reshape(t.shape)
 
-    t = hierarchical.even_samples(rays.near, rays.far, config.coarse_samples, rng)
+    t = hierarchical.even_samples(rays.near, rays.far, config.coarse_samples, jitter)
     # The original masks only the samples it adds; its first ones have the network's word.
     sdf, inside = distance(t), _inside(model, scene, _points(rays, t))
     for number in range(config.fine_rounds):

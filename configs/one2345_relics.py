@@ -1,0 +1,33 @@
+"""One-2-3-45's reconstruction on the relic renders at full size: posed views to a surface.
+
+    data-engine render --workspace ws --poses one2345
+    jaxrelic train configs/one2345_relics.py --workdir runs/one2345 --data.path SHARDS
+
+For one GPU or TPU per example; its memory, compiled and not run: see `benchmarks/one2345.py`.
+Learning rate, clip and schedule are those of the released training (specification C.14).
+"""
+
+from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.losses.one2345 import One2345LossSettings
+from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.rays import RaysConfig
+
+STEPS = 200_000
+
+
+def get_config() -> Experiment:
+    return Experiment(
+        name="one2345_relics",
+        model=One2345Config.modern(),
+        data=ViewSetsConfig(path="runs/one2345/shards", image_size=256, num_sources=32),
+        losses=One2345LossSettings.modern(),
+        rays=RaysConfig(chunk=64, remat="encoding"),
+        optim=OptimConfig(
+            learning_rate=2e-4, schedule="cosine", decay=0.1, decay_steps=STEPS, clip_norm=1.0
+        ),
+        steps=STEPS,
+        log_every=100,
+        checkpoint_every=5000,
+    )
