@@ -6,6 +6,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse
 
 from jaxrelic.typing import Array, Float, Int, typechecked
 
@@ -130,6 +131,18 @@ def signed_volume(vertices: Float[Array, "*b v 3"], faces: Int[Array, "f 3"]) ->
     """Enclosed volume by the divergence theorem; negative where faces point inward."""
     a, b, c = jnp.moveaxis(face_vertices(vertices, faces), -2, 0)
     return jnp.sum(a * jnp.cross(b, c), axis=(-2, -1)) / 6
+
+
+def pieces(faces: np.ndarray, num_vertices: int) -> np.ndarray:
+    """Number of the connected piece that each vertex [v] belongs to, counted from 0.
+
+    Faces [f, 3] connect their vertices; a vertex without faces is a piece of its own.
+    """
+    edges = np.asarray(faces)[:, [[0, 1], [1, 2]]].reshape(-1, 2).T
+    joined = scipy.sparse.coo_array(
+        (np.ones(edges.shape[1], np.int8), tuple(edges)), shape=(num_vertices, num_vertices)
+    )
+    return scipy.sparse.csgraph.connected_components(joined, directed=False)[1]
 
 
 def edge_topology(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

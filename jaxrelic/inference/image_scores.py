@@ -43,6 +43,13 @@ def silhouette_iou(
     vertices: np.ndarray, faces: np.ndarray, masks: np.ndarray, views: cameras.Camera
 ) -> float:
     """Mean overlap of the mesh's exact silhouettes with masks [n, h, w] at known cameras [n]."""
+    return float(silhouette_ious(vertices, faces, masks, views).mean())
+
+
+def silhouette_ious(
+    vertices: np.ndarray, faces: np.ndarray, masks: np.ndarray, views: cameras.Camera
+) -> np.ndarray:
+    """The overlap of `silhouette_iou` in each view, [n]."""
     uv, depth = (
         np.asarray(x) for x in cameras.project(views, jnp.asarray(vertices, jnp.float32)[None])
     )
@@ -51,7 +58,7 @@ def silhouette_iou(
         z_buffer.rasterize(view_uv, view_depth, faces, height=height, width=width).mask
         for view_uv, view_depth in zip(uv, depth, strict=True)
     ]
-    return float(overlap.mask_iou(np.float32(drawn), np.float32(masks)).mean())
+    return np.asarray(overlap.mask_iou(np.float32(drawn), np.float32(masks)))
 
 
 def colour_scores(

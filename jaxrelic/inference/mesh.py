@@ -30,7 +30,11 @@ GLTF_FROM_WORLD = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
 
 def write_glb(mesh: meshes.Mesh, path: pathlib.Path) -> None:
     """Writes one mesh, without batch axes, whole or not at all."""
-    data = to_trimesh(mesh).export(file_type="glb", include_normals=True)
+    write_whole(path, to_trimesh(mesh).export(file_type="glb", include_normals=True))
+
+
+def write_whole(path: pathlib.Path, data: bytes) -> None:
+    """Writes a file, and its folder if need be, or leaves things as they are."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

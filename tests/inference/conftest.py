@@ -60,3 +60,75 @@ def disc_photo(tmp_path):
     path = tmp_path / "disc.png"
     PIL.Image.fromarray(rgba).save(path)
     return path
+
+
+class ClosedField:
+    """A field of distance and colour with a formula instead of a network, in the default cube."""
+
+    def __init__(self, distances, *, views=None, view_colours=None, cube=None, known=None):
+        from jaxrelic.models.one2345 import frame
+
+        self.distances = distances
+        self.views = views
+        self.view_colours = view_colours
+        self.cube = frame.object_cube() if cube is None else cube
+        self._known = known or (lambda points: np.ones(len(points), bool))
+
+    def known(self, points):
+        return self._known(points)
+
+    def normals(self, points):
+        step = 1e-3 * np.eye(3)
+        slopes = [self.distances(points + d) - self.distances(points - d) for d in step]
+        slope = np.stack(slopes, axis=-1)
+        return np.float32(slope / np.linalg.norm(slope, axis=-1, keepdims=True))
+
+    def colours(self, points, normals, *, hidden=None):
+        """The mean of the views' colours; of the point's position, if views have none."""
+        count = len(self.views)
+        visible = np.ones((count, len(points)), bool) if hidden is None else ~hidden
+        if self.view_colours is None:
+            return np.float32((points + 1) / 2), visible
+        weight = visible / np.maximum(visible.sum(axis=0), 1)
+        return np.float32(weight.T @ self.view_colours), visible
+
+
+@pytest.fixture(scope="session")
+def closed_field():
+    return ClosedField
+
+
+@pytest.fixture(scope="session")
+def ring_of_views():
+    """Makes cameras around a mesh (vertices, faces) and its exact masks in them."""
+    from jaxrelic.data.posed_views import PosedViews
+    from jaxrelic.geometry import cameras
+    from jaxrelic.rendering import z_buffer
+
+    def make(vertices, faces, *, azimuths_deg, elevation_deg=0.0, size=64):
+        count = len(azimuths_deg)
+        camera = cameras.Camera(
+            cam_from_world=np.asarray(
+                cameras.orbit(
+                    np.float32(np.deg2rad(azimuths_deg)),
+                    np.full(count, np.deg2rad(elevation_deg), np.float32),
+                    np.zeros(count, np.float32),
+                    np.tile(np.float32([0, 0, 1.2]), (count, 1)),
+                )
+            ),
+            pixel_from_cam=np.tile(cameras.intrinsics(1.1 * size, size, size), (count, 1, 1)),
+        )
+        uv, depth = cameras.project(camera, np.float32(vertices)[None])
+        masks = [
+            z_buffer.rasterize(np.asarray(a), np.asarray(b), faces, height=size, width=size).mask
+            for a, b in zip(uv, depth, strict=True)
+        ]
+        mask = np.float32(masks)
+        return PosedViews(
+            rgb=np.repeat(1 - mask[..., None], 3, axis=-1),
+            mask=mask,
+            camera=camera,
+            names=tuple(f"view_{k}.png" for k in range(count)),
+        )
+
+    return make

@@ -1,0 +1,291 @@
+"""A trained One-2-3-45 and posed views of an object to its field of distance and colour.
+
+    model = SceneModel(config=config, image_size=256, num_sources=8, variables=variables)
+    field = model.read(views)
+    picture = field.draw(camera, size=256)
+
+Everything is compiled once per configuration and number of views: points and rays go through in
+blocks of one size, and objects and weights are arguments.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.geometry import cameras
+from jaxrelic.models.one2345 import frame, rays, render
+from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.models.one2345.model import One2345, Scene, is_active
+from jaxrelic.typing import Array, Bool, Float, typechecked
+
+POINTS_PER_BLOCK = 32_768
+"""Points that the network sees at once; with 32 views their colours take 0.8 GB."""
+COVERED = 0.5
+"""Opacity from which a pixel shows the object and has a depth."""
+MIN_OPACITY = 1e-6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A field as a camera of the world sees it."""
+
+    rgb: np.ndarray
+    """Over white, in [0, 1], [s, s, 3]."""
+    mask: np.ndarray
+    """Opacity, in [0, 1], [s, s]."""
+    depth: np.ndarray
+    """Mean along the optical axis of what is seen, in world units, [s, s]; 0 where the opacity is
+    below one half."""
+    normals: np.ndarray
+    """Outward, along the world's axes, as long as the pixel is opaque, [s, s, 3]."""
+
+
+class SceneField(Protocol):
+    """What meshes and evaluations ask of a reconstructed object.
+
+    Points are in the cube [-1, 1]^3 and distances in its unit, half the side; any number of points.
+    """
+
+    @property
+    def cube(self) -> frame.Cube:
+        """Where the cube lies in the world."""
+
+    @property
+    def views(self) -> PosedViews:
+        """What the field was made of."""
+
+    def distances(self, points: np.ndarray) -> np.ndarray:
+        """Signed distances [n] of points [n, 3], negative inside."""
+
+    def known(self, points: np.ndarray) -> np.ndarray:
+        """Whether two views see the surroundings of points [n, 3], [n] bool."""
+
+    def normals(self, points: np.ndarray) -> np.ndarray:
+        """Unit gradients [n, 3] of the distance, along the axes of the cube."""
+
+    def colours(self, points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """RGB [n, 3] of surface points, and which view may see which, [v, n] bool.
+
+        Occlusion is not among what the views are asked: a view may see a point that shows in its
+        picture and lies near voxels that two views see.
+        """
+
+    def draw(self, camera: cameras.Camera, size: int) -> Drawn:
+        """The field through a camera of the world, whose intrinsics are for `size` pixels."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SceneModel:
+    """A trained network, ready to read views."""
+
+    config: One2345Config
+    """Sizes of the network."""
+    image_size: int
+    """Side of the views it was trained with, in pixels."""
+    num_sources: int
+    """Views it was trained with; it reads any number from two on."""
+    variables: Any
+    """Of the network."""
+    points_per_block: int = POINTS_PER_BLOCK
+    """Points in the network at once; a ray takes as many as it has samples."""
+
+    def read(
+        self, views: PosedViews, *, cube: frame.Cube | None = None, reference: int = 0
+    ) -> "NetworkField":
+        """Encodes the views of one object.
+
+        Args:
+            views: Two or more, of `image_size` pixels a side.
+            cube: Where the object is; by default as in training.
+            reference: Index of the view after which the cube of `frusta` is turned.
+        """
+        count, size = views.rgb.shape[:2]
+        if count < 2:
+            raise ValueError(f"{count} view; the network compares views, give two or more")
+        if size != self.image_size:
+            raise ValueError(
+                f"views are {size} px a side, this network reads {self.image_size}; resize them"
+            )
+        camera = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), views.camera)
+        if cube is None:
+            first = jax.tree.map(lambda x: x[reference], camera)
+            cube = frame.choose_cube(self.config.cube, camera, first, (size, size))
+        scene = _programs(self.config).encode(
+            self._on_device, jnp.asarray(views.rgb, jnp.float32), cube.cameras(camera)
+        )
+        return NetworkField(
+            views=views,
+            cube=cube,
+            scene=scene,
+            config=self.config,
+            variables=self._on_device,
+            points_per_block=self.points_per_block,
+        )
+
+    @functools.cached_property
+    def _on_device(self) -> Any:
+        return jax.tree.map(jnp.asarray, self.variables)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkField:
+    """The `SceneField` of a network."""
+
+    views: PosedViews
+    """What the field was made of."""
+    cube: frame.Cube
+    """Where the cube lies in the world."""
+    scene: Scene
+    """What the network keeps of the views."""
+    config: One2345Config
+    """Of the network."""
+    variables: Any
+    """Of the network."""
+    points_per_block: int
+    """See `SceneModel`."""
+
+    @typechecked
+    def distances(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """See `SceneField`."""
+        program = _programs(self.config).distances
+        return self._by_blocks(program, np.zeros(0, np.float32), points)
+
+    @typechecked
+    def known(self, points: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
+        """See `SceneField`."""
+        program = _programs(self.config).known
+        return self._by_blocks(program, np.zeros(0, bool), points)
+
+    @typechecked
+    def normals(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+        """See `SceneField`."""
+        program = _programs(self.config).normals
+        return self._by_blocks(program, np.zeros((0, 3), np.float32), points)
+
+    @typechecked
+    def colours(
+        self, points: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"]
+    ) -> tuple[Float[np.ndarray, "n 3"], Bool[np.ndarray, "v n"]]:
+        """See `SceneField`; the normal takes the place of the direction to a camera (C.16)."""
+        nothing = np.zeros((0, 3), np.float32), np.zeros((0, len(self.views)), bool)
+        rgb, visible = self._by_blocks(_programs(self.config).colours, nothing, points, normals)
+        return rgb, visible.T
+
+    def draw(self, camera: cameras.Camera, size: int) -> Drawn:
+        """See `SceneField`."""
+        camera = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), camera)
+        in_cube = self.cube.cameras(camera)
+        program = _programs(self.config).pixels
+        count = max(1, self.points_per_block // self._samples_per_ray)
+        numbers = np.arange(-(-(size**2) // count) * count, dtype=np.int32).reshape(-1, count)
+        blocks = [
+            program(self.variables, self.scene, in_cube, np.minimum(block, size**2 - 1), size)
+            for block in numbers
+        ]
+        seen = jax.tree.map(lambda *x: np.concatenate(x)[: size**2], *blocks)
+        opacity = seen.opacity.reshape(size, size)
+        depth = (seen.planar_depth / np.maximum(seen.opacity, MIN_OPACITY)).reshape(size, size)
+        half_side = np.asarray(self.cube.half_side)
+        world_from_cube = np.asarray(self.cube.world_from_cube)[:3, :3] / half_side
+        return Drawn(
+            rgb=seen.rgb.reshape(size, size, 3),
+            mask=opacity,
+            depth=np.where(opacity >= COVERED, depth * half_side, np.float32(0)),
+            normals=(seen.normals @ world_from_cube.T).reshape(size, size, 3),
+        )
+
+    @property
+    def _samples_per_ray(self) -> int:
+        return self.config.coarse_samples + self.config.fine_samples
+
+    def _by_blocks(self, program: Callable, nothing: Any, *arrays: np.ndarray) -> Any:
+        """A program of [n, ...] arrays on blocks of one size, the last one filled up with zeros."""
+        count, size = len(arrays[0]), self.points_per_block
+        padded = [np.pad(np.asarray(x, np.float32), ((0, -count % size), (0, 0))) for x in arrays]
+        blocks = [
+            program(self.variables, self.scene, *(x[start : start + size] for x in padded))
+            for start in range(0, count, size)
+        ]
+        return jax.tree.map(lambda *x: np.concatenate(x)[:count], nothing, *blocks)
+
+
+@flax.struct.dataclass
+class _Pixels:
+    """Pixels as the network draws them, all in cube units."""
+
+    rgb: jax.Array
+    """[r, 3]."""
+    opacity: jax.Array
+    """[r]."""
+    planar_depth: jax.Array
+    """Along the optical axis, times the opacity, [r]."""
+    normals: jax.Array
+    """Along the axes of the cube, times the opacity, [r, 3]."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Programs:
+    """The compiled parts of one configuration; variables and scene come first."""
+
+    encode: Callable
+    distances: Callable
+    known: Callable
+    normals: Callable
+    colours: Callable
+    pixels: Callable
+
+
+@functools.lru_cache(maxsize=8)
+def _programs(config: One2345Config) -> _Programs:
+    """One set for all objects and weights."""
+    model = One2345(config)
+
+    def distances(variables: Any, scene: Scene, points: Array) -> Array:
+        return model.apply(variables, scene, points, method="sdf")[0]
+
+    def known(variables: Any, scene: Scene, points: Array) -> Array:
+        del variables
+        return is_active(scene.active, points, aligned=config.aligned_mask)
+
+    def normals(variables: Any, scene: Scene, points: Array) -> Array:
+        gradient = render.sdf_and_normals(model, variables, scene, points)[1]
+        length = jnp.linalg.norm(gradient, axis=-1, keepdims=True)
+        return gradient / jnp.maximum(length, jnp.finfo(gradient.dtype).tiny)
+
+    def colours(variables: Any, scene: Scene, points: Array, towards: Array) -> tuple[Array, Array]:
+        rgb, visible = model.apply(variables, scene, points, towards, method="blend")
+        return rgb, visible.T
+
+    def pixels(
+        variables: Any, scene: Scene, camera: cameras.Camera, index: Array, size: Array
+    ) -> _Pixels:
+        chosen = rays.pixel_rays(
+            camera,
+            jnp.stack([index // size, index % size], axis=-1),
+            pixel_center=config.pixel_center,
+            limits=config.ray_limits,
+        )
+        drawn = render.render_rays(model, variables, scene, chosen)
+        cosine = jnp.sum(chosen.directions * camera.cam_from_world[2:3, :3], axis=-1)
+        return _Pixels(
+            rgb=drawn.rgb,
+            opacity=drawn.opacity,
+            planar_depth=cosine * drawn.depth,
+            normals=drawn.normals,
+        )
+
+    return _Programs(
+        encode=jax.jit(lambda variables, *x: model.apply(variables, *x, method="encode")),
+        distances=jax.jit(distances),
+        known=jax.jit(known),
+        normals=jax.jit(normals),
+        colours=jax.jit(colours),
+        pixels=jax.jit(pixels),
+    )

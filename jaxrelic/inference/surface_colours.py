@@ -1,0 +1,215 @@
+"""Colours of a surface from the views that see it.
+
+The original lets every view colour every vertex that falls into its picture, so what hides a part
+also paints it. Here a view counts only where nothing of the mesh is in front, where the surface
+faces the camera, and where its mask shows the object; what no view sees continues its surroundings.
+"""
+
+import dataclasses
+from typing import Protocol
+
+import jax
+import numpy as np
+import scipy.sparse
+
+from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.geometry import cameras, meshes
+from jaxrelic.models.one2345 import frame
+from jaxrelic.rendering import z_buffer
+from jaxrelic.typing import Bool, Float, typechecked
+
+LEAST_COSINE = 0.1
+"""Surfaces seen at a flatter angle than this are given no more tolerance; about 84 degrees."""
+COVERED = 0.5
+"""Mask from which a pixel shows the object."""
+
+
+class ColourField(Protocol):
+    """What a coloured surface asks of a field; points and normals are in the frame of the cube."""
+
+    @property
+    def cube(self) -> frame.Cube:
+        """Where the cube lies in the world."""
+
+    @property
+    def views(self) -> PosedViews:
+        """Where colours come from."""
+
+    def distances(self, points: np.ndarray) -> np.ndarray:
+        """Signed distances [n] of points [n, 3], negative inside."""
+
+    def known(self, points: np.ndarray) -> np.ndarray:
+        """Whether enough views see the surroundings of points [n, 3], [n] bool."""
+
+    def normals(self, points: np.ndarray) -> np.ndarray:
+        """Outward unit normals [n, 3]."""
+
+    def colours(
+        self, points: np.ndarray, normals: np.ndarray, *, hidden: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """RGB [n, 3], and which view colours which point, [v, n] bool: none that `hidden` names."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ColourSettings:
+    """Which views colour a point of the surface, and what becomes of the others."""
+
+    occlusion: bool = True
+    """Views from which other parts of the mesh hide the point do not count, nor do those behind the
+    surface."""
+    inside_masks: bool = True
+    """Views whose mask says background at the point do not count."""
+    tolerance_px: float = 1.5
+    """How far in front of a point the surface may be drawn before it hides it, in pixels; more
+    where the surface is seen at a flat angle."""
+    oversampling: int = 2
+    """Depth is drawn with this many pixels per pixel of the views."""
+    fill: bool = True
+    """What no view sees continues the colours around it; else it has what the network makes of no
+    view, which is black."""
+
+    @classmethod
+    def literal(cls) -> "ColourSettings":
+        """The original: the bounds of the pictures are the only test."""
+        return cls(occlusion=False, inside_masks=False, fill=False)
+
+
+def paint(field: ColourField, mesh: meshes.Mesh, settings: ColourSettings) -> meshes.Mesh:
+    """The mesh, which is in the world, with colours at its vertices."""
+    vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces)
+    rgb, seen = colours_at(field, mesh, vertices, settings)
+    if settings.fill:
+        rgb = spread(rgb, seen, faces)
+    return mesh.replace(vertex_colors=rgb)
+
+
+def colours_at(
+    field: ColourField, mesh: meshes.Mesh, points_world: np.ndarray, settings: ColourSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Colours [n, 3] of points [n, 3] on the mesh, and whether any view sees them, [n]."""
+    points = from_world(field.cube, points_world)
+    normals = np.asarray(field.normals(points), np.float32)
+    axes = np.asarray(field.cube.world_from_cube)[:3, :3] / np.asarray(field.cube.half_side)
+    hidden = hidden_points(mesh, points_world, normals @ axes.T, field.views, settings)
+    rgb, visible = field.colours(points, normals, hidden=hidden)
+    return np.clip(np.asarray(rgb, np.float32), 0, 1), np.asarray(visible).any(axis=0)
+
+
+def from_world(cube: frame.Cube, points: np.ndarray) -> np.ndarray:
+    """The inverse of `cube.to_world`, [n, 3] float32."""
+    cube_from_world = np.linalg.inv(np.asarray(cube.world_from_cube, np.float64))
+    return np.float32(points @ cube_from_world[:3, :3].T + cube_from_world[:3, 3])
+
+
+def hidden_points(
+    mesh: meshes.Mesh,
+    points: np.ndarray,
+    normals: np.ndarray,
+    views: PosedViews,
+    settings: ColourSettings,
+) -> np.ndarray:
+    """Which points of the surface each view must not colour, [v, n] bool.
+
+    Args:
+        mesh: What hides, in the world.
+        points: On the mesh, [n, 3].
+        normals: Outward unit normals at the points, in the world, [n, 3].
+        views: Whose pictures give the colours.
+        settings: What counts as hidden.
+    """
+    hidden = np.zeros((len(views), len(points)), bool)
+    for number in range(len(views)):
+        camera = jax.tree.map(
+            lambda x, number=number: np.asarray(x[number], np.float32), views.camera
+        )
+        if settings.occlusion:
+            hidden[number] |= occluded(
+                mesh, points, normals, camera, size=views.mask.shape[-1], settings=settings
+            )
+        if settings.inside_masks:
+            hidden[number] |= ~_shown(views.mask[number] >= COVERED, points, camera)
+    return hidden
+
+
+def occluded(
+    mesh: meshes.Mesh,
+    points: np.ndarray,
+    normals: np.ndarray,
+    camera: cameras.Camera,
+    *,
+    size: int,
+    settings: ColourSettings,
+) -> np.ndarray:
+    """Whether the mesh hides each point from one camera of pictures of `size` pixels, [n] bool.
+
+    The nearest surface is drawn exactly, and a point is compared with the nearest of the four
+    pixels around it: a pixel that half shows something in front has half its colour. A surface
+    whose normal is at angle a to the line of sight is tan(a) pixels nearer one pixel aside, and may
+    be so without hiding itself.
+    """
+    scale = settings.oversampling
+    uv, depth = (
+        np.asarray(x) for x in cameras.project(camera, np.asarray(mesh.vertices, np.float32))
+    )
+    side = size * scale
+    drawn = z_buffer.rasterize(uv * scale, depth, np.asarray(mesh.faces), height=side, width=side)
+    background = np.where(drawn.mask, drawn.depth, np.inf)
+    uv, depth = (np.asarray(x) for x in cameras.project(camera, np.asarray(points, np.float32)))
+    front = _nearest_around(background, uv * scale)
+    pose = np.asarray(camera.cam_from_world, np.float64)
+    towards = -pose[:3, :3].T @ pose[:3, 3] - points
+    cosine = np.sum(towards * normals, axis=-1) / np.linalg.norm(towards, axis=-1)
+    limited = np.clip(cosine, LEAST_COSINE, 1)
+    pixel = depth / float(camera.pixel_from_cam[0, 0]) / scale
+    tolerance = settings.tolerance_px * pixel * (1 + np.sqrt(1 - limited**2) / limited)
+    return (cosine <= 0) | (depth > front + tolerance)
+
+
+def _nearest_around(depth: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """The least depth [h, w] of the four pixels around each position [n, 2], [n]."""
+    low = np.floor(np.clip(uv - 0.5, -1, np.array(depth.shape[::-1]))).astype(int)
+    around = [
+        depth[
+            np.clip(low[:, 1] + row, 0, depth.shape[0] - 1),
+            np.clip(low[:, 0] + column, 0, depth.shape[1] - 1),
+        ]
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    return np.min(around, axis=0)
+
+
+@typechecked
+def _shown(
+    mask: Bool[np.ndarray, "h w"], points: Float[np.ndarray, "n 3"], camera: cameras.Camera
+) -> Bool[np.ndarray, " n"]:
+    """Whether the pixel that a point falls in is of the object."""
+    uv, depth = (np.asarray(x) for x in cameras.project(camera, np.float32(points)))
+    inside = (depth > 0) & ((uv >= 0) & (uv < np.array(mask.shape[::-1]))).all(axis=-1)
+    column, row = np.where(inside[:, None], uv, 0).astype(int).T
+    return inside & mask[row, column]
+
+
+def spread(rgb: np.ndarray, seen: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Colours [v, 3] in which unseen vertices have the mean of the coloured ones next to them.
+
+    The colours move on edge by edge until every vertex that edges connect to a seen one has its
+    own. A piece that no view sees takes the mean colour of all; if none is seen, nothing changes.
+    """
+    if seen.all() or not seen.any():
+        return rgb
+    count = len(rgb)
+    start, end = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).T
+    joined = scipy.sparse.coo_array((np.ones(len(start)), (start, end)), shape=(count, count))
+    # One, however many faces share the edge.
+    neighbours = ((joined + joined.T) > 0).astype(np.float64).tocsr()
+    filled, coloured = np.where(seen[:, None], rgb, 0).astype(np.float64), seen.copy()
+    while True:
+        votes = neighbours @ coloured.astype(np.float64)
+        fresh = np.flatnonzero((votes > 0) & ~coloured)
+        if not len(fresh):
+            break
+        filled[fresh] = (neighbours[fresh] @ filled) / votes[fresh, None]
+        coloured[fresh] = True
+    filled[~coloured] = filled[seen].mean(axis=0)
+    return np.float32(filled)
