@@ -67,7 +67,7 @@ class Agreement:
         for outline in outlines:
             reduced = _reduce(outline, centre, CELLS_PER_PIXEL * cell)
             pixel, judged = carving.look_up(reduced, points)
-            outside = judged & ~reduced.mask.ravel()[pixel]
+            outside = carving.against(reduced, pixel, judged)
             # A camera that has the object behind it is against everything.
             against.append(outside if _depth(outline, centre) > 0 else np.ones_like(outside))
             pixels.append(np.where(judged, pixel, -1).astype(np.int32))
@@ -188,6 +188,7 @@ def _reduce(outline: Outline, centre: np.ndarray, size: float) -> Outline:
         mask=mask > COVERED,
         cam_from_world=outline.cam_from_world,
         pixel_from_cam=carving.scaled_to(outline, *small),
+        whole=outline.whole,
     )
 
 

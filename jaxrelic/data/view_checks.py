@@ -4,6 +4,7 @@ What outlines cannot show is not found here: two views of a body of revolution m
 a focal length that is wrong in all views alike only changes the object's size.
 """
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from jaxrelic.data.outline_agreement import AGREES, FILLED, Agreement
 from jaxrelic.data.pose_files import records
 from jaxrelic.data.posed_views import PosedViews
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import carving
 from jaxrelic.geometry.carving import Outline
 
 logger = logging.getLogger(__name__)
@@ -48,10 +50,12 @@ def check(views: PosedViews, *, source: str) -> Agreement:
     pixel_from_cam = np.asarray(views.camera.pixel_from_cam, np.float64)
     outlines = []
     for number, name in enumerate(views.names):
+        mask = views.mask[number] > 0.5
         outline = Outline(
-            mask=views.mask[number] > 0.5,
+            mask=mask,
             cam_from_world=cam_from_world[number],
             pixel_from_cam=pixel_from_cam[number],
+            whole=carving.is_whole(mask),
         )
         check_lens(name, outline.pixel_from_cam, outline.mask.shape, source=source)
         check_mask(name, outline.mask)
@@ -210,10 +214,8 @@ def _better_reading(outlines: Sequence[Outline], reading: records.Reading | None
         if other == reading:
             continue
         reread = [
-            Outline(
-                mask=outline.mask,
-                cam_from_world=records.reread(outline.cam_from_world, reading, other),
-                pixel_from_cam=outline.pixel_from_cam,
+            dataclasses.replace(
+                outline, cam_from_world=records.reread(outline.cam_from_world, reading, other)
             )
             for outline in outlines
         ]

@@ -19,18 +19,30 @@ class Outline:
     """[4, 4]."""
     pixel_from_cam: np.ndarray
     """[3, 3]."""
+    whole: bool = False
+    """Whether nothing of the object is outside the picture: see `is_whole`."""
+
+
+def is_whole(mask: np.ndarray) -> bool:
+    """Whether a mask [h, w] bool keeps off the rim of its picture, so that all of it is inside."""
+    return not (mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
 def carve(outlines: Sequence[Outline], points: Float[np.ndarray, "p 3"]) -> Bool[np.ndarray, " p"]:
     """Points that every view sees inside its outline.
 
-    A point that is outside a picture or behind its camera is not judged by it.
+    A point that is outside a picture or behind its camera is not judged by it, unless all of the
+    object is known to be inside.
     """
     inside = np.ones(len(points), bool)
     for outline in outlines:
-        pixel, judged = look_up(outline, points[inside])
-        inside[inside] = outline.mask.ravel()[pixel] | ~judged
+        inside[inside] = ~against(outline, *look_up(outline, points[inside]))
     return inside
+
+
+def against(outline: Outline, pixel: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """Whether a view says that points are not the object's, [p]; arguments are of `look_up`."""
+    return np.where(judged, ~outline.mask.ravel()[pixel], outline.whole)
 
 
 def look_up(outline: Outline, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

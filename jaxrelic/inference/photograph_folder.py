@@ -19,7 +19,7 @@ import PIL.ImageOps
 from jaxrelic.data import view_checks
 from jaxrelic.data.pose_files.records import PhotographPose, PoseFile, undistorted
 from jaxrelic.errors import UserError
-from jaxrelic.geometry.carving import Outline
+from jaxrelic.geometry.carving import Outline, is_whole
 from jaxrelic.inference import photo
 
 logger = logging.getLogger(__name__)
@@ -69,10 +69,12 @@ class PosedPhotograph:
     @property
     def outline(self) -> Outline:
         """Where the camera sees the object."""
+        mask = self.rgba[..., 3] > 0.5
         return Outline(
-            mask=self.rgba[..., 3] > 0.5,
+            mask=mask,
             cam_from_world=self.cam_from_world,
             pixel_from_cam=self.pixel_from_cam,
+            whole=is_whole(mask),
         )
 
 

@@ -20,7 +20,7 @@ from jaxrelic.data.outline_agreement import Agreement
 from jaxrelic.data.pose_files.records import PoseFile
 from jaxrelic.data.posed_views import PosedViews
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras, carving, placement
+from jaxrelic.geometry import cameras, carving, meshes, placement
 from jaxrelic.inference import foreground
 from jaxrelic.inference.photograph_folder import PosedPhotograph, read_folder
 
@@ -29,7 +29,10 @@ logger = logging.getLogger(__name__)
 LONGEST_SIDE = 0.8
 """Of the object's box in our world."""
 
-VIEW_SPAN = 1.2 * 256 / 280
+TRAINING_DISTANCE = 1.2
+"""Of the cameras in training, in world units."""
+
+VIEW_SPAN = TRAINING_DISTANCE * 256 / 280
 """World units at the origin that the side of a training view spans."""
 
 FINE_CELLS = 96
@@ -55,6 +58,18 @@ class PosedInput:
     """Similarity back to the world of the pose file, [4, 4] float64."""
     overlaps: dict[str, float]
     """Of the visual hull of all views with each view's mask, by name."""
+
+    def summary(self) -> str:
+        """One line."""
+        worst = min(self.overlaps, key=self.overlaps.__getitem__)
+        size = LONGEST_SIDE * np.cbrt(np.linalg.det(self.world_from_ours[:3, :3]))
+        distances = np.asarray(self.views.camera.cam_from_world)[:, 2, 3]
+        return (
+            f"{len(self.views)} views, overlap with their visual hull {self.overlaps[worst]:.3f} "
+            f"or more (worst: {worst}); the object is {size:.4g} units of the poses long, cameras "
+            f"are {distances.min() / LONGEST_SIDE:.2f} to {distances.max() / LONGEST_SIDE:.2f} "
+            f"times as far ({TRAINING_DISTANCE / LONGEST_SIDE:.2f} in training)"
+        )
 
 
 def read(
@@ -101,6 +116,17 @@ def read(
         world_from_ours=world_from_ours,
         overlaps=dict(zip(names, overlaps.tolist(), strict=True)),
     )
+
+
+def placed(mesh: meshes.Mesh, world_from_ours: np.ndarray) -> meshes.Mesh:
+    """A mesh of our world in the scale and place of the poses, upright: z is their up.
+
+    Files of meshes are y-up. Of poses with z up a mesh then has the coordinates (x, z, -y), of
+    poses with y up the very coordinates of their world; other worlds are turned the shortest way.
+    """
+    scale = np.cbrt(np.linalg.det(world_from_ours[:3, :3]))
+    centre = world_from_ours[:3, :3].T / scale @ world_from_ours[:3, 3]
+    return mesh.replace(vertices=scale * np.asarray(mesh.vertices, np.float64) + centre)
 
 
 def up_direction(up: Up, poses: PoseFile) -> np.ndarray:
