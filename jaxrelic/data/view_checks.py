@@ -149,17 +149,25 @@ def _warn_of_doubts(
             len(outlines),
             cone,
         )
+    cut = [name for name, outline in zip(names, outlines, strict=True) if not outline.whole]
+    if cut:
+        logger.warning(
+            "%s: the object reaches the rim of %d of %d pictures (first: %s); what is outside of "
+            "them is known from the others only",
+            source,
+            len(cut),
+            len(names),
+            cut[0],
+        )
     overlaps = agreement.overlaps(range(len(names)))
     if overlaps.min() < AGREES:
-        worst = int(np.argmin(overlaps))
+        doubtful = agreement.culprits() or [int(np.argmin(overlaps))]
         logger.warning(
-            "%s: the outline in %s fits the other views badly (overlap %.2f, %d of %d views are "
-            "below %.2f); look at its pose and its mask",
+            "%s: the outline in %s fits the other views badly (overlaps from %.2f on, %.2f is "
+            "usual); look at its pose and its mask",
             source,
-            names[worst],
-            overlaps[worst],
-            np.sum(overlaps < AGREES),
-            len(names),
+            ", ".join(names[view] for view in doubtful),
+            overlaps.min(),
             AGREES,
         )
 

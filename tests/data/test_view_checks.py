@@ -162,12 +162,29 @@ def test_matrices_of_another_convention_are_recognised(box, true):
     assert message.endswith("convert them")
 
 
-def test_views_that_fit_only_roughly_are_warned_of(box, caplog):
-    mask = box[4].mask.copy()
+def without_top(outline, share):
+    mask = outline.mask.copy()
     rows = np.flatnonzero(mask.any(axis=1))
-    mask[: rows[0] + round(0.2 * len(rows))] = False
-    check([*box[:4], moved(box[4], mask=mask), *box[5:]])
-    assert "fits the other views badly" in caplog.text
+    mask[: rows[0] + round(share * len(rows))] = False
+    return moved(outline, mask=mask)
+
+
+def test_a_mask_that_lost_a_part_is_warned_of_and_one_that_lost_half_refused(box, caplog):
+    check([*box[:4], without_top(box[4], 0.3), *box[5:]])
+    assert "the outline in shot_4.png fits the other views badly" in caplog.text
+    message = refusal([*box[:4], without_top(box[4], 0.5), *box[5:]])
+    assert "without shot_4.png the other 7 views agree" in message
+
+
+def test_an_object_that_is_cut_off_may_be_larger_than_the_picture(box, caplog):
+    """The lower half of one picture is missing, and with it a part of the object."""
+    seen = box[4].mask[:48]
+    assert seen[-1].any()
+    cut = moved(box[4], mask=seen, whole=carving.is_whole(seen))
+    agreement = check([*box[:4], cut, *box[5:]])
+    assert agreement.overlaps(range(8)).min() >= outline_agreement.AGREES
+    assert "the object reaches the rim of 1 of 8 pictures (first: shot_4.png)" in caplog.text
+    assert "overlap" in refusal([*box[:4], moved(cut, whole=True), *box[5:]])
 
 
 def posed_views(outlines, masks=None):
