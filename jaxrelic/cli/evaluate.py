@@ -1,13 +1,17 @@
-"""Measure a trained model, its template and the mean training shape on held-out relics."""
+"""Measure a trained model and what it must beat on held-out relics."""
 
 import dataclasses
 import logging
 import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
 
-from jaxrelic.inference.evaluate import EvaluationSettings
+from jaxrelic.errors import UserError
+from jaxrelic.inference.evaluate import Evaluation, EvaluationSettings
+from jaxrelic.inference.scene_evaluate import SceneEvaluationSettings
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +31,8 @@ class EvaluateArguments:
     split: str | None = None
     """Split to measure; by default the first of test, val, train that has relics."""
     icosphere_level: int | None = None
-    """Subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may be finer
-    than in training. By default as in training."""
+    """Subdivisions of M-SRN's mesh, 1 to 5; the field that deforms it is continuous, so it may be
+    finer than in training. By default as in training."""
     output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for metrics.{json,csv,md,tex}, images.csv and gallery.png; by default
     MODEL/evaluation."""
@@ -38,16 +42,26 @@ class EvaluateArguments:
         default_factory=EvaluationSettings
     )
     """What is measured."""
+    scenes: SceneEvaluationSettings = dataclasses.field(default_factory=SceneEvaluationSettings)
+    """Of One-2-3-45 alone, which sees several posed views."""
 
 
 def run(args: EvaluateArguments) -> int:
     """Measures, writes the files and prints the table."""
-    from jaxrelic.cli import models
-    from jaxrelic.inference import evaluate, gallery, methods, metric_tables
+    from jaxrelic.cli import evaluate_scenes, models
     from jaxrelic.metrics import protocols
-    from jaxrelic.viz import grids
 
     protocols.named(args.settings.protocols)  # A mistake is told before minutes of work.
+    if models.sees_posed_views(args.model):
+        return evaluate_scenes.run(args)
+    return _run_photographs(args)
+
+
+def _run_photographs(args: EvaluateArguments) -> int:
+    """Of a model that sees one photograph."""
+    from jaxrelic.cli import models
+    from jaxrelic.inference import evaluate, gallery, methods
+
     reconstructor = models.open_model(args.model, args.icosphere_level)
     supervision, trained_on = _training(args.model)
     shards = str(args.shards) if args.shards is not None else trained_on
@@ -62,7 +76,6 @@ def run(args: EvaluateArguments) -> int:
         heed_lens=placement != "cameras_one_lens",
     )
     evaluation = evaluate.evaluate(named, records, reconstructor.preprocessing, args.settings)
-    output = args.output or args.model / "evaluation"
     facts = {
         "model": str(args.model),
         "shards": shards,
@@ -73,12 +86,30 @@ def run(args: EvaluateArguments) -> int:
         "placement": placement,
         "settings": dataclasses.asdict(args.settings),
     }
-    print(f"{len(records)} relics of split {split}\n")
-    print(metric_tables.write(output, evaluation, facts))
+    sheet = None
     if args.gallery > 0:
         sheet = gallery.draw(named["model"], reconstructor.preprocessing, records, args.gallery)
-        grids.write_bytes(output / "gallery.png", grids.png_bytes(sheet))
+    report(args, evaluation, facts, sheet, num_relics=len(records))
     return 0
+
+
+def report(
+    args: EvaluateArguments,
+    evaluation: Evaluation,
+    facts: Mapping[str, Any],
+    sheet: np.ndarray | None,
+    *,
+    num_relics: int,
+) -> None:
+    """Writes the files and prints the table; the sheet is the gallery, [h, w, 3]."""
+    from jaxrelic.inference import metric_tables
+    from jaxrelic.viz import grids
+
+    output = args.output or args.model / "evaluation"
+    print(f"{num_relics} relics of split {facts['split']}\n")
+    print(metric_tables.write(output, evaluation, facts))
+    if sheet is not None:
+        grids.write_bytes(output / "gallery.png", grids.png_bytes(sheet))
 
 
 def _placement(settings: EvaluationSettings, supervision: str) -> str:
@@ -101,16 +132,27 @@ def _training(model: pathlib.Path) -> tuple[str, str]:
 
 
 def _held_out(shards: str, split: str | None) -> tuple[str, Any]:
-    """The asked split, or the first that holds relics; says when it is not the usual one."""
+    """Relics to measure a model on that sees one photograph."""
     from jaxrelic.data import loader
-    from jaxrelic.errors import UserError
 
     if shards == loader.SYNTHETIC:
         # Relics made on the spot are the same in every split: all have been seen.
         return TRAINING_SPLIT, _open(shards, TRAINING_SPLIT)[1]
+    return first_split(lambda name: _open(shards, name), split)
+
+
+def first_split(
+    open_split: Callable[[str], tuple[str, Sequence[Any] | None]], split: str | None
+) -> tuple[str, Sequence[Any]]:
+    """The asked split, or the first that holds relics; says when it is not the usual one.
+
+    Args:
+        open_split: From its name to why there are none, or to the records.
+        split: Its name; None tries `SPLITS`.
+    """
     reasons = []
     for name in (split,) if split else SPLITS:
-        reason, records = _open(shards, name)
+        reason, records = open_split(name)
         if records:
             if reasons:
                 logger.warning("measuring split %s instead: %s", name, "; ".join(reasons))
@@ -122,7 +164,6 @@ def _held_out(shards: str, split: str | None) -> tuple[str, Any]:
 def _open(shards: str, split: str) -> tuple[str, Any]:
     """Records of a split, or why there are none."""
     from jaxrelic.data import loader
-    from jaxrelic.errors import UserError
 
     try:
         config = loader.DataConfig(path=shards, split=split)

@@ -7,15 +7,19 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from jaxrelic.data.view_sets import ViewSetsConfig
 from jaxrelic.errors import UserError
 from jaxrelic.inference import coarse_masks, export, foreground
 from jaxrelic.inference.mask_refinement import RefineSettings
 from jaxrelic.inference.photo import Preprocessing
 from jaxrelic.inference.reconstruct import Reconstructor
+from jaxrelic.inference.scene_model import SceneModel
 from jaxrelic.inference.segmentation import MaskFinder, Perceiver
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.progress import active_size
+from jaxrelic.models.one2345 import convert
+from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.foreground_objective import ForegroundObjective
@@ -66,6 +70,29 @@ def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
         texture_size=int(active_size(model.texture_milestones, np.int32(step))),
     )
     return reconstructor, experiment, step
+
+
+def sees_posed_views(path: pathlib.Path) -> bool:
+    """Whether a folder is a run of a model that sees several posed views."""
+    if not (path / workdir.CONFIG_FILE).exists():
+        return False
+    return isinstance(workdir.read_config(path).model, One2345Config)
+
+
+def scene_training(path: pathlib.Path) -> ViewSetsConfig:
+    """Which views a One-2-3-45 run was trained on."""
+    return workdir.read_config(path).data
+
+
+def open_scene_model(path: pathlib.Path) -> SceneModel:
+    """The One-2-3-45 of a run's newest checkpoint."""
+    experiment, state = _newest(path, One2345Config)
+    return SceneModel(
+        config=experiment.model,
+        image_size=experiment.data.image_size,
+        num_sources=experiment.data.num_sources,
+        variables=jax.tree.map(np.asarray, state.variables),
+    )
 
 
 def open_perceiver(path: pathlib.Path) -> Perceiver:
@@ -124,6 +151,10 @@ _KINDS = {
     ForegroundConfig: _Kind(
         purpose="finds foregrounds (for `jaxrelic segment --foreground`)",
         abstract_variables=_abstract_foreground,
+    ),
+    One2345Config: _Kind(
+        purpose="reconstructs objects from posed views",
+        abstract_variables=lambda experiment: convert.abstract_variables(experiment.model),
     ),
 }
 

@@ -43,19 +43,28 @@ class View:
     """[3, 3] float32, for an image of this size."""
 
 
-def decode_view(record: Mapping[str, Any], index: int) -> View:
-    """Decodes one view of a record whose images are still PNG bytes."""
-    depth = _decode_png(record["depth_mm"][index]).astype(np.float32)
-    depth /= MILLIMETRES
+def decode_view(record: Mapping[str, Any], index: int, *, with_depth: bool = True) -> View:
+    """Decodes one view of a record whose images are still PNG bytes.
+
+    Args:
+        record: With the fields of `relics.TRAINING_FIELDS`.
+        index: Which view.
+        with_depth: Decode depth too, which takes about as long as colour; else it is 0.
+    """
+    rgba = premultiplied(_decode_png(record["rgba"][index]))
+    depth = np.zeros(rgba.shape[:2], np.float32)
+    if with_depth:
+        depth = _decode_png(record["depth_mm"][index]).astype(np.float32)
+        depth /= MILLIMETRES
     return View(
-        rgba=_premultiplied(_decode_png(record["rgba"][index])),
+        rgba=rgba,
         depth=depth,
         cam_from_world=np.asarray(record["cam_from_world"][index], np.float32),
         pixel_from_cam=np.asarray(record["pixel_from_cam"][index], np.float32),
     )
 
 
-def _premultiplied(bgra: np.ndarray) -> np.ndarray:
+def premultiplied(bgra: np.ndarray) -> np.ndarray:
     """Straight-alpha BGRA [h, w, 4] uint8 to RGBA float32 in [0, 1], colour multiplied by alpha.
 
     Few pixels of a render are neither opaque nor empty, and only they are multiplied: half the
@@ -184,6 +193,12 @@ class TargetInput(grain.transforms.Map):
         return example | {"targets": [example["input"]]}
 
 
+def composite(rgba: np.ndarray, background: tuple[float, float, float]) -> np.ndarray:
+    """Colour multiplied by alpha, [h, w, 4], over one colour."""
+    over = rgba[..., :3] + (1 - rgba[..., 3:]) * np.float32(background)
+    return np.clip(over, 0, 1)  # Float rounding of the averages may pass 1 by an ulp.
+
+
 @dataclasses.dataclass(frozen=True)
 class ToArrays(grain.transforms.Map):
     """Resizes, composites over one colour in [0, 1] and names the arrays of a batch."""
@@ -196,11 +211,11 @@ class ToArrays(grain.transforms.Map):
         photo = resize(example["input"], self.image_size)
         targets = [resize(view, self.target_size) for view in example["targets"]]
         return {
-            "image": self._composite(photo.rgba),
+            "image": composite(photo.rgba, self.background),
             "mask": photo.rgba[..., 3],
             "input_cam_from_world": photo.cam_from_world,
             "input_pixel_from_cam": photo.pixel_from_cam,
-            "views_rgb": np.stack([self._composite(view.rgba) for view in targets]),
+            "views_rgb": np.stack([composite(view.rgba, self.background) for view in targets]),
             "views_mask": np.stack([view.rgba[..., 3] for view in targets]),
             "views_depth": np.stack([view.depth for view in targets]),
             "views_cam_from_world": np.stack([view.cam_from_world for view in targets]),
@@ -208,10 +223,6 @@ class ToArrays(grain.transforms.Map):
             "category": example["category"],
             "relic_index": example["relic_index"],
         }
-
-    def _composite(self, rgba: np.ndarray) -> np.ndarray:
-        over = rgba[..., :3] + (1 - rgba[..., 3:]) * np.float32(self.background)
-        return np.clip(over, 0, 1)  # Float rounding of the averages may pass 1 by an ulp.
 
 
 @dataclasses.dataclass(frozen=True)

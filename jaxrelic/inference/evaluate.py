@@ -10,10 +10,9 @@ import itertools
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxrelic.errors import UserError
@@ -61,8 +60,8 @@ class Row:
     """Which method made the mesh."""
     protocol: str
     """Which protocol compared it."""
-    view: int
-    """Index of the view that the method saw."""
+    view: int | None
+    """Index of the view that the method saw; None if it saw several."""
     num_points: int
     """Points of each surface."""
     num_views: int
@@ -95,6 +94,16 @@ class Evaluation:
     """CD, in world units, of two samples of one true surface, as many points as there are."""
 
 
+class Comparable(Protocol):
+    """What surfaces are compared with: `KnownRelic` and `KnownScene`."""
+
+    uid: str
+    category: str
+    view: int | None
+    masks: np.ndarray
+    views: cameras.Camera
+
+
 def training_mean_shape(
     records: Sequence[Record], settings: EvaluationSettings
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -119,7 +128,7 @@ def evaluate(
         KnownRelic.read(records[i], preprocessing, settings.silhouette_size)
         for i in range(len(records))
     ]
-    _check_cameras(chosen, relics)
+    check_cameras(chosen, relics)
     inputs = cameras.Camera(
         cam_from_world=np.stack([relic.input_camera.cam_from_world for relic in relics]),
         pixel_from_cam=np.stack([relic.input_camera.pixel_from_cam for relic in relics]),
@@ -133,18 +142,19 @@ def evaluate(
     rows, images = [], []
     for name, method in named_methods.items():
         surfaces = method(np.stack([relic.image for relic in relics]))
-        _check(name, surfaces, relics)
+        for relic, vertices in zip(relics, surfaces.vertices, strict=True):
+            check_mesh(name, relic.uid, vertices)
         surfaces = surfaces.placed(inputs)
         predictions = _shapes(surfaces, inputs, settings)
         for protocol in chosen:
-            rows += _rows(name, protocol, relics, predictions, truths, settings)
+            rows += surface_rows(name, protocol, relics, predictions, truths, settings)
         images += _image_rows(name, surfaces, records, relics, preprocessing, settings)
         logger.info("%s: %d relics measured", name, len(relics))
     floor = geometry.sampling_floor(truths.points, np.random.default_rng(settings.seed))
     return Evaluation(rows=rows, images=images, sampling_floor=floor)
 
 
-def _check_cameras(chosen: Sequence[protocols.Protocol], relics: Sequence[KnownRelic]) -> None:
+def check_cameras(chosen: Sequence[protocols.Protocol], relics: Sequence[KnownRelic]) -> None:
     """Refuses protocols that compare in the frame of a camera nobody knows."""
     unknown = [relic.uid for relic in relics if not relic.shows_known_camera]
     needing = [protocol.name for protocol in chosen if protocol.frame == "camera"]
@@ -155,45 +165,59 @@ def _check_cameras(chosen: Sequence[protocols.Protocol], relics: Sequence[KnownR
         )
 
 
-def _check(method: str, surfaces: Surfaces, relics: Sequence[KnownRelic]) -> None:
-    """Refuses meshes that nothing can be measured of, by name."""
-    for relic, vertices in zip(relics, surfaces.vertices, strict=True):
-        try:
-            alignment.check_cloud(np.asarray(vertices), f"the mesh of {method} for {relic.uid}")
-        except ValueError as error:
-            raise UserError(f"{error}; has the training diverged?") from error
+def check_mesh(method: str, uid: str, vertices: np.ndarray) -> None:
+    """Refuses a mesh that nothing can be measured of, by name."""
+    try:
+        alignment.check_cloud(np.asarray(vertices), f"the mesh of {method} for {uid}")
+    except ValueError as error:
+        raise UserError(f"{error}; has the training diverged?") from error
 
 
 def _shapes(
     surfaces: Surfaces, inputs: cameras.Camera, settings: EvaluationSettings
 ) -> scoring.Shapes:
     """Points on each mesh; through the true camera where the method predicts none."""
-    keys = jax.random.split(jax.random.key(settings.seed), len(surfaces.vertices))
-    faces = jnp.asarray(surfaces.faces)
+    seen_by = inputs if surfaces.camera is None else surfaces.camera
+    faces = [np.asarray(surfaces.faces)] * len(surfaces.vertices)
+    poses = np.asarray(seen_by.cam_from_world, np.float64)
+    return shapes_of(np.asarray(surfaces.vertices), faces, poses, settings)
 
-    @jax.jit
-    def draw(key, vertices):
-        return sampling.sample_surface(key, vertices, faces, settings.num_points)
 
+def shapes_of(
+    vertices: Sequence[np.ndarray],
+    faces: Sequence[np.ndarray],
+    cam_from_world: np.ndarray,
+    settings: EvaluationSettings,
+) -> scoring.Shapes:
+    """Meshes, each of its own [v, 3] and [f, 3], and points on them.
+
+    Meshes are filled up to sizes of which there are few, because each is compiled for.
+    """
+    keys = jax.random.split(jax.random.key(settings.seed), len(vertices))
+    draw = jax.jit(sampling.sample_surface, static_argnums=3)
     each = [
-        draw(key, jnp.asarray(vertices))
-        for key, vertices in zip(keys, surfaces.vertices, strict=True)
+        draw(key, *(_filled_up(array) for array in mesh), settings.num_points)
+        for key, *mesh in zip(keys, vertices, faces, strict=True)
     ]
     points, normals = (np.stack(arrays) for arrays in zip(*each, strict=True))
-    seen_by = inputs if surfaces.camera is None else surfaces.camera
     return scoring.Shapes(
         points=points,
         normals=normals,
-        cam_from_world=np.asarray(seen_by.cam_from_world, np.float64),
-        vertices=np.asarray(surfaces.vertices),
-        faces=np.asarray(surfaces.faces),
+        cam_from_world=cam_from_world,
+        vertices=vertices,
+        faces=faces,
     )
 
 
-def _rows(
+def _filled_up(array: np.ndarray) -> np.ndarray:
+    """Rows of zeros up to a power of two of them; a face of zeros has no area to draw from."""
+    return np.pad(array, ((0, (1 << (len(array) - 1).bit_length()) - len(array)), (0, 0)))
+
+
+def surface_rows(
     method: str,
     protocol: protocols.Protocol,
-    relics: Sequence[KnownRelic],
+    relics: Sequence[Comparable],
     predictions: scoring.Shapes,
     truths: scoring.Shapes,
     settings: EvaluationSettings,
@@ -205,13 +229,13 @@ def _rows(
     spent = (time.process_time() - start) / len(relics)
     logger.info("%s, %s: %.2f CPU s a relic", method, protocol.name, spent)
     return [
-        _row(relic, method, predictions.vertices[i], predictions.faces, scores[i])
+        _row(relic, method, predictions.vertices[i], predictions.faces[i], scores[i])
         for i, relic in enumerate(relics)
     ]
 
 
 def _row(
-    relic: KnownRelic,
+    relic: Comparable,
     method: str,
     vertices: np.ndarray,
     faces: np.ndarray,

@@ -37,6 +37,9 @@ class ImageRow:
     """Mean over the views, in dB; None for a mesh without colours."""
     ssim: float | None
     """Mean over the views; None for a mesh without colours."""
+    depth_error: float | None = None
+    """Mean distance along the optical axis between what is drawn and what is there, in world units,
+    where both are; None where nobody asked or they never are."""
 
 
 def silhouette_iou(

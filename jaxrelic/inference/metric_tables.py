@@ -32,6 +32,7 @@ _COLUMNS = {
     "mask_iou": ("mask IoU", ".3f"),
     "psnr": ("PSNR", ".2f"),
     "ssim": ("SSIM", ".3f"),
+    "depth_error": ("depth error", ".4f"),
 }
 """Heading and format of each figure; F-scores bring their own."""
 
@@ -62,7 +63,7 @@ def summarise_images(rows: Sequence[ImageRow]) -> list[dict[str, Any]]:
                 "relics": len(members),
                 **{
                     name: _mean_or_none([getattr(row, name) for row in members])
-                    for name in ("mask_iou", "psnr", "ssim")
+                    for name in ("mask_iou", "psnr", "ssim", "depth_error")
                 },
             }
             for (category, method), members in groups.items()

@@ -70,11 +70,13 @@ class SceneField(Protocol):
     def normals(self, points: np.ndarray) -> np.ndarray:
         """Unit gradients [n, 3] of the distance, along the axes of the cube."""
 
-    def colours(self, points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """RGB [n, 3] of surface points, and which view may see which, [v, n] bool.
+    def colours(
+        self, points: np.ndarray, normals: np.ndarray, *, hidden: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """RGB [n, 3] of surface points, and which view colours which, [v, n] bool.
 
-        Occlusion is not among what the views are asked: a view may see a point that shows in its
-        picture and lies near voxels that two views see.
+        A view colours what falls into its picture near voxels that two views see, unless `hidden`
+        [v, n] says that it does not see the point.
         """
 
     def draw(self, camera: cameras.Camera, size: int) -> Drawn:
@@ -171,11 +173,19 @@ class NetworkField:
 
     @typechecked
     def colours(
-        self, points: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"]
+        self,
+        points: Float[np.ndarray, "n 3"],
+        normals: Float[np.ndarray, "n 3"],
+        *,
+        hidden: Bool[np.ndarray, "v n"] | None = None,
     ) -> tuple[Float[np.ndarray, "n 3"], Bool[np.ndarray, "v n"]]:
         """See `SceneField`; the normal takes the place of the direction to a camera (C.16)."""
-        nothing = np.zeros((0, 3), np.float32), np.zeros((0, len(self.views)), bool)
-        rgb, visible = self._by_blocks(_programs(self.config).colours, nothing, points, normals)
+        views = len(self.views)
+        nothing = np.zeros((0, 3), np.float32), np.zeros((0, views), bool)
+        hidden = np.zeros((views, len(points)), bool) if hidden is None else hidden
+        rgb, visible = self._by_blocks(
+            _programs(self.config).colours, nothing, points, normals, hidden.T
+        )
         return rgb, visible.T
 
     def draw(self, camera: cameras.Camera, size: int) -> Drawn:
@@ -208,7 +218,10 @@ class NetworkField:
     def _by_blocks(self, program: Callable, nothing: Any, *arrays: np.ndarray) -> Any:
         """A program of [n, ...] arrays on blocks of one size, the last one filled up with zeros."""
         count, size = len(arrays[0]), self.points_per_block
-        padded = [np.pad(np.asarray(x, np.float32), ((0, -count % size), (0, 0))) for x in arrays]
+        padded = [
+            np.pad(x if x.dtype == bool else np.float32(x), ((0, -count % size), (0, 0)))
+            for x in arrays
+        ]
         blocks = [
             program(self.variables, self.scene, *(x[start : start + size] for x in padded))
             for start in range(0, count, size)
@@ -259,8 +272,10 @@ def _programs(config: One2345Config) -> _Programs:
         length = jnp.linalg.norm(gradient, axis=-1, keepdims=True)
         return gradient / jnp.maximum(length, jnp.finfo(gradient.dtype).tiny)
 
-    def colours(variables: Any, scene: Scene, points: Array, towards: Array) -> tuple[Array, Array]:
-        rgb, visible = model.apply(variables, scene, points, towards, method="blend")
+    def colours(
+        variables: Any, scene: Scene, points: Array, towards: Array, hidden: Array
+    ) -> tuple[Array, Array]:
+        rgb, visible = model.apply(variables, scene, points, towards, hidden.T, method="blend")
         return rgb, visible.T
 
     def pixels(

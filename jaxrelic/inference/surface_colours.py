@@ -6,6 +6,7 @@ faces the camera, and where its mask shows the object; what no view sees continu
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Protocol
 
 import jax
@@ -19,7 +20,8 @@ from jaxrelic.rendering import z_buffer
 from jaxrelic.typing import Bool, Float, typechecked
 
 LEAST_COSINE = 0.1
-"""Surfaces seen at a flatter angle than this are given no more tolerance; about 84 degrees."""
+"""A view that looks at the surface at a flatter angle, 84 degrees from its normal, does not see it:
+its pixels stretch over ten times their width."""
 COVERED = 0.5
 """Mask from which a pixel shows the object."""
 
@@ -59,9 +61,9 @@ class ColourSettings:
     surface."""
     inside_masks: bool = True
     """Views whose mask says background at the point do not count."""
-    tolerance_px: float = 1.5
-    """How far in front of a point the surface may be drawn before it hides it, in pixels; more
-    where the surface is seen at a flat angle."""
+    tolerance_px: float = 1.0
+    """How far in front of the surface at a point something has to be to hide it, in drawn pixels;
+    more where the surface is seen at a flat angle."""
     oversampling: int = 2
     """Depth is drawn with this many pixels per pixel of the views."""
     fill: bool = True
@@ -142,41 +144,50 @@ def occluded(
 ) -> np.ndarray:
     """Whether the mesh hides each point from one camera of pictures of `size` pixels, [n] bool.
 
-    The nearest surface is drawn exactly, and a point is compared with the nearest of the four
-    pixels around it: a pixel that half shows something in front has half its colour. A surface
-    whose normal is at angle a to the line of sight is tan(a) pixels nearer one pixel aside, and may
-    be so without hiding itself.
+    The nearest surface is drawn exactly. A point is hidden if any of the four pixels around it
+    shows something in front of the plane that touches the surface at the point, because such a
+    pixel has the colour of what is in front, or half of it.
     """
     scale = settings.oversampling
-    uv, depth = (
-        np.asarray(x) for x in cameras.project(camera, np.asarray(mesh.vertices, np.float32))
-    )
+    uv, depth, _ = _project(camera, np.asarray(mesh.vertices))
     side = size * scale
     drawn = z_buffer.rasterize(uv * scale, depth, np.asarray(mesh.faces), height=side, width=side)
-    background = np.where(drawn.mask, drawn.depth, np.inf)
-    uv, depth = (np.asarray(x) for x in cameras.project(camera, np.asarray(points, np.float32)))
-    front = _nearest_around(background, uv * scale)
-    pose = np.asarray(camera.cam_from_world, np.float64)
-    towards = -pose[:3, :3].T @ pose[:3, 3] - points
-    cosine = np.sum(towards * normals, axis=-1) / np.linalg.norm(towards, axis=-1)
-    limited = np.clip(cosine, LEAST_COSINE, 1)
+    nearest = np.where(drawn.mask, drawn.depth, np.inf)
+    uv, depth, points_cam = _project(camera, points)
+    normals_cam = normals @ np.asarray(camera.cam_from_world, np.float64)[:3, :3].T
+    # Negative in front: the plane's distance from the camera.
+    plane = np.sum(normals_cam * points_cam, axis=-1)
+    cosine = -plane / np.linalg.norm(points_cam, axis=-1)
     pixel = depth / float(camera.pixel_from_cam[0, 0]) / scale
-    tolerance = settings.tolerance_px * pixel * (1 + np.sqrt(1 - limited**2) / limited)
-    return (cosine <= 0) | (depth > front + tolerance)
+    tolerance = settings.tolerance_px * pixel / np.maximum(cosine, LEAST_COSINE)
+    hidden = cosine <= LEAST_COSINE
+    cam_from_pixel = np.linalg.inv(np.asarray(camera.pixel_from_cam, np.float64))
+    for shown, center in _four_around(nearest, uv * scale):
+        rays = np.insert(center / scale, 2, 1, axis=-1) @ cam_from_pixel.T
+        towards = np.minimum(np.sum(normals_cam * rays, axis=-1), -LEAST_COSINE)
+        hidden |= shown < plane / towards - tolerance
+    return hidden
 
 
-def _nearest_around(depth: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """The least depth [h, w] of the four pixels around each position [n, 2], [n]."""
-    low = np.floor(np.clip(uv - 0.5, -1, np.array(depth.shape[::-1]))).astype(int)
-    around = [
-        depth[
-            np.clip(low[:, 1] + row, 0, depth.shape[0] - 1),
-            np.clip(low[:, 0] + column, 0, depth.shape[1] - 1),
-        ]
-        for row in (0, 1)
-        for column in (0, 1)
-    ]
-    return np.min(around, axis=0)
+def _project(camera: cameras.Camera, points: np.ndarray) -> tuple[np.ndarray, ...]:
+    """As `cameras.project`, and the points in the camera's frame.
+
+    On the host, because every mesh has its own size, for which JAX would compile.
+    """
+    pose = np.asarray(camera.cam_from_world, np.float64)
+    points_cam = points @ pose[:3, :3].T + pose[:3, 3]
+    depth = points_cam[:, 2]
+    safe = np.where(np.abs(depth) < cameras.MIN_DEPTH, cameras.MIN_DEPTH, depth)
+    return (points_cam / safe[:, None]) @ np.asarray(camera.pixel_from_cam)[:2].T, depth, points_cam
+
+
+def _four_around(image: np.ndarray, uv: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Values [n] and centres [n, 2] of the four pixels of [h, w] around each position [n, 2]."""
+    last = np.array(image.shape[::-1]) - 1
+    low = np.floor(np.clip(uv - 0.5, -1, last)).astype(int)
+    for step in [(0, 0), (1, 0), (0, 1), (1, 1)]:
+        pixel = np.clip(low + np.array(step), 0, last)
+        yield image[pixel[:, 1], pixel[:, 0]], pixel + 0.5
 
 
 @typechecked
@@ -184,7 +195,7 @@ def _shown(
     mask: Bool[np.ndarray, "h w"], points: Float[np.ndarray, "n 3"], camera: cameras.Camera
 ) -> Bool[np.ndarray, " n"]:
     """Whether the pixel that a point falls in is of the object."""
-    uv, depth = (np.asarray(x) for x in cameras.project(camera, np.float32(points)))
+    uv, depth, _ = _project(camera, points)
     inside = (depth > 0) & ((uv >= 0) & (uv < np.array(mask.shape[::-1]))).all(axis=-1)
     column, row = np.where(inside[:, None], uv, 0).astype(int).T
     return inside & mask[row, column]

@@ -5,6 +5,7 @@ the meshes that silhouettes are drawn of are moved exactly as the points were.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,10 +33,10 @@ class Shapes:
     """Unit, of either sign, [b, n, 3] float64."""
     cam_from_world: np.ndarray
     """Camera of the input as far as this kind knows it: predicted, or true, [b, 4, 4]."""
-    vertices: np.ndarray | None = None
-    """Of the meshes, [b, v, 3] float64; None where surfaces are known by their points."""
-    faces: np.ndarray | None = None
-    """Of all the meshes, [f, 3]."""
+    vertices: Sequence[np.ndarray] | None = None
+    """Of each mesh, [v, 3]; None where surfaces are known by their points."""
+    faces: Sequence[np.ndarray] | None = None
+    """Of each mesh, [f, 3]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -268,4 +269,4 @@ def _solid(shapes: Shapes, index: int, grid_from_shape: np.ndarray) -> np.ndarra
             _moved_normals(grid_from_shape, shapes.normals[index]),
         )
     vertices = alignment.apply(grid_from_shape, shapes.vertices[index])
-    return voxels.solid_from_mesh(vertices, shapes.faces)
+    return voxels.solid_from_mesh(vertices, shapes.faces[index])

@@ -13,6 +13,7 @@ from data_engine.errors import UserError
 from data_engine.one2345 import layout, reader, writer
 from data_engine.rendering import poses as pose_files
 from data_engine.rendering import views
+from jaxrelic.data import one2345_folders
 
 SIZE, RENDER_ID = 16, "0123456789ab"
 POSES = pose_files.one2345().scaled(SIZE)
@@ -112,6 +113,24 @@ def test_the_loader_of_one2345_finds_every_relic_with_its_own_views(workspace, o
             assert (item["distance"] >= depth.astype(np.float32) / 1000).all()
             pose = np.linalg.inv(item["c2w"])
             np.testing.assert_allclose(pose, record["cam_from_world"][n % 8], atol=1e-6)
+
+
+def test_the_library_reads_an_export_as_that_loader_does(official):
+    splits = json.loads((official / layout.SPLITS).read_text())
+    for split in filter(splits.get, splits):
+        relics = one2345_folders.FolderViews(official, split, predicted=True)
+        for n in range(8 * len(relics)):
+            item, relic = published_item(official, split, n), relics[n // 8]
+            target = relic.read(n % 8, with_depth=True)
+            sources = [relic.read(8 + k, with_depth=False) for k in range(32)]
+            assert relic.uid == item["uid"]
+            for view, image in zip(
+                [target, *sources], [item["image"], *item["sources"]], strict=True
+            ):
+                white = view.rgba[..., :3] + 1 - view.rgba[..., 3:]
+                np.testing.assert_allclose(white, image, atol=1e-6)
+            np.testing.assert_array_equal(target.depth > 0, item["mask"])
+            np.testing.assert_allclose(target.cam_from_world, np.linalg.inv(item["c2w"]), atol=1e-6)
 
 
 def test_relics_fill_folders_in_the_order_of_uids(workspace, official):

@@ -132,3 +132,23 @@ def ring_of_views():
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def scene_model():
+    """A tiny One-2-3-45 with random weights whose zero set is somewhere in the cube."""
+    from jaxrelic.inference.scene_model import SceneModel
+    from jaxrelic.models.one2345 import convert
+    from jaxrelic.models.one2345.config import One2345Config
+
+    config = One2345Config(
+        volume_size=8, hidden=16, coarse_samples=8, fine_samples=8, fine_rounds=1, min_ray_samples=2
+    )
+    rng = np.random.default_rng(0)
+    shapes = convert.abstract_variables(config)
+    variables = jax.tree.map(lambda x: 0.2 * rng.normal(size=x.shape).astype(x.dtype), shapes)
+    variables["params"]["sdf_network"]["layer_2"]["bias"][0] = -0.1
+    variables["params"]["log_sharpness"] = np.float32(0.3)
+    return SceneModel(
+        config=config, image_size=24, num_sources=4, variables=variables, points_per_block=1000
+    )

@@ -10,25 +10,11 @@ import pytest
 from jaxrelic.data import synthetic, transforms
 from jaxrelic.data.posed_views import PosedViews
 from jaxrelic.geometry import cameras
-from jaxrelic.inference import scene_model
-from jaxrelic.inference.scene_model import SceneModel
-from jaxrelic.models.one2345 import convert, rays, render
-from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.inference.scene_model import COVERED, _programs
+from jaxrelic.models.one2345 import rays, render
 from jaxrelic.models.one2345.model import One2345
 
 SIDE = 24
-TINY = One2345Config(
-    volume_size=8, hidden=16, coarse_samples=8, fine_samples=8, fine_rounds=1, min_ray_samples=2
-)
-
-
-def random_variables(config):
-    rng = np.random.default_rng(0)
-    shapes = convert.abstract_variables(config)
-    variables = jax.tree.map(lambda x: 0.2 * rng.normal(size=x.shape).astype(x.dtype), shapes)
-    variables["params"]["sdf_network"]["layer_2"]["bias"][0] = -0.1
-    variables["params"]["log_sharpness"] = np.float32(0.3)
-    return variables
 
 
 def posed_views(record, indices, size=SIDE):
@@ -49,19 +35,8 @@ RELIC = synthetic.SyntheticRelics(num_relics=1, num_views=6, image_size=48)[0]
 
 
 @pytest.fixture(scope="module")
-def model():
-    return SceneModel(
-        config=TINY,
-        image_size=SIDE,
-        num_sources=4,
-        variables=random_variables(TINY),
-        points_per_block=1000,
-    )
-
-
-@pytest.fixture(scope="module")
-def field(model):
-    return model.read(posed_views(RELIC, [0, 1, 2, 4]))
+def field(scene_model):
+    return scene_model.read(posed_views(RELIC, [0, 1, 2, 4]))
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +90,7 @@ def test_normals_are_unit_and_point_where_the_distance_grows(field, points):
 
 
 def test_a_point_is_known_where_its_voxel_is_active(field):
-    axis = np.linspace(-1, 1, TINY.volume_size, dtype=np.float32)
+    axis = np.linspace(-1, 1, field.config.volume_size, dtype=np.float32)
     nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
     known = field.known(nodes.reshape(-1, 3)).reshape(nodes.shape[:3])
     np.testing.assert_array_equal(known, field.scene.active)
@@ -145,7 +120,7 @@ def test_a_drawn_picture_is_that_of_its_rays_and_its_depth_is_planar(field, came
     assert np.mean(np.abs(drawn.mask.reshape(-1) - expected.opacity) < 1e-4) > 0.99
     near = np.abs(drawn.rgb.reshape(-1, 3) - expected.rgb).max(axis=-1) < 1e-4
     assert near.mean() > 0.99
-    covered = np.asarray(expected.opacity) >= scene_model.COVERED
+    covered = np.asarray(expected.opacity) >= COVERED
     assert 0.02 < covered.mean() < 0.98
     distance = np.asarray(expected.depth / expected.opacity)[:, None]
     surface = np.asarray(chosen.origins + chosen.directions * distance)
@@ -154,7 +129,24 @@ def test_a_drawn_picture_is_that_of_its_rays_and_its_depth_is_planar(field, came
     assert np.mean(difference < 1e-4) > 0.99
 
 
-def test_turning_the_world_turns_the_normals_and_leaves_the_picture(model, field, camera):
+def test_a_hidden_view_gives_no_colour(field, points):
+    normals = field.normals(points)
+    hidden = np.zeros((4, len(points)), bool)
+    hidden[0] = True
+    _, visible = field.colours(points, normals, hidden=hidden)
+    np.testing.assert_array_equal(visible, field.colours(points, normals)[1] & ~hidden)
+    maps = field.scene.maps.at[0, ..., :3].set(np.float32([1, 0, 0]))
+    painted = dataclasses.replace(field, scene=field.scene.replace(maps=maps))
+    np.testing.assert_array_equal(
+        painted.colours(points, normals, hidden=hidden)[0],
+        field.colours(points, normals, hidden=hidden)[0],
+    )
+    assert (
+        np.abs(painted.colours(points, normals)[0] - field.colours(points, normals)[0]).max() > 0.1
+    )
+
+
+def test_turning_the_world_turns_the_normals_and_leaves_the_picture(scene_model, field, camera):
     turn = np.eye(4, dtype=np.float32)
     turn[:3, :3] = [[0, -0.8, -0.6], [1, 0, 0], [0, -0.6, 0.8]]
 
@@ -163,22 +155,27 @@ def test_turning_the_world_turns_the_normals_and_leaves_the_picture(model, field
 
     cube = field.cube.replace(world_from_cube=turn @ field.cube.world_from_cube)
     views = dataclasses.replace(field.views, camera=turned(field.views.camera))
-    there, here = model.read(views, cube=cube).draw(turned(camera), SIDE), field.draw(camera, SIDE)
+    there, here = (
+        scene_model.read(views, cube=cube).draw(turned(camera), SIDE),
+        field.draw(camera, SIDE),
+    )
     same = np.abs(there.rgb - here.rgb).max(axis=-1) < 1e-4
     assert same.mean() > 0.98
     assert np.abs(here.normals).max() > 0.03
     np.testing.assert_allclose(there.normals[same], here.normals[same] @ turn[:3, :3].T, atol=1e-4)
 
 
-def test_another_relic_and_other_weights_compile_nothing_anew(model, field, points):
-    programs = scene_model._programs(TINY)
-    other = dataclasses.replace(model, variables=jax.tree.map(np.negative, model.variables))
+def test_another_relic_and_other_weights_compile_nothing_anew(scene_model, field, points):
+    programs = _programs(field.config)
+    other = dataclasses.replace(
+        scene_model, variables=jax.tree.map(np.negative, scene_model.variables)
+    )
     before = field.distances(points[:10])
     compiled = programs.encode._cache_size(), programs.distances._cache_size()
     assert np.abs(other.read(field.views).distances(points[:10]) - before).max() > 1e-3
     assert (programs.encode._cache_size(), programs.distances._cache_size()) == compiled
 
 
-def test_views_of_another_size_are_refused_with_both_sizes(model):
+def test_views_of_another_size_are_refused_with_both_sizes(scene_model):
     with pytest.raises(ValueError, match=r"views are 20 px a side, this network reads 24"):
-        model.read(posed_views(RELIC, [0, 1], size=20))
+        scene_model.read(posed_views(RELIC, [0, 1], size=20))

@@ -28,7 +28,7 @@ def shapes(points, normals=None, matrix=None, pose=None):
         normals=normals[None],
         cam_from_world=(np.eye(4) if pose is None else pose)[None],
         vertices=alignment.apply(matrix, np.asarray(BOX.vertices))[None],
-        faces=np.asarray(BOX.faces),
+        faces=np.asarray(BOX.faces)[None],
     )
 
 
@@ -132,7 +132,7 @@ def test_averaging_over_two_instances_aligns_neither():
         normals=np.stack([normals, normals]),
         cam_from_world=np.stack([np.eye(4)] * 2),
         vertices=np.stack([vertices, 0.5 * vertices]),
-        faces=np.asarray(BOX.faces),
+        faces=[np.asarray(BOX.faces)] * 2,
     )
     same = scoring.Shapes(
         points=np.stack([points] * 2),

@@ -112,7 +112,11 @@ class One2345(nn.Module):
 
     @typechecked
     def blend(
-        self, scene: Scene, points: Float[Array, "n 3"], towards: Float[Array, "n 3"]
+        self,
+        scene: Scene,
+        points: Float[Array, "n 3"],
+        towards: Float[Array, "n 3"],
+        hidden: Bool[Array, "v n"] | None = None,
     ) -> tuple[Float[Array, "n 3"], Bool[Array, "v n"]]:
         """Colour of points, and which source sees which.
 
@@ -120,8 +124,10 @@ class One2345(nn.Module):
             scene: Of `encode`.
             points: In the cube.
             towards: Unit vectors to the target camera; outward normals for a surface as such.
+            hidden: Sources that must not be used although they show the point.
         """
         samples, visible = sample_views(scene, points, self.config.pixel_center)
+        visible = visible if hidden is None else visible & ~hidden
         world_from_cam = transforms.invert_rigid(scene.camera.cam_from_world)
         angles = angles_between(towards, world_from_cam[:, :3, 3], points)
         geometry = sample_volume(scene.volume, points)

@@ -1,0 +1,152 @@
+"""Relics whose surface and cameras are known, as several views: some to see and some to predict."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from jaxrelic.data import image_sets, relics, transforms, view_choice, view_records
+from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_choice import Selection
+from jaxrelic.errors import UserError
+from jaxrelic.geometry import cameras
+from jaxrelic.inference.known_relics import Record, category_of, is_known
+
+WHITE = (1.0, 1.0, 1.0)
+COVERED = 0.5
+"""Alpha from which a pixel shows the relic."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which views of every relic are seen, and which are held out; the same whenever asked."""
+
+    selection: Selection
+    """As in training. two_stage: neighbours are seen and anchors held out. any: views that are
+    spread well are seen, the first of all among them, and others held out."""
+    num_sources: int
+    """Views that are seen."""
+    held_out: int | None = None
+    """Most views that are held out, evenly from all that could be; None for all."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KnownScene:
+    """What is needed of one record, decoded once."""
+
+    uid: str
+    category: str
+    sources: PosedViews
+    """What methods see."""
+    held_out: tuple[transforms.View, ...]
+    """Other views, of the size at which pictures are compared."""
+    points: np.ndarray
+    """True surface samples, [p, 3] float32."""
+    normals: np.ndarray
+    """Of the samples, [p, 3] float32."""
+    masks: np.ndarray
+    """Of all views whose cameras are known, at the size of `held_out`, [n, h, h] bool."""
+    views: cameras.Camera
+    """Of the masks, [n]."""
+    view: None = None
+    """Methods see several; see `evaluate.Row`."""
+
+    @classmethod
+    def read(
+        cls, record: Record, choice: Choice, *, source_size: int, compared_size: int
+    ) -> "KnownScene":
+        """Decodes a record; sources and compared pictures get so many pixels a side."""
+        relic = view_records.of_record(record)
+        if "points" not in record:
+            raise UserError(
+                f"relic {relic.uid} was imported as views alone, so its true surface is not "
+                "known; evaluate on shards of relics that have their mesh"
+            )
+        views = [transforms.decode_view(record, index) for index in range(len(relic))]
+        fit = [is_known(view) and (view.rgba[..., 3] >= COVERED).any() for view in views]
+        seen, others = choose(relic, np.array(fit), choice)
+        small = [transforms.resize(view, compared_size) for view in views]
+        known = [view for view in small if is_known(view)]
+        return cls(
+            uid=relic.uid,
+            category=category_of(record),
+            sources=posed_views(
+                [transforms.resize(views[i], source_size) for i in seen],
+                [relic.names[i] for i in seen],
+            ),
+            held_out=tuple(small[i] for i in others),
+            points=np.asarray(record["points"], np.float32),
+            normals=np.asarray(record["normals"], np.float32),
+            masks=np.stack([view.rgba[..., 3] > COVERED for view in known]),
+            views=stacked_cameras(known),
+        )
+
+
+def choose(
+    relic: view_records.RelicViews, fit: np.ndarray, choice: Choice
+) -> tuple[list[int], list[int]]:
+    """Indices of the views of a relic that are seen and of those that are held out.
+
+    Args:
+        relic: Names and cameras of its views.
+        fit: Which views show something and have a known camera, [n] bool.
+        choice: How many of which.
+    """
+    selection = view_choice.resolve(choice.selection, relic)
+    if selection == "two_stage":
+        neighbours = np.flatnonzero(fit & (relic.neighbour >= 0))
+        others = np.flatnonzero(fit & (relic.neighbour < 0))
+        seen = _evenly(neighbours, choice.num_sources)
+    else:
+        candidates = np.flatnonzero(fit)
+        directions = _directions(relic.cam_from_world[candidates])
+        order = candidates[list(view_choice.farthest_first(directions))]
+        seen = np.sort(order[: choice.num_sources])
+        others = np.setdiff1d(candidates, seen)
+    if len(seen) < choice.num_sources or not len(others):
+        raise UserError(
+            f"relic {relic.uid} has {len(seen) + len(others)} views that show it, too few for "
+            f"{choice.num_sources} sources by selection {selection} and one view to predict; "
+            "set scenes.num_sources"
+        )
+    kept = len(others) if choice.held_out is None else min(choice.held_out, len(others))
+    return list(map(int, seen)), list(map(int, _evenly(others, kept)))
+
+
+def _evenly(indices: np.ndarray, count: int) -> np.ndarray:
+    """As many of them, from the first on."""
+    count = min(count, len(indices))
+    return indices[np.arange(count) * len(indices) // max(count, 1)]
+
+
+def _directions(cam_from_world: np.ndarray) -> np.ndarray:
+    """Unit vectors from the world's origin to cameras, [n, 3]."""
+    centres = -np.einsum("nji,nj->ni", cam_from_world[:, :3, :3], cam_from_world[:, :3, 3])
+    return centres / np.linalg.norm(centres, axis=-1, keepdims=True)
+
+
+def posed_views(views: Sequence[transforms.View], names: Iterable[str]) -> PosedViews:
+    """Views of one size over white."""
+    return PosedViews(
+        rgb=np.stack([transforms.composite(view.rgba, WHITE) for view in views]),
+        mask=np.clip(np.stack([view.rgba[..., 3] for view in views]), 0, 1),
+        camera=stacked_cameras(views),
+        names=tuple(names),
+    )
+
+
+def stacked_cameras(views: Sequence[transforms.View]) -> cameras.Camera:
+    """Cameras [n] of views."""
+    return cameras.Camera(
+        cam_from_world=np.stack([view.cam_from_world for view in views]),
+        pixel_from_cam=np.stack([view.pixel_from_cam for view in views]),
+    )
+
+
+def open_records(path: str, split: str) -> Sequence[Record]:
+    """Whole records with the names of their views: of shards, or `synthetic`."""
+    if path == image_sets.SYNTHETIC:
+        synthetic = view_records.SyntheticViews(split)
+        return [synthetic.record(index) for index in range(len(synthetic))]
+    return relics.open_relics(pathlib.Path(path), split)

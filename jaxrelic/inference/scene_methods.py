@@ -1,0 +1,49 @@
+"""What is measured on posed views: a trained One-2-3-45, and what needs no network."""
+
+import dataclasses
+from collections.abc import Callable
+
+from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.geometry import cameras, meshes
+from jaxrelic.inference import scene_baselines
+from jaxrelic.inference.scene_model import Drawn, SceneField
+
+Draw = Callable[[cameras.Camera, int], Drawn]
+"""As `SceneField.draw`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SceneShape:
+    """What a method makes of the views of one object."""
+
+    mesh: meshes.Mesh
+    """In the world."""
+    draw: Draw | None = None
+    """Draws the object otherwise than by its mesh; None for a method that has only that."""
+
+
+SceneMethod = Callable[[PosedViews], SceneShape]
+Extract = Callable[[SceneField], meshes.Mesh]
+"""From a field to its surface in the world, as `sdf_mesh.extract` with its settings."""
+
+
+def of_fields(read: Callable[[PosedViews], SceneField], extract: Extract) -> SceneMethod:
+    """The surface of the fields that `read` makes, and what they draw themselves."""
+
+    def method(views: PosedViews) -> SceneShape:
+        field = read(views)
+        return SceneShape(mesh=extract(field), draw=field.draw)
+
+    return method
+
+
+def baselines(hull_resolution: int = scene_baselines.HULL_RESOLUTION) -> dict[str, SceneMethod]:
+    """What a network must beat, by name."""
+    return {
+        "visual_hull": lambda views: SceneShape(
+            mesh=scene_baselines.visual_hull(views, resolution=hull_resolution)
+        ),
+        "sphere": lambda views: SceneShape(
+            mesh=scene_baselines.sphere(views, resolution=hull_resolution)
+        ),
+    }

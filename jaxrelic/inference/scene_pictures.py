@@ -1,0 +1,69 @@
+"""Pictures in a row for people: what was seen, what is there, and what was made of it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxrelic.data import transforms
+from jaxrelic.inference.known_scenes import WHITE, KnownScene
+from jaxrelic.inference.scene_evaluate import camera_of, drawing_of
+from jaxrelic.inference.scene_methods import SceneShape
+from jaxrelic.inference.scene_model import Drawn
+from jaxrelic.viz import grids, pictures
+
+TILE_PX = 128
+"""Side of a picture of the gallery."""
+SOURCES_SHOWN = 3
+"""Sources in front of a row, evenly chosen."""
+GALLERY_COLUMNS = SOURCES_SHOWN + 4
+
+
+def gallery_row(relic: KnownScene, shape: SceneShape) -> list[np.ndarray]:
+    """Sources; then one held-out view, as it is and as drawn, and the mesh there, plain and lit.
+
+    The method's mesh is drawn in place of what it cannot draw itself.
+    """
+    view = transforms.resize(relic.held_out[0], TILE_PX)
+    camera = camera_of(view)
+    draw = shape.draw or drawing_of(shape.mesh)
+    return [
+        *_sources(relic, TILE_PX),
+        transforms.composite(view.rgba, WHITE),
+        draw(camera, TILE_PX).rgb,
+        drawing_of(shape.mesh)(camera, TILE_PX).rgb,
+        pictures.draw(
+            shape.mesh.replace(vertex_colors=None, texture=None), camera, size=TILE_PX
+        ).rgb,
+    ]
+
+
+def strip(relic: KnownScene, view: transforms.View, drawn: Drawn) -> np.ndarray:
+    """Sources, a held-out view, how it is drawn, drawn normals, and drawn and true depth.
+
+    Both depths have one scale.
+    """
+    size = view.depth.shape[0]
+    depths = pictures.depth_colours(np.concatenate([drawn.depth, view.depth]))
+    tiles = [
+        *_sources(relic, size),
+        transforms.composite(view.rgba, WHITE),
+        drawn.rgb,
+        _normal_colours(drawn, camera_of(view).cam_from_world),
+        depths[:size],
+        depths[size:],
+    ]
+    return grids.grid(tiles, len(tiles))
+
+
+def _sources(relic: KnownScene, size: int) -> Sequence[np.ndarray]:
+    images = relic.sources.rgb
+    chosen = np.linspace(0, len(images), SOURCES_SHOWN, endpoint=False).astype(int)
+    return [grids.fitted(images[i], size) for i in chosen]
+
+
+def _normal_colours(drawn: Drawn, cam_from_world: np.ndarray) -> np.ndarray:
+    """Normals as the camera sees them: right is red, up is green, towards it is blue."""
+    normals = drawn.normals @ np.asarray(cam_from_world)[:3, :3].T * np.float32([1, -1, -1])
+    length = np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    mask = np.clip(drawn.mask, 0, 1)[..., None]
+    return mask * (normals / length + 1) / 2 + 1 - mask
