@@ -26,7 +26,7 @@ COVERED = 0.05
 FILLED, AGREES = 0.88, 0.95
 """Share of an outline that the hull fills below which a view does not fit, and from which it surely
 does. Exact masks and cameras of scans give 0.98 or more, cameras turned by a degree at random 0.96,
-two swapped views 0.36 to 0.93. Between the two numbers masks may be cut by hand."""
+two swapped views 0.36 to 0.96. Between the two numbers masks may be cut by hand."""
 
 SLACK = 1.2
 """Side of the volume over that of what it holds."""
