@@ -23,7 +23,7 @@ COMMANDS = {
     "evaluate": "measure a trained model on held-out relics",
     "tables": "write the papers' tables with our rows in them",
     "export": "turn a run's checkpoint into a model directory",
-    "reconstruct": "turn a photograph into a textured mesh",
+    "reconstruct": "turn one photograph, or posed ones, into a mesh",
     "segment": "find the masks of photographs",
     "turntable": "film a mesh turning, as GIF or MP4",
     "report": "write one HTML page about a run",

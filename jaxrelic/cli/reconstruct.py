@@ -17,7 +17,7 @@ from jaxrelic.inference.posed_photographs import Up
 logger = logging.getLogger(__name__)
 
 OF_PHOTO = ("mask", "icosphere_level", "previews")
-OF_VIEWS = ("poses", "masks", "up", "resolution", "texture")
+OF_VIEWS = ("poses", "masks", "up", "max_views", "resolution", "texture")
 """Options that the other way of reconstructing does not have."""
 
 
@@ -46,6 +46,8 @@ class ReconstructArguments:
     up: Up = "auto"
     """Direction of the poses' world that is up. By default what the format of the poses says, and
     for COLMAP the way most cameras were held."""
+    max_views: int = 32
+    """Photographs that the network sees at most; of more, those from directions far apart."""
     resolution: int = 256
     """Points along each side of the grid in which the surface is looked for."""
     texture: bool = False
@@ -100,11 +102,14 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     from jaxrelic.cli import models
+    from jaxrelic.data import view_checks
     from jaxrelic.inference import mesh_checks, mesh_formats, posed_photographs, sdf_mesh
 
     mesh_formats.check_suffix(args.output)
     if args.poses is None:
         raise UserError(f"where were the photographs of {folder} taken from? give --poses FILE")
+    if args.max_views < view_checks.MIN_VIEWS:
+        raise UserError(f"--max-views {args.max_views}; the network compares two views or more")
     settings = _surface(args)
     model = models.open_scene_model(args.model)
     finder = models.open_mask_finder(args.segment_onnx, args.foreground)
@@ -114,6 +119,7 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
         image_size=model.image_size,
         masks=args.masks,
         up=args.up,
+        max_views=args.max_views,
         find=finder.find,
     )
     surface = sdf_mesh.extract(model.read(posed.views), settings)

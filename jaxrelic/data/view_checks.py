@@ -239,23 +239,26 @@ def _better_reading(outlines: Sequence[Outline], reading: records.Reading | None
 
 def cone_deg(outlines: Sequence[Outline], centre: np.ndarray) -> float:
     """Largest angle between the mean direction to the cameras and any of them, in degrees."""
-    directions = _directions(outlines, centre)
-    mean = directions.mean(axis=0)
+    away = _directions(outlines, centre)
+    mean = away.mean(axis=0)
     length = float(np.linalg.norm(mean))
-    cosine = (directions @ mean).min() / length if length > 1e-9 else -1.0
+    cosine = (away @ mean).min() / length if length > 1e-9 else -1.0
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def crossing_deg(outlines: Sequence[Outline], centre: np.ndarray) -> float:
     """Largest angle between two lines of sight to the object, from 0 to 90 degrees."""
-    directions = _directions(outlines, centre)
-    cosine = np.abs(directions @ directions.T).min()
+    away = _directions(outlines, centre)
+    cosine = np.abs(away @ away.T).min()
     return float(np.degrees(np.arccos(np.clip(cosine, 0, 1))))
 
 
 def _directions(outlines: Sequence[Outline], centre: np.ndarray) -> np.ndarray:
-    """From the object to the cameras, unit, [n, 3]."""
-    poses = np.stack([outline.cam_from_world for outline in outlines])
-    positions = -np.einsum("nji,nj->ni", poses[:, :3, :3], poses[:, :3, 3])
+    return directions(np.stack([outline.cam_from_world for outline in outlines]), centre)
+
+
+def directions(cam_from_world: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """From a point [3] to cameras [n, 4, 4], unit, [n, 3]."""
+    positions = -np.einsum("nji,nj->ni", cam_from_world[:, :3, :3], cam_from_world[:, :3, 3])
     away = positions - centre
     return away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12)

@@ -57,18 +57,20 @@ class PosedInput:
     world_from_ours: np.ndarray
     """Similarity back to the world of the pose file, [4, 4] float64."""
     overlaps: dict[str, float]
-    """Of the visual hull of all views with each view's mask, by name."""
+    """Of the visual hull of all photographs with the mask of each, by name."""
 
     def summary(self) -> str:
         """One line."""
         worst = min(self.overlaps, key=self.overlaps.__getitem__)
+        of = f" of {len(self.overlaps)}" if len(self.overlaps) > len(self.views) else ""
         size = LONGEST_SIDE * np.cbrt(np.linalg.det(self.world_from_ours[:3, :3]))
         distances = np.asarray(self.views.camera.cam_from_world)[:, 2, 3]
         return (
-            f"{len(self.views)} views, overlap with their visual hull {self.overlaps[worst]:.3f} "
-            f"or more (worst: {worst}); the object is {size:.4g} units of the poses long, cameras "
-            f"are {distances.min() / LONGEST_SIDE:.2f} to {distances.max() / LONGEST_SIDE:.2f} "
-            f"times as far ({TRAINING_DISTANCE / LONGEST_SIDE:.2f} in training)"
+            f"{len(self.views)}{of} views, overlap with their visual hull "
+            f"{self.overlaps[worst]:.3f} or more (worst: {worst}); the object is {size:.4g} units "
+            f"of the poses long, cameras are {distances.min() / LONGEST_SIDE:.2f} to "
+            f"{distances.max() / LONGEST_SIDE:.2f} times as far "
+            f"({TRAINING_DISTANCE / LONGEST_SIDE:.2f} in training)"
         )
 
 
@@ -79,6 +81,7 @@ def read(
     image_size: int,
     masks: pathlib.Path | None = None,
     up: Up = "auto",
+    max_views: int | None = None,
     find: Callable[[np.ndarray], np.ndarray] = foreground.find,
 ) -> PosedInput:
     """Reads and checks posed photographs, and brings them into the network's world.
@@ -90,6 +93,8 @@ def read(
         masks: Folder with a mask of the same stem for every photograph; None takes a photograph's
             transparency, or finds its object.
         up: Direction of the poses' world that is up.
+        max_views: Of more photographs, so many are kept that look from directions far apart; all
+            of them say where the object is.
         find: How objects are found, from a photograph [h, w, 3] to coverage [h, w].
     """
     poses = pose_files.read(poses_path)
@@ -100,11 +105,13 @@ def read(
         source=str(poses_path),
         reading=poses.reading,
     )
-    names = tuple(photograph.name for photograph in photographs)
-    overlaps = agreement.overlaps(range(len(names)))
+    overlaps = agreement.overlaps(range(len(photographs)))
+    found = {each.name: float(fit) for each, fit in zip(photographs, overlaps, strict=True)}
     turn = placement.shortest_turn(np.array([0.0, 0.0, 1.0]), up_direction(up, poses))
     world_from_ours = normalise(photographs, agreement, turn)
-    views = [frame_view(each, world_from_ours, image_size) for each in photographs]
+    kept = spread(photographs, agreement.centre, max_views)
+    views = [frame_view(each, world_from_ours, image_size) for each in kept]
+    names = tuple(photograph.name for photograph in kept)
     camera = cameras.Camera(
         cam_from_world=np.stack([view.cam_from_world for view in views]),
         pixel_from_cam=np.stack([view.pixel_from_cam for view in views]),
@@ -114,8 +121,27 @@ def read(
     return PosedInput(
         views=PosedViews(rgb=rgb, mask=np.clip(rgba[..., 3], 0, 1), camera=camera, names=names),
         world_from_ours=world_from_ours,
-        overlaps=dict(zip(names, overlaps.tolist(), strict=True)),
+        overlaps=found,
     )
+
+
+def spread(
+    photographs: Sequence[PosedPhotograph], centre: np.ndarray, count: int | None
+) -> list[PosedPhotograph]:
+    """So many photographs from directions far apart, in their order; None keeps all.
+
+    The first, then always the one farthest from all that are chosen (Gonzalez, 1985).
+    """
+    if count is None or len(photographs) <= count:
+        return list(photographs)
+    poses = np.stack([photograph.cam_from_world for photograph in photographs])
+    away = view_checks.directions(poses, centre)
+    chosen, nearest = [0], away @ away[0]
+    while len(chosen) < count:
+        chosen.append(int(np.argmin(nearest)))
+        nearest = np.maximum(nearest, away @ away[chosen[-1]])
+    logger.info("%d of %d photographs are used; --max-views changes that", count, len(photographs))
+    return [photographs[number] for number in sorted(chosen)]
 
 
 def placed(mesh: meshes.Mesh, world_from_ours: np.ndarray) -> meshes.Mesh:

@@ -96,7 +96,7 @@ def test_the_mesh_lies_where_the_relic_was_photographed(suffix, seen, arguments,
     np.testing.assert_allclose(found, [true.min(axis=0), true.max(axis=0)], atol=slack)
     name, poses, surface = capsys.readouterr().out.splitlines()
     assert name == str(path)
-    assert poses.startswith("6 views, overlap with their visual hull 0.9")
+    assert poses.startswith("6 views, overlap with their visual hull 1.000 or more (worst: ")
     assert "closed, 1 piece, silhouette overlap 0.9" in surface
     assert "shot_" in surface
 
@@ -120,6 +120,7 @@ def test_mistakes_end_in_one_line(seen, arguments, tmp_path, capsys):
     )
     assert "give --poses FILE" in refused(capsys, "--views", tmp_path, "--model", "run", *out)
     assert "name the mesh with one of them" in refused(capsys, *arguments, "-o", tmp_path / "x.stl")
+    assert "two views or more" in refused(capsys, *arguments, *out, "--max-views", 1)
     assert "--resolution 4: a grid of fewer than 8" in refused(capsys, *arguments[:-1], "4", *out)
     assert "no such file" in refused(
         capsys, *arguments[:3], tmp_path / "none.json", *arguments[4:], *out

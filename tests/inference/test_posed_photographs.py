@@ -384,7 +384,23 @@ def test_a_small_object_is_warned_of(folder, posed, tmp_path, caplog):
     assert "px only, the network sees 384" in caplog.text
 
 
+def test_of_many_photographs_the_most_different_are_kept(folder, posed, tmp_path):
+    """Azimuths 0, 60, ... 300: after the first come the opposite one and those between."""
+    path = posed_folders.write_schema(tmp_path / "p.json", SHOTS)
+    found = read(folder, path, max_views=3)
+    kept = [posed.views.names.index(name) for name in found.views.names]
+    assert len(found.views) == len(kept) == 3
+    assert kept == sorted(kept)
+    assert kept[0] == 0
+    assert 3 in kept
+    np.testing.assert_array_equal(found.views.rgb, posed.views.rgb[kept])
+    np.testing.assert_array_equal(found.world_from_ours, posed.world_from_ours)
+    assert found.summary().startswith("3 of 6 views")
+
+
 def test_the_summary_names_the_worst_view(posed):
     worst = min(posed.overlaps, key=posed.overlaps.get)
-    assert posed.summary().startswith("6 views, overlap with their visual hull 0.9")
+    assert posed.summary().startswith(
+        "6 views, overlap with their visual hull 1.000 or more (worst: "
+    )
     assert worst in posed.summary()
