@@ -51,6 +51,7 @@ def test_a_run_is_read_with_its_weights_sizes_and_number_of_views(run):
         models.open_model(run)
 
 
+@pytest.mark.slow
 def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
     every = known_scenes.open_records
     monkeypatch.setattr(known_scenes, "open_records", lambda *which: every(*which)[:2])
