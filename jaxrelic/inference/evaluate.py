@@ -189,14 +189,11 @@ def shapes_of(
     cam_from_world: np.ndarray,
     settings: EvaluationSettings,
 ) -> scoring.Shapes:
-    """Meshes, each of its own [v, 3] and [f, 3], and points on them.
-
-    Meshes are filled up to sizes of which there are few, because each is compiled for.
-    """
+    """Meshes, each of its own [v, 3] and [f, 3], and points on them."""
     keys = jax.random.split(jax.random.key(settings.seed), len(vertices))
     draw = jax.jit(sampling.sample_surface, static_argnums=3)
     each = [
-        draw(key, *(_filled_up(array) for array in mesh), settings.num_points)
+        draw(key, *mesh, settings.num_points)
         for key, *mesh in zip(keys, vertices, faces, strict=True)
     ]
     points, normals = (np.stack(arrays) for arrays in zip(*each, strict=True))
@@ -207,11 +204,6 @@ def shapes_of(
         vertices=vertices,
         faces=faces,
     )
-
-
-def _filled_up(array: np.ndarray) -> np.ndarray:
-    """Rows of zeros up to a power of two of them; a face of zeros has no area to draw from."""
-    return np.pad(array, ((0, (1 << (len(array) - 1).bit_length()) - len(array)), (0, 0)))
 
 
 def surface_rows(

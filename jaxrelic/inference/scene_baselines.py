@@ -9,7 +9,7 @@ import scipy.ndimage
 
 from jaxrelic.data.posed_views import PosedViews
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry import cameras, meshes, padding
 from jaxrelic.inference import baselines, surface_colours
 
 HULL_RESOLUTION = 128
@@ -26,15 +26,15 @@ def visual_hull(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> mesh
     A vertex has the mean colour of the views that see it; if none does, that of its surroundings.
     """
     vertices, faces = baselines.surface_of(_occupancy(views, resolution))
-    mesh = meshes.Mesh(vertices=vertices, faces=faces)
-    normals = np.asarray(meshes.vertex_normals(vertices, faces))
+    mesh = padding.filled_up(meshes.Mesh(vertices=vertices, faces=faces))
+    normals = np.asarray(meshes.vertex_normals(mesh.vertices, mesh.faces))
     hidden = surface_colours.hidden_points(
-        mesh, vertices, normals, views, surface_colours.ColourSettings()
+        mesh, mesh.vertices, normals, views, surface_colours.ColourSettings()
     )
-    rgb = surface_colours.spread(
-        _mean_colours(views, vertices, ~hidden), ~hidden.all(axis=0), faces
-    )
-    return mesh.replace(vertex_colors=np.clip(rgb, 0, 1))
+    seen = ~hidden
+    rgb = _mean_colours(views, mesh.vertices, seen)
+    rgb = surface_colours.spread(rgb, seen.any(axis=0), mesh.faces)[: len(vertices)]
+    return meshes.Mesh(vertices=vertices, faces=faces, vertex_colors=np.clip(rgb, 0, 1))
 
 
 def sphere(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> meshes.Mesh:

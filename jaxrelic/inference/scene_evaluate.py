@@ -14,7 +14,7 @@ import numpy as np
 from jaxrelic.data import transforms
 from jaxrelic.data.view_choice import Selection
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry import cameras, meshes, padding
 from jaxrelic.inference import image_scores
 from jaxrelic.inference.evaluate import (
     Evaluation,
@@ -60,7 +60,7 @@ class _Answers:
     """What one method said of all relics."""
 
     shapes: list[meshes.Mesh] = dataclasses.field(default_factory=list)
-    """Without colours."""
+    """Without colours, filled up."""
     rows: list[image_scores.ImageRow] = dataclasses.field(default_factory=list)
     seconds: list[float] = dataclasses.field(default_factory=list)
     """From views to mesh."""
@@ -127,8 +127,9 @@ def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -
         raise UserError(f"{name} on relic {relic.uid}: {error}") from error
     answers.seconds.append(time.perf_counter() - start)
     check_mesh(name, relic.uid, np.asarray(shape.mesh.vertices))
-    answers.shapes.append(shape.mesh.replace(vertex_colors=None, face_uvs=None, texture=None))
-    draws = {name: drawing_of(shape.mesh)}
+    mesh = padding.filled_up(shape.mesh)
+    answers.shapes.append(mesh.replace(vertex_colors=None))
+    draws = {name: drawing_of(mesh)}
     if shape.draw is not None:
         draws[name + DRAWN] = shape.draw
     for drawn_by, draw in draws.items():
