@@ -27,7 +27,7 @@ from jaxrelic.losses import one2345 as losses
 from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.config import CubeKind, One2345Config
 from jaxrelic.models.one2345.convert import abstract_variables
-from jaxrelic.models.one2345.model import One2345
+from jaxrelic.models.one2345.model import One2345, Remat, nearest_views
 
 GIBI = 2**30
 FREE_POINTS = 1024
@@ -51,6 +51,12 @@ class One2345Benchmark:
     """Even samples per ray, and as many fine ones."""
     chunk: int | None = None
     """Rays drawn at a time; None draws all at once."""
+    views_per_ray: int | None = None
+    """Sources whose colours are mixed; None mixes all."""
+    remat: Remat = "nothing"
+    """What is computed again for the gradient."""
+    stages: tuple[str, ...] = ("encode", "draw", "training step")
+    """Which of them."""
     blend_dtype: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the colour network."""
     run: bool = True
@@ -69,7 +75,7 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
         fine_samples=settings.samples,
         blend_dtype=settings.blend_dtype,
     )
-    model = One2345(config)
+    model = One2345(config, remat=settings.remat)
     rng = np.random.default_rng(0)
     variables = jax.tree.map(
         lambda x: 0.1 * rng.standard_normal(x.shape).astype(np.float32), abstract_variables(config)
@@ -88,6 +94,8 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
         chosen = rays.pixel_rays(
             target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
         )
+        if settings.views_per_ray is not None:
+            scene = nearest_views(scene, chosen.origins[0], settings.views_per_ray)
         return render.render_rays(model, variables, scene, chosen, chunk=settings.chunk)
 
     def loss(variables, images, camera):
@@ -162,7 +170,7 @@ def main(settings: One2345Benchmark) -> None:
         "benchmark": "One-2-3-45, stages",
         "backend": jax.default_backend(),
         "settings": dataclasses.asdict(settings),
-        "stages": {name: measure(*stage, settings) for name, stage in stages.items()},
+        "stages": {name: measure(*stages[name], settings) for name in settings.stages},
     }
     print(json.dumps(report, indent=2))
 
