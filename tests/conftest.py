@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import sys
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
@@ -13,6 +14,9 @@ os.environ["JAXRELIC_CACHE"] = str(pathlib.Path(__file__).parent.parent / ".cach
 
 import jax
 import pytest
+
+# pytest's importlib mode leaves the folder of the tests out.
+sys.path.append(str(pathlib.Path(__file__).parent))
 
 CACHE = pathlib.Path(__file__).parent.parent / ".cache" / "jax"
 

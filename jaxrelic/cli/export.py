@@ -1,29 +1,47 @@
-"""Turn the newest checkpoint of a run into a folder that needs nothing else (Orbax and JSON)."""
+"""Turn the newest checkpoint of a run into a folder that needs nothing else."""
 
 import collections
 import dataclasses
 import pathlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportArguments:
-    """What to export and where to."""
+    """Turn a run, or One-2-3-45's released weights, into Orbax arrays, StableHLO and a JSON page.
 
-    workdir: tyro.conf.Positional[pathlib.Path]
-    """Folder of the run, as given to `jaxrelic train`."""
+    The page says what the network is, how its inputs are made, what it was trained on, and what
+    goes into and comes out of each program.
+    """
+
+    source: tyro.conf.Positional[pathlib.Path]
+    """Folder of the run, as given to `jaxrelic train`; or a checkpoint of One-2-3-45's
+    reconstruction module (.pth or .safetensors), which is converted."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """Folder to write; an earlier export there is replaced."""
+    stable_hlo: bool = True
+    """Write programs/*.jax_export: functions that run on CPU, GPU and TPU without our code."""
 
 
 def run(args: ExportArguments) -> int:
     """Writes the export; prints where."""
-    from jaxrelic.cli import models
     from jaxrelic.inference import export
 
-    reconstructor, experiment, step = models.open_run(args.workdir)
+    converted = args.source.is_file()
+    model, training, data = _converted(args.source) if converted else _trained(args.source)
+    export.save(args.output, model, training=training, data=data, stable_hlo=args.stable_hlo)
+    end = "converted" if converted else f"after {training['steps']} steps"
+    print(f"{args.output}: {training['name']} {end}")
+    return 0
+
+
+def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
+    """The network of a run, how it was trained, and on what."""
+    from jaxrelic.cli import models
+
+    model, experiment, step = models.open_any_run(folder)
     training = {
         "name": experiment.name,
         "steps": step,
@@ -32,10 +50,26 @@ def run(args: ExportArguments) -> int:
         "seed": experiment.seed,
         "batch_size": experiment.data.batch_size,
     }
-    data = _licences(experiment.data.path, experiment.data.split)
-    export.save(args.output, reconstructor, training=training, data=data)
-    print(f"{args.output}: {experiment.name} after {step} steps")
-    return 0
+    return model, training, _licences(experiment.data.path, experiment.data.split)
+
+
+def _converted(weights: pathlib.Path) -> tuple[Any, dict, dict]:
+    """The released network, of which the file says little."""
+    from jaxrelic import weights as published
+    from jaxrelic.inference import scene_model
+    from jaxrelic.models.one2345 import convert
+    from jaxrelic.models.one2345.config import One2345Config
+
+    config = One2345Config.compat()
+    variables = convert.convert(published.read_weights(weights), config, source=str(weights))
+    model = scene_model.SceneModel(
+        config=config,
+        image_size=convert.IMAGE_SIZE,
+        num_sources=convert.NUM_SOURCES,
+        variables=variables,
+    )
+    training = {"name": weights.name, "converted_from": weights.name}
+    return model, training, {"path": None, "split": None, "relics_by_license": None}
 
 
 def _licences(path: str, split: str) -> dict:

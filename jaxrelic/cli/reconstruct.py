@@ -1,4 +1,8 @@
-"""Turn one photograph into a textured GLB, and pictures of it."""
+"""Turn one photograph into a textured GLB, or a folder of posed photographs into a mesh.
+
+jaxrelic reconstruct photo.jpg --model RUN -o relic.glb
+jaxrelic reconstruct --views folder --poses poses.json --model RUN -o relic.glb
+"""
 
 import dataclasses
 import logging
@@ -7,22 +11,45 @@ from typing import Annotated
 
 import tyro
 
+from jaxrelic.errors import UserError
+from jaxrelic.inference.posed_photographs import Up
+
 logger = logging.getLogger(__name__)
+
+OF_PHOTO = ("mask", "icosphere_level", "previews")
+OF_VIEWS = ("poses", "masks", "up", "resolution", "texture")
+"""Options that the other way of reconstructing does not have."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReconstructArguments:
-    """The photograph, the model, and where the results go."""
+    """The photographs, the model, and where the results go."""
 
-    photo: tyro.conf.Positional[pathlib.Path]
-    """Picture of one object (PNG, JPEG, WebP, TIFF or BMP; at least 16 px a side)."""
+    photo: tyro.conf.Positional[pathlib.Path | None] = None
+    """Picture of one object (PNG, JPEG, WebP, TIFF or BMP; at least 16 px a side), for a model of
+    single photographs."""
     model: pathlib.Path
     """Export, or folder of a run."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
-    """GLB file to write."""
+    """File to write: GLB; with --views also PLY or OBJ."""
     mask: pathlib.Path | None = None
     """Picture of the photograph's size, white on the object. By default the photograph's
     transparency is used, or the object is found automatically."""
+    views: pathlib.Path | None = None
+    """Folder of photographs of one object from all around, for a model of posed photographs."""
+    poses: pathlib.Path | None = None
+    """Where the photographs were taken from: JSON of our schema or of One-2-3-45, nerfstudio's
+    transforms.json, or a folder with COLMAP's cameras.txt and images.txt."""
+    masks: pathlib.Path | None = None
+    """Folder with a mask for every photograph, of the same name but for the suffix, white on the
+    object. By default transparency is used, or the object is found automatically."""
+    up: Up = "auto"
+    """Direction of the poses' world that is up. By default what the format of the poses says, and
+    for COLMAP the way most cameras were held."""
+    resolution: int = 256
+    """Points along each side of the grid in which the surface is looked for."""
+    texture: bool = False
+    """Colours in a texture rather than at the vertices."""
     segment_onnx: pathlib.Path | None = None
     """ONNX file that finds the object if nobody has: `u2net.onnx` or another of its interface."""
     foreground: pathlib.Path | None = None
@@ -35,22 +62,76 @@ class ReconstructArguments:
 
 
 def run(args: ReconstructArguments) -> int:
-    """Writes the GLB and, if asked for, previews."""
+    """Writes the mesh and, if asked for, previews."""
+    if (args.photo is None) == (args.views is None):
+        raise UserError("give one photograph, or a folder of them with --views and --poses")
+    _refuse(args, OF_PHOTO if args.photo is None else OF_VIEWS)
+    return _from_photo(args, args.photo) if args.photo else _from_views(args, args.views)
+
+
+def _refuse(args: ReconstructArguments, options: tuple[str, ...]) -> None:
+    """Raises UserError if an option was given that would be passed over."""
+    defaults = {field.name: field.default for field in dataclasses.fields(args)}
+    for name in options:
+        if getattr(args, name) != defaults[name]:
+            kind = "one photograph" if name in OF_PHOTO else "--views"
+            raise UserError(f"--{name.replace('_', '-')} is an option of {kind}; leave it out")
+
+
+def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     from jaxrelic.cli import models
-    from jaxrelic.errors import UserError
     from jaxrelic.inference import mesh, photo, previews
 
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     # The photograph first: a bad one should not cost the time to load a model.
     finder = models.open_mask_finder(args.segment_onnx, args.foreground)
-    picture = photo.read_photo(args.photo, args.mask, find=finder.find)
+    picture = photo.read_photo(path, args.mask, find=finder.find)
     reconstruction = models.open_model(args.model, args.icosphere_level).reconstruct(picture)
     mesh.write_glb(reconstruction.mesh, args.output)
     print(args.output)
     if args.previews is not None:
         previews.write(
-            reconstruction, args.previews, photo_name=args.photo.name, glb_name=args.output.name
+            reconstruction, args.previews, photo_name=path.name, glb_name=args.output.name
         )
         print(args.previews)
     return 0
+
+
+def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
+    from jaxrelic.cli import models
+    from jaxrelic.inference import mesh_checks, mesh_formats, posed_photographs, sdf_mesh
+
+    mesh_formats.check_suffix(args.output)
+    if args.poses is None:
+        raise UserError(f"where were the photographs of {folder} taken from? give --poses FILE")
+    settings = _surface(args)
+    model = models.open_scene_model(args.model)
+    finder = models.open_mask_finder(args.segment_onnx, args.foreground)
+    posed = posed_photographs.read(
+        folder,
+        args.poses,
+        image_size=model.image_size,
+        masks=args.masks,
+        up=args.up,
+        find=finder.find,
+    )
+    surface = sdf_mesh.extract(model.read(posed.views), settings)
+    report = mesh_checks.check(surface, posed.views)
+    mesh_formats.write(posed_photographs.placed(surface, posed.world_from_ours), args.output)
+    print(args.output)
+    print(posed.summary())
+    print(report.summary())
+    return 0
+
+
+def _surface(args: ReconstructArguments):
+    """Settings of the surface, checked before anything is loaded."""
+    from jaxrelic.inference import sdf_mesh
+
+    try:
+        return sdf_mesh.SurfaceSettings(
+            resolution=args.resolution, colour="texture" if args.texture else "vertices"
+        )
+    except ValueError as error:
+        raise UserError(f"--resolution {args.resolution}: {error}") from error

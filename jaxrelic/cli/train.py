@@ -93,7 +93,7 @@ def run(args: TrainArguments) -> int:
             args.experiment,
             objectives.build(args.experiment),
             args.workdir,
-            validate=validation.of_experiment(args.experiment, args.workdir),
+            validate=validation.validator(args.experiment, args.workdir),
         )
     except monitor.DivergedError as error:
         print(f"jaxrelic: {error}", file=sys.stderr)

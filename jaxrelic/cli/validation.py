@@ -1,51 +1,35 @@
-"""What looks at a network while it is trained, for the kinds of models that have such a thing."""
+"""What a run is judged by while it trains, where its kind of model has such a judge."""
 
 import pathlib
-from collections.abc import Sequence
-from typing import Any
 
-from jaxrelic.errors import UserError
+from jaxrelic.cli import evaluate, evaluate_scenes
+from jaxrelic.inference import known_scenes
+from jaxrelic.inference.scene_validation import SceneValidator
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.loop import Validator
 
-SPLITS = ("val", "test", "train")
-"""Where relics to look at are taken from: the first of these that has any."""
+SPLITS = ("val", "test", evaluate.TRAINING_SPLIT)
+"""Tried in this order; small collections may fill only the last."""
 
 
-def of_experiment(experiment: Experiment, folder: pathlib.Path) -> Validator | None:
-    """The validator of a run in `folder`; None if its settings ask for none."""
-    if not experiment.validate_every:
+def validator(experiment: Experiment, folder: pathlib.Path) -> SceneValidator | None:
+    """The judge of a run, if it asks for one.
+
+    Args:
+        experiment: All settings.
+        folder: Of the run; pictures and meshes go below it.
+    """
+    if not isinstance(experiment.model, One2345Config) or not experiment.validate_every:
         return None
-    if not isinstance(experiment.model, One2345Config):
-        raise UserError(
-            f"validate_every is for One-2-3-45, not for {type(experiment.model).__name__}; "
-            "set it to 0"
-        )
-    from jaxrelic.inference import known_scenes, scene_validation
-
     data = experiment.data
-    return scene_validation.SceneValidator.of_records(
-        _records(data.path),
-        known_scenes.Choice(selection=data.selection, num_sources=data.num_sources),
+    _, records = evaluate.first_split(
+        lambda name: evaluate_scenes.open_split(data.path, name), None, usual=SPLITS
+    )
+    choice = known_scenes.Choice(selection=data.selection, num_sources=data.num_sources)
+    return SceneValidator.of_records(
+        records,
+        choice,
         config=experiment.model,
         image_size=data.image_size,
         folder=folder,
     )
-
-
-def _records(path: str) -> Sequence[Any]:
-    """Relics with their surfaces, held out from training if there are such."""
-    from jaxrelic.inference import known_scenes
-
-    reasons = []
-    for split in SPLITS:
-        try:
-            records = known_scenes.open_records(path, split)
-        except UserError as error:
-            reasons.append(str(error))
-            continue
-        if len(records):
-            return records
-        reasons.append(f"split {split} of {path} is empty")
-    raise UserError(f"nothing to validate on: {'; '.join(reasons)}; set validate_every to 0")

@@ -9,6 +9,9 @@ import numpy as np
 
 from jaxrelic.geometry import alignment, cameras
 
+_OPPOSITE = -1 + 1e-9
+"""Cosine below which two directions leave the axis of the turn between them open."""
+
 
 def world_from_prediction(
     predicted: cameras.Camera,
@@ -43,15 +46,20 @@ def _between_lenses(
     centre_cam = alignment.apply(pose, np.asarray(centre, np.float64)[None])[0]
     depth = max(float(centre_cam[2]), cameras.MIN_DEPTH)
     ray = np.linalg.solve(lens, assumed @ (centre_cam / depth))
-    turn = _shortest_turn(centre_cam, ray)
+    turn = shortest_turn(centre_cam, ray)
     focal = np.sqrt([matrix[0, 0] * matrix[1, 1] for matrix in (assumed, lens)])
     scaled = focal[0] / focal[1] * turn
     return alignment.homogeneous(scaled, depth * ray - scaled @ centre_cam)
 
 
-def _shortest_turn(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Rotation that takes one direction to another, less than half a turn away, [3, 3]."""
+def shortest_turn(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Rotation that takes one direction [3] to another, [3, 3]; opposite ones by way of x or y."""
     a, b = start / np.linalg.norm(start), end / np.linalg.norm(end)
+    if a @ b < _OPPOSITE:
+        # Half a turn about any axis that is square to both.
+        axis = np.cross(a, np.eye(3)[1 if abs(a[0]) > abs(a[1]) else 0])
+        axis = np.cross(a, axis) / np.linalg.norm(axis)
+        return 2 * np.outer(axis, axis) - np.eye(3)
     x, y, z = np.cross(a, b)
     skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + skew + skew @ skew / (1 + a @ b)

@@ -7,7 +7,7 @@ import numpy as np
 import skimage.measure
 
 from jaxrelic.data import transforms
-from jaxrelic.geometry import cameras
+from jaxrelic.geometry import carving
 from jaxrelic.typing import Array, Bool, Float, typechecked
 
 logger = logging.getLogger(__name__)
@@ -40,16 +40,11 @@ def visual_hull(
 
     A point outside a picture is not judged by it.
     """
-    inside = np.ones(len(points), bool)
-    height, width = masks.shape[1:]
-    for mask, extrinsics, matrix in zip(masks, cam_from_world, pixel_from_cam, strict=True):
-        points_cam = points[inside] @ extrinsics[:3, :3].T + extrinsics[:3, 3]
-        uv = points_cam @ np.asarray(matrix).T
-        pixel = np.floor(uv[:, :2] / np.maximum(uv[:, 2:], cameras.MIN_DEPTH)).astype(int)
-        seen = (pixel >= 0).all(axis=-1) & (pixel < [width, height]).all(axis=-1) & (uv[:, 2] > 0)
-        column, row = np.clip(pixel, 0, [width - 1, height - 1]).T
-        inside[inside] = mask[row, column] | ~seen
-    return inside
+    outlines = [
+        carving.Outline(mask=mask, cam_from_world=extrinsics, pixel_from_cam=matrix)
+        for mask, extrinsics, matrix in zip(masks, cam_from_world, pixel_from_cam, strict=True)
+    ]
+    return carving.carve(outlines, points)
 
 
 def mean_shape(relics: Iterable[Sequence[transforms.View]]) -> tuple[np.ndarray, np.ndarray]:

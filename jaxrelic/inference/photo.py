@@ -114,8 +114,8 @@ def over_background(view: transforms.View, preprocessing: Preprocessing) -> np.n
     return np.clip(view.rgba[..., :3] + missing * np.float32(preprocessing.background), 0, 1)
 
 
-def _decode(path: pathlib.Path) -> PIL.Image.Image:
-    """Opens an image, checks its size in the header, then decodes it upright."""
+def _decode(path: pathlib.Path, *, upright: bool) -> PIL.Image.Image:
+    """Opens an image, checks its size in the header, then decodes it, upright or as stored."""
     if not path.is_file():
         raise UserError(f"{path} is not a file; give one photograph")
     try:
@@ -140,7 +140,7 @@ def _decode(path: pathlib.Path) -> PIL.Image.Image:
             )
         try:
             image.load()
-            return PIL.ImageOps.exif_transpose(image)
+            return PIL.ImageOps.exif_transpose(image) if upright else image
         except _DECODING_ERRORS as error:
             raise UserError(f"{path} is damaged ({error}); copy it again") from error
 
@@ -149,9 +149,16 @@ def _limit() -> str:
     return f"at most {MAX_PIXELS // 1_000_000} megapixels are decoded, so scale it down first"
 
 
-def read_picture(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """RGB [h, w, 3] and, if the file has one, alpha [h, w], float32 in [0, 1], upright."""
-    image = _decode(path)
+def read_picture(
+    path: pathlib.Path, *, upright: bool = True
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """RGB [h, w, 3] and, if the file has one, alpha [h, w], float32 in [0, 1].
+
+    Args:
+        path: PNG, JPEG, WebP, TIFF or BMP, whatever its name.
+        upright: Turned as the camera's EXIF note says; False leaves the pixels as they are stored.
+    """
+    image = _decode(path, upright=upright)
     if image.mode.startswith("I"):
         # Sixteen bits of grey; Pillow's own conversion to 8 bits would clip them to white.
         grey = np.clip(np.asarray(image, np.float32) / 65535, 0, 1)

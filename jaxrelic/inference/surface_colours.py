@@ -148,37 +148,53 @@ def occluded(
     shows something in front of the plane that touches the surface at the point, because such a
     pixel has the colour of what is in front, or half of it.
     """
-    scale = settings.oversampling
-    uv, depth, _ = _project(camera, np.asarray(mesh.vertices))
-    side = size * scale
-    drawn = z_buffer.rasterize(uv * scale, depth, np.asarray(mesh.faces), height=side, width=side)
-    nearest = np.where(drawn.mask, drawn.depth, np.inf)
-    uv, depth, points_cam = _project(camera, points)
+    points_cam = _in_camera(camera, points)
     normals_cam = normals @ np.asarray(camera.cam_from_world, np.float64)[:3, :3].T
-    # Negative in front: the plane's distance from the camera.
+    # Of the plane through the point from the camera; negative in front.
     plane = np.sum(normals_cam * points_cam, axis=-1)
     cosine = -plane / np.linalg.norm(points_cam, axis=-1)
-    pixel = depth / float(camera.pixel_from_cam[0, 0]) / scale
-    tolerance = settings.tolerance_px * pixel / np.maximum(cosine, LEAST_COSINE)
-    hidden = cosine <= LEAST_COSINE
+    facing = np.flatnonzero(cosine > LEAST_COSINE)
+    points_cam, normals_cam, plane = points_cam[facing], normals_cam[facing], plane[facing]
+    scale = settings.oversampling
+    nearest = _nearest(mesh, camera, size=size, scale=scale)
+    pixel = points_cam[:, 2] / float(camera.pixel_from_cam[0, 0]) / scale
+    tolerance = settings.tolerance_px * pixel / cosine[facing]
     cam_from_pixel = np.linalg.inv(np.asarray(camera.pixel_from_cam, np.float64))
-    for shown, center in _four_around(nearest, uv * scale):
+    clear = np.ones(len(facing), bool)
+    for shown, center in _four_around(nearest, _pixels(camera, points_cam) * scale):
         rays = np.insert(center / scale, 2, 1, axis=-1) @ cam_from_pixel.T
         towards = np.minimum(np.sum(normals_cam * rays, axis=-1), -LEAST_COSINE)
-        hidden |= shown < plane / towards - tolerance
+        clear &= shown >= plane / towards - tolerance
+    hidden = np.ones(len(points), bool)
+    hidden[facing] = ~clear
     return hidden
 
 
-def _project(camera: cameras.Camera, points: np.ndarray) -> tuple[np.ndarray, ...]:
-    """As `cameras.project`, and the points in the camera's frame.
+def _nearest(mesh: meshes.Mesh, camera: cameras.Camera, *, size: int, scale: int) -> np.ndarray:
+    """Depth of the mesh in a picture drawn `scale` times larger; infinite beside it."""
+    vertices_cam = _in_camera(camera, np.asarray(mesh.vertices))
+    side = size * scale
+    drawn = z_buffer.rasterize(
+        _pixels(camera, vertices_cam) * scale,
+        vertices_cam[:, 2],
+        np.asarray(mesh.faces),
+        height=side,
+        width=side,
+    )
+    return np.where(drawn.mask, drawn.depth, np.inf)
 
-    On the host, because every mesh has its own size, for which JAX would compile.
-    """
+
+def _in_camera(camera: cameras.Camera, points: np.ndarray) -> np.ndarray:
+    """Points in the camera's frame, on the host: JAX would compile for every mesh's own size."""
     pose = np.asarray(camera.cam_from_world, np.float64)
-    points_cam = points @ pose[:3, :3].T + pose[:3, 3]
-    depth = points_cam[:, 2]
+    return points @ pose[:3, :3].T + pose[:3, 3]
+
+
+def _pixels(camera: cameras.Camera, points_cam: np.ndarray) -> np.ndarray:
+    """As `cameras.project`, [n, 2]."""
+    depth = points_cam[:, 2:]
     safe = np.where(np.abs(depth) < cameras.MIN_DEPTH, cameras.MIN_DEPTH, depth)
-    return (points_cam / safe[:, None]) @ np.asarray(camera.pixel_from_cam)[:2].T, depth, points_cam
+    return (points_cam / safe) @ np.asarray(camera.pixel_from_cam, np.float64)[:2].T
 
 
 def _four_around(image: np.ndarray, uv: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -195,8 +211,9 @@ def _shown(
     mask: Bool[np.ndarray, "h w"], points: Float[np.ndarray, "n 3"], camera: cameras.Camera
 ) -> Bool[np.ndarray, " n"]:
     """Whether the pixel that a point falls in is of the object."""
-    uv, depth, _ = _project(camera, points)
-    inside = (depth > 0) & ((uv >= 0) & (uv < np.array(mask.shape[::-1]))).all(axis=-1)
+    points_cam = _in_camera(camera, points)
+    uv = _pixels(camera, points_cam)
+    inside = (points_cam[:, 2] > 0) & ((uv >= 0) & (uv < np.array(mask.shape[::-1]))).all(axis=-1)
     column, row = np.where(inside[:, None], uv, 0).astype(int).T
     return inside & mask[row, column]
 

@@ -81,6 +81,23 @@ def test_charts_do_not_overlap(baked):
     assert covered == pytest.approx(areas.sum(), rel=0.05)
 
 
+def test_charts_are_few_and_no_face_is_folded_over(ball):
+    _, mesh = ball
+    axis = surface_texture.choose_axes(mesh.vertices, mesh.faces)
+    chart = surface_texture.number_charts(mesh.faces, axis)
+    assert len(np.unique(chart)) == 6
+    flat = surface_texture._seen_along(mesh.vertices[mesh.faces].astype(np.float64), axis)
+    a, b, c = np.moveaxis(flat, 1, 0)
+    assert (np.linalg.det(np.stack([b - a, c - a], axis=-1)) > 0).all()
+
+
+def test_faces_that_share_a_corner_but_no_edge_are_two_charts():
+    faces = np.array([[0, 1, 2], [2, 3, 4], [1, 0, 5], [4, 3, 6]])
+    chart = surface_texture.number_charts(faces, np.array([0, 0, 0, 1]))
+    assert chart[0] == chart[2]
+    assert len(np.unique(chart)) == 3
+
+
 @pytest.mark.parametrize("suffix", mesh_formats.SUFFIXES)
 def test_a_textured_mesh_goes_into_every_format(baked, tmp_path, suffix):
     mesh_formats.write(baked, tmp_path / f"relic{suffix}")

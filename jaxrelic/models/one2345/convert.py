@@ -11,6 +11,8 @@ from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.model import fresh_variables
 from jaxrelic.weights import Rule, apply_rules, left_out, oi_to_io, oihw_to_hwio, same
 
+IMAGE_SIZE, NUM_SOURCES = 256, 32
+"""Side in pixels and number of the views that the released network was trained on."""
 SCALE_EPS = 1e-5
 """What the original's activated normalisation adds to the magnitude of its scale."""
 

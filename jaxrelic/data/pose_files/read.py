@@ -1,0 +1,56 @@
+"""Opens any pose file; what it is decides its content, never its name."""
+
+import json
+import pathlib
+
+from jaxrelic.data.pose_files import colmap, nerfstudio, ours
+from jaxrelic.data.pose_files.records import PoseFile
+from jaxrelic.errors import UserError
+
+MAX_BYTES = 256 * 2**20
+"""A larger file is no list of poses."""
+
+FORMATS = (
+    f"JSON of schema {ours.SCHEMA}, One-2-3-45 JSON (`c2ws`), nerfstudio transforms.json (`frames`)"
+    " or a folder with COLMAP's cameras.txt and images.txt"
+)
+
+
+def read(path: pathlib.Path) -> PoseFile:
+    """The poses of a file or of a COLMAP folder."""
+    if path.is_dir():
+        return colmap.read(path)
+    if not path.is_file():
+        raise UserError(f"pose file {path}: no such file; give {FORMATS}")
+    if path.name in colmap.FILES and (path.parent / colmap.CAMERAS).is_file():
+        return colmap.read(path.parent)
+    content = _read_json(path)
+    try:
+        if "c2ws" in content:
+            poses = ours.from_one2345(path, content)
+        elif "frames" in content:
+            poses = nerfstudio.from_transforms(path, content)
+        elif "schema" in content:
+            poses = ours.from_schema(path, content)
+        else:
+            keys = ", ".join(list(map(str, content))[:5]) or "nothing"
+            raise ValueError(f"its keys ({keys}) are those of no known format; give {FORMATS}")
+        if not poses.poses:
+            raise ValueError("it has no poses; give one per photograph")
+    except KeyError as error:
+        raise UserError(f"pose file {path}: there is no {error}; add it") from error
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise UserError(f"pose file {path}: {error}") from error
+    return poses
+
+
+def _read_json(path: pathlib.Path) -> dict:
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"pose file {path} has more than {MAX_BYTES >> 20} MiB; give {FORMATS}")
+    try:
+        content = json.loads(path.read_text("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"pose file {path} is not JSON ({error}); give {FORMATS}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"pose file {path} is not a JSON object; give {FORMATS}")
+    return content

@@ -1,0 +1,206 @@
+"""Posed photographs as the network saw its training views, and the way back to their world.
+
+Training has an object with its longest side 0.8 about the origin, z up, and cameras at 1.2 whose
+pictures span 256 / 280 of the distance: 1.097 world units at the origin. So the world of the
+photographs is moved, turned and scaled until the visual hull is like that object, and every
+photograph is cropped to the square that spans 1.097 units around it. A camera farther than 1.2
+keeps its distance and its perspective, and its pixels are as large on the object as in training.
+"""
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from jaxrelic.data import pose_files, transforms, view_checks
+from jaxrelic.data.outline_agreement import Agreement
+from jaxrelic.data.pose_files.records import PoseFile
+from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.errors import UserError
+from jaxrelic.geometry import cameras, carving, meshes, placement
+from jaxrelic.inference import foreground
+from jaxrelic.inference.photograph_folder import PosedPhotograph, read_folder
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SIDE = 0.8
+"""Of the object's box in our world."""
+
+TRAINING_DISTANCE = 1.2
+"""Of the cameras in training, in world units."""
+
+VIEW_SPAN = TRAINING_DISTANCE * 256 / 280
+"""World units at the origin that the side of a training view spans."""
+
+FINE_CELLS = 96
+"""Cells along the longest side of the hull that is measured."""
+
+MIN_COMMON_UP = 0.3
+"""Length of the mean of the cameras' up directions from which it means something."""
+
+MIN_SHARPNESS = 0.5
+"""Pixels of a photograph per pixel of a view below which the view is called blurred."""
+
+Up = Literal["auto", "x", "y", "z", "-x", "-y", "-z"]
+"""Which direction of the poses' world is up; auto asks the pose file, then the cameras."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class PosedInput:
+    """What a folder of posed photographs gives."""
+
+    views: PosedViews
+    """In our normalised world."""
+    world_from_ours: np.ndarray
+    """Similarity back to the world of the pose file, [4, 4] float64."""
+    overlaps: dict[str, float]
+    """Of the visual hull of all views with each view's mask, by name."""
+
+    def summary(self) -> str:
+        """One line."""
+        worst = min(self.overlaps, key=self.overlaps.__getitem__)
+        size = LONGEST_SIDE * np.cbrt(np.linalg.det(self.world_from_ours[:3, :3]))
+        distances = np.asarray(self.views.camera.cam_from_world)[:, 2, 3]
+        return (
+            f"{len(self.views)} views, overlap with their visual hull {self.overlaps[worst]:.3f} "
+            f"or more (worst: {worst}); the object is {size:.4g} units of the poses long, cameras "
+            f"are {distances.min() / LONGEST_SIDE:.2f} to {distances.max() / LONGEST_SIDE:.2f} "
+            f"times as far ({TRAINING_DISTANCE / LONGEST_SIDE:.2f} in training)"
+        )
+
+
+def read(
+    folder: pathlib.Path,
+    poses_path: pathlib.Path,
+    *,
+    image_size: int,
+    masks: pathlib.Path | None = None,
+    up: Up = "auto",
+    find: Callable[[np.ndarray], np.ndarray] = foreground.find,
+) -> PosedInput:
+    """Reads and checks posed photographs, and brings them into the network's world.
+
+    Args:
+        folder: With the photographs.
+        poses_path: A file of any format that `data.pose_files` reads, or COLMAP's folder.
+        image_size: Side of the views in pixels.
+        masks: Folder with a mask of the same stem for every photograph; None takes a photograph's
+            transparency, or finds its object.
+        up: Direction of the poses' world that is up.
+        find: How objects are found, from a photograph [h, w, 3] to coverage [h, w].
+    """
+    poses = pose_files.read(poses_path)
+    photographs = read_folder(folder, poses, masks=masks, find=find)
+    agreement = view_checks.check_outlines(
+        [photograph.name for photograph in photographs],
+        [photograph.outline for photograph in photographs],
+        source=str(poses_path),
+        reading=poses.reading,
+    )
+    names = tuple(photograph.name for photograph in photographs)
+    overlaps = agreement.overlaps(range(len(names)))
+    turn = placement.shortest_turn(np.array([0.0, 0.0, 1.0]), up_direction(up, poses))
+    world_from_ours = normalise(photographs, agreement, turn)
+    views = [frame_view(each, world_from_ours, image_size) for each in photographs]
+    camera = cameras.Camera(
+        cam_from_world=np.stack([view.cam_from_world for view in views]),
+        pixel_from_cam=np.stack([view.pixel_from_cam for view in views]),
+    )
+    rgba = np.stack([view.rgba for view in views])
+    rgb = np.clip(rgba[..., :3] + 1 - rgba[..., 3:], 0, 1)
+    return PosedInput(
+        views=PosedViews(rgb=rgb, mask=np.clip(rgba[..., 3], 0, 1), camera=camera, names=names),
+        world_from_ours=world_from_ours,
+        overlaps=dict(zip(names, overlaps.tolist(), strict=True)),
+    )
+
+
+def placed(mesh: meshes.Mesh, world_from_ours: np.ndarray) -> meshes.Mesh:
+    """A mesh of our world in the scale and place of the poses, upright: z is their up.
+
+    Files of meshes are y-up. Of poses with z up a mesh then has the coordinates (x, z, -y), of
+    poses with y up the very coordinates of their world; other worlds are turned the shortest way.
+    """
+    scale = np.cbrt(np.linalg.det(world_from_ours[:3, :3]))
+    centre = world_from_ours[:3, :3].T / scale @ world_from_ours[:3, 3]
+    return mesh.replace(vertices=scale * np.asarray(mesh.vertices, np.float64) + centre)
+
+
+def up_direction(up: Up, poses: PoseFile) -> np.ndarray:
+    """The direction of the poses' world that is up, [3].
+
+    COLMAP's world has none: people hold cameras upright, so the mean of the cameras' up directions
+    is taken.
+    """
+    if up != "auto":
+        return np.eye(3)["xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0)
+    if poses.up is not None:
+        return poses.up
+    mean = -np.mean([pose.cam_from_world[1, :3] for pose in poses.poses], axis=0)
+    length = float(np.linalg.norm(mean))
+    if length < MIN_COMMON_UP:
+        raise UserError(
+            f"{poses.path}: the cameras have no common up (mean {length:.2f} of 1), and "
+            f"a {poses.format} has none either; say which axis is up with --up z, --up -y, ..."
+        )
+    return mean / length
+
+
+def normalise(
+    photographs: Sequence[PosedPhotograph], agreement: Agreement, turn: np.ndarray
+) -> np.ndarray:
+    """world_from_ours [4, 4]: centre and longest side are those of the visual hull's box.
+
+    The box is along our axes: `turn` [3, 3] takes directions of ours to the world. The hull found
+    by the checks is coarse and generous; it is carved again from the masks as they are.
+    """
+    outlines = [photograph.outline for photograph in photographs]
+    centre, half_sides = agreement.centre, np.full(3, np.sqrt(3) * agreement.half_side)
+    for cells in (FINE_CELLS // 2, FINE_CELLS):
+        cell = 2 * float(half_sides.max()) / cells
+        points = turn.T @ centre + carving.grid(np.zeros(3), half_sides, cell)
+        hull = points[carving.carve(outlines, points @ turn.T)]
+        if not len(hull):
+            raise UserError(
+                f"nothing is left of the object when all masks are put together; it is thinner "
+                f"than {cell:.3g} units of the poses: give larger masks"
+            )
+        low, high = hull.min(axis=0) - cell / 2, hull.max(axis=0) + cell / 2
+        centre, half_sides = turn @ ((low + high) / 2), (high - low) / 2 + cell
+    world_from_ours = np.eye(4)
+    world_from_ours[:3, :3] = float(np.max(high - low)) / LONGEST_SIDE * turn
+    world_from_ours[:3, 3] = centre
+    return world_from_ours
+
+
+def frame_view(
+    photograph: PosedPhotograph, world_from_ours: np.ndarray, image_size: int
+) -> transforms.View:
+    """The square of a photograph that a training view would show, with its camera in our world."""
+    cam_from_ours = photograph.cam_from_world @ world_from_ours
+    # Similarity before the lens: distances shrink, pixels stay.
+    cam_from_ours[:3] /= np.cbrt(np.linalg.det(cam_from_ours[:3, :3]))
+    matrix, depth = photograph.pixel_from_cam, cam_from_ours[2, 3]
+    focal = np.sqrt(matrix[0, 0] * matrix[1, 1])
+    side = max(round(VIEW_SPAN * focal / depth), 1)
+    x, y, _ = matrix @ (cam_from_ours[:3, 3] / depth)
+    if side < MIN_SHARPNESS * image_size:
+        logger.warning(
+            "%s: the object spans %.0f px only, the network sees %d; go closer, or give larger "
+            "photographs",
+            photograph.name,
+            LONGEST_SIDE / VIEW_SPAN * side,
+            image_size,
+        )
+    height, width = photograph.rgba.shape[:2]
+    view = transforms.View(
+        rgba=photograph.rgba.astype(np.float32),
+        depth=np.zeros((height, width), np.float32),
+        cam_from_world=np.float32(cam_from_ours),
+        pixel_from_cam=np.float32(matrix),
+    )
+    square = transforms.crop(view, round(x - side / 2), round(y - side / 2), side)
+    return transforms.resize(square, image_size)
