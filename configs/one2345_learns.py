@@ -16,7 +16,7 @@ from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
 from jaxrelic.train.rays import RaysConfig
 
-STEPS = 1500
+STEPS = 800
 ORIGINAL_STEPS = 200_000
 SIZES = {"volume_size": 24, "hidden": 128, "coarse_samples": 24, "fine_samples": 24}
 

@@ -84,6 +84,7 @@ def one2345() -> Experiment:
         steps=8,
         log_every=1,
         checkpoint_every=4,
+        validate_every=8,
     )
 
 

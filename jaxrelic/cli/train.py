@@ -85,10 +85,16 @@ def _builder(file: pathlib.Path, row: str) -> Callable[[], object]:
 
 def run(args: TrainArguments) -> int:
     """Trains; the exit code says how it ended."""
+    from jaxrelic.cli import validation
     from jaxrelic.train import loop, monitor, objectives
 
     try:
-        outcome = loop.train(args.experiment, objectives.build(args.experiment), args.workdir)
+        outcome = loop.train(
+            args.experiment,
+            objectives.build(args.experiment),
+            args.workdir,
+            validate=validation.validator(args.experiment, args.workdir),
+        )
     except monitor.DivergedError as error:
         print(f"jaxrelic: {error}", file=sys.stderr)
         return DIVERGED

@@ -2,7 +2,8 @@ import pathlib
 
 import pytest
 
-from jaxrelic.cli import train
+from jaxrelic.cli import train, validation
+from jaxrelic.data import view_sets
 from jaxrelic.errors import UserError
 
 SMOKE = str(pathlib.Path(__file__).parents[2] / "configs" / "smoke.py")
@@ -85,3 +86,23 @@ def test_a_row_that_is_not_there_is_answered_with_those_that_are(tmp_path, file,
     (tmp_path / "plain.py").write_text("def get_config(): return None")
     with pytest.raises(UserError, match=message):
         train.load_experiment(tmp_path / file)
+
+
+def test_one2345_is_validated_on_relics_it_does_not_learn_from_and_msrn_never(tmp_path):
+    argv = [f"{SMOKE}:one2345", "--workdir", str(tmp_path)]
+    experiment = train.parse(argv).experiment
+    validator = validation.validator(experiment, tmp_path)
+    assert validator.config == experiment.model
+    assert {len(scene.sources) for scene in validator.scenes} == {experiment.data.num_sources}
+    learned = {relic.uid for relic in view_sets.open_view_sets(experiment.data)}
+    assert learned.isdisjoint(scene.uid for scene in validator.scenes)
+    argv += ["--validate-every", "0"]
+    assert validation.validator(train.parse(argv).experiment, tmp_path) is None
+    others = train.parse([SMOKE, "--workdir", "w", "--validate-every", "2"]).experiment
+    assert validation.validator(others, tmp_path) is None
+
+
+def test_shards_without_relics_to_validate_on_are_named(tmp_path):
+    argv = [f"{SMOKE}:one2345", "--workdir", "w", "--data.path", str(tmp_path / "absent")]
+    with pytest.raises(UserError, match=r"no shards at .*absent"):
+        train.run(train.parse(argv))

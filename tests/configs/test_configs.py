@@ -51,7 +51,7 @@ def test_every_config_builds_an_experiment_named_after_its_file_and_row(name):
     assert config_json.from_json(Experiment, config_json.to_json(built)) == built
 
 
-@pytest.mark.parametrize("name", ["msrn_learns.py", "msrn_tables.py"])
+@pytest.mark.parametrize("name", ["msrn_learns.py", "msrn_tables.py", "one2345_learns.py"])
 def test_no_two_rows_of_a_table_are_the_same_experiment(name):
     rows = runpy.run_path(str(CONFIGS / name))["ROWS"]
     unnamed = {repr(dataclasses.replace(build(), name="")) for build in rows.values()}

@@ -55,7 +55,9 @@ def test_a_full_volume_halves_to_one_site_more_than_its_half():
 
 
 @pytest.mark.parametrize("size", [6, 7])
-def test_convolutions_sum_over_the_neighbours_that_exist(size):
+@pytest.mark.parametrize("rows_from", [0, 99], ids=["rows", "direct"])
+def test_convolutions_sum_over_the_neighbours_that_exist(size, rows_from, monkeypatch):
+    monkeypatch.setattr(regularization, "LARGE_GRID", rows_from)
     rng = np.random.default_rng(size)
     sites = sparse_sites(rng, size)
     coarse = np.asarray(regularization.coarser_sites(sites, bounded_below=True))
