@@ -22,6 +22,9 @@ ragged charts."""
 LEAST_COSINE = 0.3
 """A face that turns farther from the axis its surroundings choose would shrink to nothing; it takes
 another axis."""
+FACE_SIDE = 100.0
+"""Of the mean face as xatlas sees it, which takes faces of less than 1e-7 for nothing and leaves
+them out."""
 AXES = np.concatenate([np.eye(3), -np.eye(3)])
 """Directions in which charts are looked at."""
 
@@ -85,7 +88,8 @@ class Charts:
     @property
     def face_uvs(self) -> np.ndarray:
         """For `meshes.Mesh`, whose outer texel centres lie at 0 and 1 and whose v points up."""
-        scaled = (self.position - 0.5) / (np.array([self.width, self.height]) - 1)
+        # A chart may begin at the first texel's centre, and rounding must not push it out.
+        scaled = np.clip((self.position - 0.5) / (np.array([self.width, self.height]) - 1), 0, 1)
         return np.float32(np.stack([scaled[..., 0], 1 - scaled[..., 1]], axis=-1))
 
 
@@ -102,7 +106,9 @@ def unwrap(vertices: np.ndarray, faces: np.ndarray, settings: TextureSettings) -
         ) from error
     axis = choose_axes(vertices, faces)
     chart = number_charts(faces, axis)
-    flat = _seen_along(vertices[faces], axis)
+    flat = _seen_along(vertices[faces].astype(np.float64), axis)
+    sides = flat[:, 1:] - flat[:, :1]
+    flat *= FACE_SIDE / np.sqrt(np.abs(np.linalg.det(sides)).mean())
     # One vertex per chart and vertex of the mesh.
     corners = np.stack([np.repeat(chart, 3), faces.reshape(-1)], axis=-1)
     _, first, index = np.unique(corners, axis=0, return_index=True, return_inverse=True)
@@ -121,10 +127,10 @@ def unwrap(vertices: np.ndarray, faces: np.ndarray, settings: TextureSettings) -
             "set a larger texture size"
         )
     _, packed, uvs = atlas[0]
-    size = np.array([atlas.width, atlas.height], np.float64)
-    return Charts(
-        position=uvs[packed].astype(np.float64) * size, height=int(size[1]), width=int(size[0])
-    )
+    size = np.array([atlas.width, atlas.height])
+    position = uvs[packed].astype(np.float64) * size
+    assert ((position >= 0) & (position <= size)).all(), "xatlas has left out faces"
+    return Charts(position=position, height=atlas.height, width=atlas.width)
 
 
 def choose_axes(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -81,6 +81,18 @@ def test_charts_do_not_overlap(baked):
     assert covered == pytest.approx(areas.sum(), rel=0.05)
 
 
+def test_small_faces_are_laid_flat_like_large_ones(ball):
+    """xatlas leaves out what it takes for nothing, and its corners stay where they were."""
+    pytest.importorskip("xatlas", reason="needs the texture extra")
+    mesh = ball[1]
+    large, small = (
+        surface_texture.unwrap(mesh.vertices * scale, mesh.faces, SETTINGS)
+        for scale in (np.float32(1), np.float32(2**-12))
+    )
+    assert (large.height, large.width) == (small.height, small.width)
+    np.testing.assert_allclose(small.position, large.position, atol=1e-2)
+
+
 def test_charts_are_few_and_no_face_is_folded_over(ball):
     _, mesh = ball
     axis = surface_texture.choose_axes(mesh.vertices, mesh.faces)
