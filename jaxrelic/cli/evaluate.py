@@ -144,19 +144,22 @@ def _held_out(shards: str, split: str | None) -> tuple[str, Any]:
 def first_split(
     open_split: Callable[[str], tuple[str, Sequence[Any] | None]],
     split: str | None,
+    *,
+    usual: Sequence[str] = SPLITS,
 ) -> tuple[str, Sequence[Any]]:
     """The asked split, or the first that holds relics; says when it is not the usual one.
 
     Args:
         open_split: From its name to why there are none, or to the records.
-        split: Its name; None tries `SPLITS`.
+        split: Its name; None tries the usual ones.
+        usual: Names, the most wanted first.
     """
     reasons = []
-    for name in (split,) if split else SPLITS:
+    for name in (split,) if split else usual:
         reason, records = open_split(name)
         if records:
             if reasons:
-                logger.warning("measuring split %s instead: %s", name, "; ".join(reasons))
+                logger.warning("taking split %s instead: %s", name, "; ".join(reasons))
             return name, records
         reasons.append(reason)
     raise UserError("; ".join(reasons))

@@ -23,7 +23,7 @@ def run(args: evaluate.EvaluateArguments) -> int:
     trained = models.scene_training(args.model)
     model = models.open_scene_model(args.model)
     shards = str(args.shards) if args.shards is not None else trained.path
-    split, records = evaluate.first_split(lambda name: _open(shards, name), args.split)
+    split, records = evaluate.first_split(lambda name: open_split(shards, name), args.split)
     choice = known_scenes.Choice(
         selection=args.scenes.selection or trained.selection,
         num_sources=args.scenes.num_sources or model.num_sources,
@@ -82,7 +82,7 @@ class _Gallery:
         return grids.grid(self._tiles, columns) if self._tiles else None
 
 
-def _open(shards: str, split: str) -> tuple[str, Sequence[Any] | None]:
+def open_split(shards: str, split: str) -> tuple[str, Sequence[Any] | None]:
     """Records of a split, or why there are none."""
     if shards != image_sets.SYNTHETIC and one2345_folders.is_folder(pathlib.Path(shards)):
         raise UserError(

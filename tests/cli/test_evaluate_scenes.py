@@ -1,5 +1,6 @@
-"""`jaxrelic evaluate` of a One-2-3-45 run with random weights."""
+"""`jaxrelic evaluate` of a One-2-3-45 run with random weights, and what judges a training."""
 
+import dataclasses
 import json
 
 import jax
@@ -9,7 +10,7 @@ import pytest
 
 from configs import smoke
 from jaxrelic.cli import main as cli
-from jaxrelic.cli import models
+from jaxrelic.cli import models, validation
 from jaxrelic.data import one2345_folders
 from jaxrelic.errors import UserError
 from jaxrelic.inference import known_scenes, scene_pictures
@@ -80,3 +81,13 @@ def test_a_folder_of_views_without_surfaces_cannot_be_measured(run, tmp_path, ca
     (tmp_path / one2345_folders.POSES).write_text("{}")
     assert cli.main(["evaluate", str(run), "--shards", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_only_a_run_that_asks_is_judged_and_by_relics_it_has_not_seen(tmp_path):
+    assert validation.validator(EXPERIMENT, tmp_path) is None
+    asks = dataclasses.replace(EXPERIMENT, validate_every=4)
+    judge = validation.validator(asks, tmp_path)
+    # Of 16 relics per split, train comes first.
+    assert [scene.uid for scene in judge.scenes] == [f"synthetic-{i}" for i in (16, 21, 26)]
+    assert {len(scene.sources) for scene in judge.scenes} == {3}
+    assert judge.image_size == 24
