@@ -23,6 +23,8 @@ def run(args: evaluate.EvaluateArguments) -> int:
     trained = models.scene_training(args.model)
     model = models.open_scene_model(args.model)
     shards = str(args.shards) if args.shards is not None else trained.path
+    if not shards:
+        raise UserError(f"{args.model} does not say on what it was trained; give --shards")
     split, records = evaluate.first_split(lambda name: open_split(shards, name), args.split)
     choice = known_scenes.Choice(
         selection=args.scenes.selection or trained.selection,

@@ -40,6 +40,7 @@ def run(args: ExportArguments) -> int:
 def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
     """The network of a run, how it was trained, and on what."""
     from jaxrelic.cli import models
+    from jaxrelic.data.view_sets import ViewSetsConfig
 
     model, experiment, step = models.open_any_run(folder)
     training = {
@@ -50,7 +51,10 @@ def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
         "seed": experiment.seed,
         "batch_size": experiment.data.batch_size,
     }
-    return model, training, _licences(experiment.data.path, experiment.data.split)
+    data = _licences(experiment.data.path, experiment.data.split)
+    if isinstance(experiment.data, ViewSetsConfig):
+        data["selection"] = experiment.data.selection
+    return model, training, data
 
 
 def _converted(weights: pathlib.Path) -> tuple[Any, dict, dict]:

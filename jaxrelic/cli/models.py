@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -32,7 +33,7 @@ FINEST_LEVEL = 5
 
 
 def open_model(path: pathlib.Path, icosphere_level: int | None = None) -> Reconstructor:
-    """The network of an export, or the newest checkpoint of a run.
+    """The network for single photographs of an export, or of a run's newest checkpoint.
 
     Args:
         path: Folder of either.
@@ -41,13 +42,42 @@ def open_model(path: pathlib.Path, icosphere_level: int | None = None) -> Recons
     if icosphere_level is not None and not 1 <= icosphere_level <= FINEST_LEVEL:
         raise UserError(f"icosphere level {icosphere_level} is not in 1..{FINEST_LEVEL}")
     if (path / export.PAGE).exists():
-        return export.load(path).at_level(icosphere_level)
-    if (path / workdir.CONFIG_FILE).exists():
-        return open_run(path)[0].at_level(icosphere_level)
-    raise UserError(
-        f"{path} is neither a run (no {workdir.CONFIG_FILE}) nor an export (no {export.PAGE}); "
-        "give the folder of `jaxrelic train` or `jaxrelic export`"
-    )
+        return _exported(path, MsrnConfig).at_level(icosphere_level)
+    return open_run(path)[0].at_level(icosphere_level)
+
+
+def open_scene_model(path: pathlib.Path) -> SceneModel:
+    """The network for posed views of an export, or of a run's newest checkpoint."""
+    if (path / export.PAGE).exists():
+        return _exported(path, One2345Config)
+    return open_scene_run(path)[0]
+
+
+def _exported(path: pathlib.Path, kind: type) -> Any:
+    """The model of an export, which has to be of one kind of network."""
+    model = export.load(path)
+    if not isinstance(model.config, kind):
+        raise UserError(
+            f"{path} is an export that {_KINDS[type(model.config)].purpose}; give one that "
+            f"{_KINDS[kind].purpose}"
+        )
+    return model
+
+
+def open_any_run(path: pathlib.Path) -> tuple[export.Model, Experiment, int]:
+    """What can be exported of a run: its network, its settings, and the steps it has taken."""
+    check_is_run(path)
+    scenes = isinstance(workdir.read_config(path).model, One2345Config)
+    return open_scene_run(path) if scenes else open_run(path)
+
+
+def check_is_run(path: pathlib.Path) -> None:
+    """Raises for a folder that is neither of what commands take as a model."""
+    if not (path / workdir.CONFIG_FILE).exists():
+        raise UserError(
+            f"{path} is neither a run (no {workdir.CONFIG_FILE}) nor an export (no {export.PAGE}); "
+            "give the folder of `jaxrelic train` or `jaxrelic export`"
+        )
 
 
 def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
@@ -72,26 +102,37 @@ def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
     return reconstructor, experiment, step
 
 
+def open_scene_run(path: pathlib.Path) -> tuple[SceneModel, Experiment, int]:
+    """The One-2-3-45 of a run's newest checkpoint, its settings, and the steps it has taken."""
+    experiment, state = _newest(path, One2345Config)
+    model = SceneModel(
+        config=experiment.model,
+        image_size=experiment.data.image_size,
+        num_sources=experiment.data.num_sources,
+        variables=jax.tree.map(np.asarray, state.variables),
+    )
+    return model, experiment, int(state.step)
+
+
 def sees_posed_views(path: pathlib.Path) -> bool:
-    """Whether a folder is a run of a model that sees several posed views."""
+    """Whether a run or an export is of a model that sees several posed views."""
+    if (path / export.PAGE).exists():
+        return isinstance(export.load(path), SceneModel)
     if not (path / workdir.CONFIG_FILE).exists():
         return False
     return isinstance(workdir.read_config(path).model, One2345Config)
 
 
 def scene_training(path: pathlib.Path) -> ViewSetsConfig:
-    """Which views a One-2-3-45 run was trained on."""
-    return workdir.read_config(path).data
-
-
-def open_scene_model(path: pathlib.Path) -> SceneModel:
-    """The One-2-3-45 of a run's newest checkpoint."""
-    experiment, state = _newest(path, One2345Config)
-    return SceneModel(
-        config=experiment.model,
-        image_size=experiment.data.image_size,
-        num_sources=experiment.data.num_sources,
-        variables=jax.tree.map(np.asarray, state.variables),
+    """Which views a One-2-3-45 run or export was trained on."""
+    if not (path / export.PAGE).exists():
+        return workdir.read_config(path).data
+    views, data = (export.read_page(path)[name] for name in ("views", "data"))
+    return ViewSetsConfig(
+        path=data["path"] or "",
+        image_size=views["image_size"],
+        num_sources=views["num_sources"],
+        selection=data.get("selection", "auto"),
     )
 
 
@@ -161,6 +202,7 @@ _KINDS = {
 
 def _newest(path: pathlib.Path, kind: type) -> tuple[Experiment, TrainState]:
     """Settings and newest checkpoint of a run of one kind of model."""
+    check_is_run(path)
     experiment = workdir.read_config(path)
     if not isinstance(experiment.model, kind):
         raise UserError(

@@ -17,7 +17,7 @@ from jaxrelic.inference.posed_photographs import Up
 logger = logging.getLogger(__name__)
 
 OF_PHOTO = ("mask", "icosphere_level", "previews")
-OF_VIEWS = ("poses", "masks", "up", "max_views", "resolution", "texture")
+OF_VIEWS = ("poses", "masks", "up", "front", "max_views", "resolution", "texture")
 """Options that the other way of reconstructing does not have."""
 
 
@@ -46,6 +46,9 @@ class ReconstructArguments:
     up: Up = "auto"
     """Direction of the poses' world that is up. By default what the format of the poses says, and
     for COLMAP the way most cameras were held."""
+    front: str | None = None
+    """Name of the photograph that shows the front: the object is turned about its own upright axis
+    until this is so. By default it stays as it stands in the poses' world."""
     max_views: int = 32
     """Photographs that the network sees at most; of more, those from directions far apart."""
     resolution: int = 256
@@ -124,6 +127,8 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     )
     surface = sdf_mesh.extract(model.read(posed.views), settings)
     report = mesh_checks.check(surface, posed.views)
+    if args.front is not None:
+        surface = mesh_formats.facing_front(surface, posed.views.camera_of(args.front))
     mesh_formats.write(posed_photographs.placed(surface, posed.world_from_ours), args.output)
     print(args.output)
     print(posed.summary())

@@ -137,7 +137,8 @@ def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain
     examples = make(config, supervision, seed)
     if supervision == "latent":
         examples = examples.map(transforms.DropCameras())
-    return examples.batch(config.batch_size)
+    # Without dropping, grain rounds the endless length of batches of one beyond an index.
+    return examples.batch(config.batch_size, drop_remainder=True)
 
 
 def _of_relics(config: DataConfig, supervision: Supervision, seed: int) -> grain.MapDataset:

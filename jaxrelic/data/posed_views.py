@@ -1,9 +1,11 @@
 """Several photographs of one object whose cameras are known."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 
 
@@ -22,3 +24,14 @@ class PosedViews:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def camera_of(self, name: str) -> cameras.Camera:
+        """The camera, without batch axis, of the view from the file of that name."""
+        names = [pathlib.PurePath(each).name for each in self.names]
+        if name not in names:
+            raise UserError(f"{name} is none of the views: {', '.join(names)}")
+        index = names.index(name)
+        return cameras.Camera(
+            cam_from_world=self.camera.cam_from_world[index],
+            pixel_from_cam=self.camera.pixel_from_cam[index],
+        )

@@ -83,7 +83,9 @@ def batches(config: ScenesConfig, *, seed: int) -> grain.MapDataset[Batch]:
     examples = grain.MapDataset.source(scenes).seed(seed).shuffle().repeat()
     if isinstance(scenes, SyntheticCutouts):
         examples = examples.random_map(PaintSurface())
-    return examples.random_map(transform(config.image_size)).batch(config.batch_size)
+    examples = examples.random_map(transform(config.image_size))
+    # Without dropping, grain rounds the endless length of batches of one beyond an index.
+    return examples.batch(config.batch_size, drop_remainder=True)
 
 
 class PhotographFolders:

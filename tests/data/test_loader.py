@@ -46,8 +46,9 @@ def test_a_batch_is_a_function_of_seed_and_number():
     assert not same(first[7], first[8])
 
 
-def test_reading_ahead_gives_the_same_batches_from_any_start():
-    dataset = loader.batches(config(), supervision="multiview", seed=0)
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_reading_ahead_gives_the_same_batches_from_any_start(batch_size):
+    dataset = loader.batches(config(batch_size=batch_size), supervision="multiview", seed=0)
     ahead = loader.read_ahead(dataset, 5, threads=2)
     for k in (5, 6, 7):
         assert same(next(ahead), dataset[k])

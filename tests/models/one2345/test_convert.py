@@ -1,10 +1,15 @@
 """The converter on a checkpoint of exactly the released layout, filled by a rule."""
 
+import json
+import struct
+
 import jax
 import numpy as np
 import one2345_specification as specification
 import pytest
 
+from jaxrelic.cli import main as cli
+from jaxrelic.cli import models
 from jaxrelic.errors import UserError
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.convert import convert
@@ -64,3 +69,28 @@ def test_all_that_does_not_fit_is_named_at_once(released):
         convert(theirs, One2345Config.compat(), source="ckpt_215000.pth")
     for part in ("ckpt_215000.pth", "sdf_network_lod0.extra", "params/log_sharpness", "[31]"):
         assert part in str(error.value)
+
+
+def write_safetensors(path, tensors):
+    """Eight bytes of length, a JSON header, and the arrays."""
+    header, end = {}, 0
+    for name, array in tensors.items():
+        start, end = end, end + array.nbytes
+        kind = {"f": "F32", "i": "I64"}[array.dtype.kind]
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    arrays = b"".join(array.tobytes() for array in tensors.values())
+    path.write_bytes(struct.pack("<Q", len(text)) + text + arrays)
+
+
+def test_released_weights_become_an_export_that_opens_as_a_model(released, tmp_path, capsys):
+    file, folder = tmp_path / "released.safetensors", tmp_path / "export"
+    write_safetensors(file, {name: np.asarray(x) for name, x in released.items()})
+    assert cli.main(["export", str(file), "-o", str(folder), "--no-stable-hlo"]) == 0
+    model = models.open_scene_model(folder)
+    assert (model.image_size, model.num_sources) == (256, 32)
+    assert model.config == One2345Config.compat()
+    wanted = convert(released, One2345Config.compat())
+    jax.tree.map(np.testing.assert_array_equal, model.variables, wanted)
+    assert cli.main(["evaluate", str(folder)]) == 2
+    assert "does not say on what it was trained; give --shards" in capsys.readouterr().err
