@@ -22,7 +22,7 @@ lint:
 
 # One lock serves Python 3.11 and 3.13; it names no index.
 lock:
-	@.venv/bin/uv pip compile pyproject.toml --extra engine --extra beam --extra segment --extra dev --universal \
+	@.venv/bin/uv pip compile pyproject.toml --extra engine --extra beam --extra segment --extra texture --extra dev --universal \
 	    --no-header --no-annotate --output-file requirements.lock
 
 clean:
