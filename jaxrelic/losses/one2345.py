@@ -6,16 +6,20 @@ Every term is one number per scene: a mean over its rays or points. Leading axes
 import dataclasses
 from typing import Literal, Self
 
+import jax
 import jax.numpy as jnp
 
 from jaxrelic.models.one2345.rays import RayTargets
 from jaxrelic.models.one2345.render import RenderedRays
-from jaxrelic.typing import Array, Float, Int, Shaped, typechecked
+from jaxrelic.typing import Array, Float, Int, Key, Shaped, typechecked
 
 COUNT_EPS = 1e-5
 """Added to the number of samples before dividing, as the original does."""
 MIN_BACKGROUND_PART = 0.02
 """Part of the rays that must be background for the mask to be learned from, originally."""
+
+OPACITY_EPS = 1e-3
+"""How far opacities stay from 0 and 1 before their logarithm."""
 
 DepthRays = Literal["all", "foreground"]
 
@@ -31,7 +35,7 @@ class One2345LossWeights:
     sparse: float = 0.02
     """Space that is close to a surface."""
     mask: float = 0.1
-    """Absolute difference of opacity and mask."""
+    """Difference of opacity and mask."""
     eikonal: float = 0.1
     """Gradients of the signed distance that are not of length 1."""
 
@@ -44,6 +48,12 @@ class One2345LossSettings:
     """Factor of each term."""
     depth_rays: DepthRays = "foreground"
     """Compare distances where the object is, or everywhere, with 0 for the background."""
+    background: Literal["random", "white"] = "random"
+    """Colour behind drawings and targets. Sources are over white, so walls of their background
+    explain white targets as well as nothing does; over random colours they do not."""
+    mask_form: Literal["cross_entropy", "absolute"] = "cross_entropy"
+    """How opacity and mask are compared; the absolute difference hardly moves rays that are
+    clearly wrong."""
     guarded_mask: bool = False
     """Leave the mask out where less than 2 % of the rays are background."""
     sparse_decay: float = 100.0
@@ -66,6 +76,8 @@ class One2345LossSettings:
         return cls(
             weights=One2345LossWeights(depth=0.0),
             depth_rays="all",
+            background="white",
+            mask_form="absolute",
             guarded_mask=True,
             mask_start=50_000,
         )
@@ -124,7 +136,9 @@ def loss_terms(
             + near_surface(drawn.sdf.reshape(*free_sdf.shape[:-1], -1), settings.sparse_decay)
         )
         / 2,
-        "mask": mask_error(drawn.opacity, target.mask, guarded=settings.guarded_mask),
+        "mask": mask_error(
+            drawn.opacity, target.mask, form=settings.mask_form, guarded=settings.guarded_mask
+        ),
         "eikonal": jnp.sum(drawn.gradient_error, axis=-1) / (samples + COUNT_EPS),
         # The floor keeps the logarithm finite for a scene without a valid ray.
         "psnr_db": -10 * jnp.log10(jnp.maximum(squared, 1e-10)),
@@ -152,14 +166,36 @@ def depth_error(
 
 @typechecked
 def mask_error(
-    opacity: Float[Array, "*b r"], mask: Float[Array, "*b r"], *, guarded: bool
+    opacity: Float[Array, "*b r"],
+    mask: Float[Array, "*b r"],
+    *,
+    form: Literal["cross_entropy", "absolute"],
+    guarded: bool,
 ) -> Float[Array, "*b"]:
-    """Mean absolute difference; with `guarded`, 0 for rays that nearly all meet the object."""
-    error = jnp.mean(jnp.abs(opacity - mask), axis=-1)
+    """Mean difference; with `guarded`, 0 for rays that nearly all meet the object."""
+    if form == "absolute":
+        each = jnp.abs(opacity - mask)
+    else:
+        # Squeezed, not clipped: an opaque ray that should be clear still has a gradient.
+        inner = OPACITY_EPS + (1 - 2 * OPACITY_EPS) * opacity
+        each = -(mask * jnp.log(inner) + (1 - mask) * jnp.log1p(-inner))
+    error = jnp.mean(each, axis=-1)
     if not guarded:
         return error
     background = jnp.mean(mask < 0.5, axis=-1)
     return jnp.where(background > MIN_BACKGROUND_PART, error, 0)
+
+
+def draw_background(rng: Key[Array, ""], settings: One2345LossSettings) -> Float[Array, "3"]:
+    """The colour behind one drawing and its target."""
+    return jax.random.uniform(rng, (3,)) if settings.background == "random" else jnp.ones(3)
+
+
+@typechecked
+def over(target: RayTargets, background: Float[Array, "3"]) -> RayTargets:
+    """Targets of a view over white as they are over another colour."""
+    behind = (1 - target.mask)[..., None] * (background - 1)
+    return target.replace(rgb=target.rgb + behind)
 
 
 @typechecked

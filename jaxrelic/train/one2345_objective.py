@@ -61,7 +61,7 @@ class One2345Objective:
         self, variables: Variables, step: Array, example: Mapping[str, Array], rng: Array
     ) -> dict[str, Array]:
         """Terms of one view set, whose arrays have no batch axis."""
-        pixel_rng, jitter_rng, free_rng = jax.random.split(rng, 3)
+        pixel_rng, jitter_rng, free_rng, background_rng = jax.random.split(rng, 4)
         config, image = self._model.config, example["target_rgb"]
         sources, reference = (_camera(example, name) for name in ("sources", "reference"))
         cube = frame.choose_cube(config.cube, sources, reference, image.shape[:2])
@@ -70,6 +70,7 @@ class One2345Objective:
             variables, example["sources_rgb"], cube.cameras(sources), image[None], method="encode"
         )
         pixels = rays.choose_pixels(pixel_rng, example["target_mask"] > 0.5, self._rays.count)
+        background = losses.draw_background(background_rng, self._settings)
         drawn = render.render_rays(
             self._model,
             variables,
@@ -78,6 +79,7 @@ class One2345Objective:
                 target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
             ),
             anneal=losses.anneal_at(self._settings, step),
+            background=background,
             rng=jitter_rng,
             chunk=self._rays.chunk,
         )
@@ -91,6 +93,7 @@ class One2345Objective:
         shape = (self._rays.free_points, 3)
         free = jax.random.uniform(free_rng, shape, image.dtype, minval=-1, maxval=1)
         free_sdf, _ = self._model.apply(variables, scene, free, method="sdf")
+        wanted = losses.over(wanted, background)
         return losses.loss_terms(drawn, wanted, free_sdf, self._settings)
 
     def _blended(self, scene: Scene, target: Camera) -> Scene:

@@ -52,7 +52,7 @@ def render_rays(
     rays: Rays,
     *,
     anneal: Float[Array, ""] | float = 1.0,
-    background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    background: Float[Array, "3"] | tuple[float, float, float] = (1.0, 1.0, 1.0),
     rng: Key[Array, ""] | None = None,
     chunk: int | None = None,
 ) -> RenderedRays:
@@ -103,7 +103,7 @@ def _repeat_last(x: Array, count: int) -> Array:
 
 def _draw(
     model: One2345,
-    background: tuple[float, float, float],
+    background: Array | tuple[float, float, float],
     variables: Variables,
     scene: Scene,
     rays: Rays,
