@@ -1,6 +1,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -56,7 +57,9 @@ def test_scenes_are_separate_and_weigh_by_their_names():
     two = jax.tree.map(lambda *x: np.stack(x), rays(), rays(opacity=np.ones(4, np.float32)))
     wanted = jax.tree.map(lambda x: np.stack([x, x]), target())
     terms = loss_terms(two, wanted, np.ones((2, 8), np.float32), MODERN)
-    np.testing.assert_allclose(terms["mask"], [0.5 / 4, 1 / 4], rtol=1e-5)
+    alone = loss_terms(rays(), target(), np.ones(8, np.float32), MODERN)["mask"]
+    assert terms["mask"][0] == pytest.approx(float(alone))
+    assert terms["mask"][1] == pytest.approx(-np.log(1e-3) / 4, rel=1e-2)
     total, _ = combine(terms, losses.loss_weights(MODERN, 25_000))
     means = {name: float(np.mean(terms[name])) for name in terms}
     by_hand = means["rgb"] + means["depth"] + 0.01 * means["sparse"]
@@ -72,6 +75,37 @@ def test_no_valid_ray_gives_zero_and_no_nan():
         )["rgb"]
     )(nothing.rgb)
     assert not np.any(gradient)
+
+
+def test_the_mask_is_compared_by_cross_entropy_and_an_opaque_wrong_ray_still_has_a_gradient():
+    opacity = np.array([0.2, 0.9, 0.5, 0.3], np.float32)
+    found = loss_terms(rays(opacity=opacity), target(), np.ones(4, np.float32), MODERN)["mask"]
+    wanted = -np.mean(np.log([0.2, 0.9, 0.5, 1 - 0.3]))
+    np.testing.assert_allclose(found, wanted, rtol=5e-3)  # Squeezed by a thousandth.
+
+    def of_a_wall(opacity):
+        return losses.mask_error(
+            jnp.full(4, opacity), jnp.zeros(4), form="cross_entropy", guarded=False
+        )
+
+    assert jax.grad(of_a_wall)(1.0) > 100
+
+
+def test_over_another_background_only_what_the_mask_leaves_free_changes():
+    white = target(mask=np.array([1.0, 0.25, 0.0, 0.0], np.float32))
+    colour = np.array([0.2, 0.4, 1.0], np.float32)
+    moved = losses.over(white, colour)
+    np.testing.assert_allclose(moved.rgb[0], white.rgb[0], atol=1e-7)
+    np.testing.assert_allclose(moved.rgb[1], white.rgb[1] + 0.75 * (colour - 1), atol=1e-6)
+    np.testing.assert_allclose(moved.rgb[2], white.rgb[2] + colour - 1, atol=1e-6)
+
+
+def test_backgrounds_are_white_in_compat_and_differ_from_key_to_key_in_modern():
+    keys = [jax.random.key(number) for number in range(2)]
+    np.testing.assert_array_equal(losses.draw_background(keys[0], COMPAT), np.ones(3))
+    first, second = (losses.draw_background(key, MODERN) for key in keys)
+    assert np.all((first >= 0) & (first <= 1))
+    assert np.abs(first - second).max() > 0.1
 
 
 def test_unknown_depth_and_rays_without_background_count_for_nothing_in_compat():
