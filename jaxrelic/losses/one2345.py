@@ -193,8 +193,8 @@ def draw_background(rng: Key[Array, ""], settings: One2345LossSettings) -> Float
 
 @typechecked
 def over(target: RayTargets, background: Float[Array, "3"]) -> RayTargets:
-    """Targets of a view over white as they are over another colour."""
-    behind = (1 - target.mask)[..., None] * (background - 1)
+    """Targets [r] of a view over white as they are over another colour."""
+    behind = (1 - target.mask)[:, None] * (background - 1)[None]
     return target.replace(rgb=target.rgb + behind)
 
 
