@@ -16,7 +16,7 @@ from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
 from jaxrelic.train.rays import RaysConfig
 
-STEPS = 500
+STEPS = 400
 
 
 def get_config() -> Experiment:
