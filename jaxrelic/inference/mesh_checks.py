@@ -61,7 +61,8 @@ class MeshReport:
             (name, iou), more = below[0], len(below) - 1
             others = f" and {more} more" if more else ""
             found.append(
-                f"{name} (overlap {iou:.2f}){others} below {self.least_iou}: check camera, mask and training"
+                f"{name} (overlap {iou:.2f}){others} below {self.least_iou}: "
+                "check camera, mask and training"
             )
         return tuple(found)
 

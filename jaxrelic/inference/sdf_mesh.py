@@ -8,7 +8,7 @@ every floater, and colours vertices by views that cannot see them; `SurfaceSetti
 
 import dataclasses
 import logging
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import skimage.measure
@@ -16,7 +16,7 @@ import skimage.measure
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
 from jaxrelic.inference import sdf_grid, surface_colours, surface_texture
-from jaxrelic.models.one2345 import frame
+from jaxrelic.inference.fields import ColourField, DistanceField
 
 NODE_CLEARANCE = 1e-3
 """Least distance at a grid point, in cells: keeps the vertices of marching cubes apart."""
@@ -25,20 +25,6 @@ LID_STEEPNESS = 100
 Lids lie a hundredth of a cell off the faces, so that vertices stay apart at edges and corners."""
 
 _log = logging.getLogger(__name__)
-
-
-class DistanceField(Protocol):
-    """What a surface is made of; points are in the cube [-1, 1]^3."""
-
-    @property
-    def cube(self) -> frame.Cube:
-        """Where the cube lies in the world."""
-
-    def distances(self, points: np.ndarray) -> np.ndarray:
-        """Signed distances [n] of points [n, 3], negative inside."""
-
-    def known(self, points: np.ndarray) -> np.ndarray:
-        """Whether enough views see the surroundings of points [n, 3], [n] bool."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,7 +89,7 @@ class Surface:
     """Points whose distance was computed."""
 
 
-def extract(field: surface_colours.ColourField, settings: SurfaceSettings) -> meshes.Mesh:
+def extract(field: ColourField, settings: SurfaceSettings) -> meshes.Mesh:
     """The coloured mesh of a field, in the world."""
     surface = find_surface(field, settings)
     _log.info(

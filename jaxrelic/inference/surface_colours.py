@@ -7,7 +7,6 @@ faces the camera, and where its mask shows the object; what no view sees continu
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Protocol
 
 import jax
 import numpy as np
@@ -15,6 +14,7 @@ import scipy.sparse
 
 from jaxrelic.data.posed_views import PosedViews
 from jaxrelic.geometry import cameras, meshes
+from jaxrelic.inference.fields import ColourField
 from jaxrelic.models.one2345 import frame
 from jaxrelic.rendering import z_buffer
 from jaxrelic.typing import Bool, Float, typechecked
@@ -24,32 +24,6 @@ LEAST_COSINE = 0.1
 its pixels stretch over ten times their width."""
 COVERED = 0.5
 """Mask from which a pixel shows the object."""
-
-
-class ColourField(Protocol):
-    """What a coloured surface asks of a field; points and normals are in the frame of the cube."""
-
-    @property
-    def cube(self) -> frame.Cube:
-        """Where the cube lies in the world."""
-
-    @property
-    def views(self) -> PosedViews:
-        """Where colours come from."""
-
-    def distances(self, points: np.ndarray) -> np.ndarray:
-        """Signed distances [n] of points [n, 3], negative inside."""
-
-    def known(self, points: np.ndarray) -> np.ndarray:
-        """Whether enough views see the surroundings of points [n, 3], [n] bool."""
-
-    def normals(self, points: np.ndarray) -> np.ndarray:
-        """Outward unit normals [n, 3]."""
-
-    def colours(
-        self, points: np.ndarray, normals: np.ndarray, *, hidden: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """RGB [n, 3], and which view colours which point, [v, n] bool: none that `hidden` names."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import scipy.sparse
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
 from jaxrelic.inference import surface_colours
+from jaxrelic.inference.fields import ColourField
 from jaxrelic.rendering import z_buffer
 
 SMOOTHING_ROUNDS = 8
@@ -44,7 +45,7 @@ class TextureSettings:
 
 
 def bake(
-    field: surface_colours.ColourField,
+    field: ColourField,
     mesh: meshes.Mesh,
     colours: surface_colours.ColourSettings,
     settings: TextureSettings,
