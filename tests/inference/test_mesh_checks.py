@@ -112,7 +112,7 @@ def test_the_view_with_the_wrong_camera_is_named_first(ball, views):
     assert found.views[0][1] < 0.75
     assert found.views[1][1] == 1.0
     assert "view_3.png" in found.warnings[0]
-    assert "camera and mask" in found.summary()
+    assert "camera, mask and training" in found.summary()
     assert report(*ball, wrong, least_iou=0.2).warnings == ()
 
 
