@@ -144,7 +144,7 @@ def test_mistakes_end_in_one_line(run, photo, tmp_path, capsys):
     assert "neither a run" in refused(capsys, *no_model)
     unwritable = ("reconstruct", photo, "--model", run, "-o", occupied / "x.glb")
     assert "cannot write" in refused(capsys, *unwritable)
-    assert "no run" in refused(capsys, "export", empty, "-o", tmp_path / "e")
+    assert "neither a run" in refused(capsys, "export", empty, "-o", tmp_path / "e")
     assert "cannot write" in refused(capsys, "report", "-o", occupied / "r.html")
     assert "no such directory" in refused(capsys, "evaluate", run, "--shards", tmp_path / "none")
     assert not glb.exists()
