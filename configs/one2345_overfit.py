@@ -1,10 +1,19 @@
-"""Can One-2-3-45 learn one relic by heart? A check of the trainer, in minutes on a CPU.
+r"""Can One-2-3-45 learn one relic by heart? A check of the trainer, in minutes on a CPU.
 
-    jaxrelic train configs/one2345_overfit.py --workdir runs/one2345_overfit --data.path SHARDS
+The amphora of the README:
 
-SHARDS hold one relic with 12 exact views; `synthetic` stands for many simpler ones. Every view is
-the target in turn, seen from the other eleven. What to expect: the loss falls, and in metrics.jsonl
-`validation_mask_iou` rises.
+    data-engine procedural one/relics --count 1 --seed 11
+    data-engine ingest one/relics --workspace one/ws
+    data-engine validate --workspace one/ws
+    data-engine render --workspace one/ws --poses random:16@3 --size 128 --samples 16 --noise 0 \
+        --lighting key_fill
+    data-engine shards --workspace one/ws --val-percent 0 --test-percent 0
+    jaxrelic train configs/one2345_overfit.py --workdir runs/one --data.path one/ws/shards
+    jaxrelic evaluate runs/one --split train --protocols unicorn,none --scenes.resolution 96 \
+        --scenes.hull-resolution 64
+
+`--data.path synthetic` stands for many simpler relics. Every view is the target in turn, seen from
+eleven others.
 """
 
 import dataclasses

@@ -117,7 +117,7 @@ def open_scene_run(path: pathlib.Path) -> tuple[SceneModel, Experiment, int]:
 def sees_posed_views(path: pathlib.Path) -> bool:
     """Whether a run or an export is of a model that sees several posed views."""
     if (path / export.PAGE).exists():
-        return isinstance(export.load(path), SceneModel)
+        return export.holds_scenes(path)
     if not (path / workdir.CONFIG_FILE).exists():
         return False
     return isinstance(workdir.read_config(path).model, One2345Config)

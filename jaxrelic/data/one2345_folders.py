@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 
 from jaxrelic.data import photographs, transforms
+from jaxrelic.data.pose_files.ours import from_one2345
 from jaxrelic.data.schema import MILLIMETRES
 from jaxrelic.data.view_records import RelicViews
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras
 
 POSES = "One2345_training_pose.json"
 SPLITS = "lvis_split_cc_by.json"
@@ -38,9 +38,6 @@ neither alpha nor depth, and its white is not quite white."""
 
 _NAME = re.compile(r"view_(\d+)(?:_(\d+)_\d+)?")
 """An anchor's number, and a neighbour's number and its distance in degrees."""
-
-_RIGID_ATOL = 1e-3
-"""How far a rotation may be from orthogonal; the published ones are to 3e-7."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -68,30 +65,26 @@ def is_folder(root: pathlib.Path) -> bool:
 
 def read_poses(path: pathlib.Path) -> Poses:
     """The pose file; its matrices are camera-to-world with OpenGL's axes."""
-    content = _read_json(path)
     try:
-        names = tuple(content["c2ws"])
-        world_from_cam = np.array([content["c2ws"][name] for name in names], np.float64)
-        pixel_from_cam = np.array(content["intrinsics"], np.float32)
+        file = from_one2345(path, _read_json(path))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} has no intrinsics and c2ws of numbers; mend it") from error
-    if world_from_cam.shape[1:] != (4, 4) or pixel_from_cam.shape != (3, 3):
-        raise UserError(f"{path} needs 4 x 4 matrices in c2ws and 3 x 3 intrinsics; mend it")
-    rotation = world_from_cam[:, :3, :3]
-    if not np.allclose(rotation @ np.swapaxes(rotation, 1, 2), np.eye(3), atol=_RIGID_ATOL):
-        raise UserError(f"{path} holds a pose that is no rigid transform; mend it")
+        raise UserError(
+            f"{path} holds a pose that is no rigid transform, or no intrinsics ({error}); mend it"
+        ) from error
+    names = tuple(pose.name for pose in file.poses)
     matches = [_NAME.fullmatch(name) for name in names]
     if None in matches:
         raise UserError(
             f"{path} names a view {names[matches.index(None)]!r}; names are like view_0, of an "
             "anchor, and view_0_3_10, of its neighbour"
         )
+    pixel_from_cam, (width, _) = file.poses[0].pixel_from_cam, file.poses[0].size
     return Poses(
         names=names,
         neighbour=np.array([int(match[2] or -1) for match in matches], np.int32),
-        cam_from_world=cameras.cam_from_world_from_blender(world_from_cam).astype(np.float32),
-        pixel_from_cam=pixel_from_cam,
-        size=round(2 * float(pixel_from_cam[0, 2])),
+        cam_from_world=np.float32([pose.cam_from_world for pose in file.poses]),
+        pixel_from_cam=np.float32(pixel_from_cam),
+        size=width,
     )
 
 

@@ -9,7 +9,7 @@ from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class PosedViews:
     """Square views of one object, all of one size."""
 

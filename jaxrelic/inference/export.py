@@ -107,6 +107,12 @@ def load(path: str | pathlib.Path) -> Model:
     return kind.type(**arguments, variables=_restore(directory, abstract))
 
 
+def holds_scenes(path: pathlib.Path) -> bool:
+    """Whether an export is of a network that sees several posed views."""
+    kind = _KINDS.get(read_page(path).get("model"))
+    return kind is not None and kind.type is SceneModel
+
+
 def _restore(directory: pathlib.Path, abstract: Any) -> Any:
     """The arrays, checked against the shapes that the network has."""
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])

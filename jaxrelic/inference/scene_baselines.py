@@ -3,6 +3,8 @@
 Both are coloured from the same pictures, so that drawn views can be compared too.
 """
 
+import functools
+
 import jax
 import numpy as np
 import scipy.ndimage
@@ -55,8 +57,12 @@ def sphere(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> meshes.Me
     )
 
 
+@functools.lru_cache(maxsize=1)
 def _occupancy(views: PosedViews, resolution: int) -> np.ndarray:
-    """Cells of the carved cube that all masks allow, [r, r, r] of 0 and 1."""
+    """Cells of the carved cube that all masks allow, [r, r, r] of 0 and 1.
+
+    Hull and sphere of the same views follow each other, and carving is most of their cost.
+    """
     inside = baselines.visual_hull(
         views.mask >= COVERED,
         np.asarray(views.camera.cam_from_world),

@@ -3,10 +3,12 @@
 import json
 
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 
 from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 from jaxrelic.inference import export, scene_model, stablehlo
 from jaxrelic.models.one2345 import convert
@@ -123,7 +125,7 @@ def test_shapes_are_checked_again_after_an_export(of_photographs):
     def wants_pairs(x: Float[Array, "n 2"]) -> None:
         del x
 
-    with pytest.raises(Exception, match="wants_pairs"):
+    with pytest.raises(jaxtyping.TypeCheckError, match="wants_pairs"):
         wants_pairs(np.zeros((3, 3), np.float32))
 
 
@@ -136,5 +138,5 @@ def test_an_export_of_scenes_is_loaded_as_it_was(scenes, of_views):
 def test_a_network_of_an_unknown_kind_is_refused_by_name(of_views, tmp_path):
     page = json.loads((of_views / export.PAGE).read_text())
     (tmp_path / export.PAGE).write_text(json.dumps(page | {"model": "nerf"}))
-    with pytest.raises(Exception, match="'nerf'"):
+    with pytest.raises(UserError, match="'nerf'"):
         export.load(tmp_path)
