@@ -22,7 +22,7 @@ import numpy as np
 import tyro
 
 from jaxrelic.geometry import cameras
-from jaxrelic.losses import combine
+from jaxrelic.losses import combine, distance_bounds
 from jaxrelic.losses import one2345 as losses
 from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.config import CubeKind, One2345Config
@@ -89,11 +89,14 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
         sources = jax.tree.map(lambda x: x[1:], camera)
         return model.apply(variables, images[1:], sources, images[:1], method="encode")
 
-    def draw(variables, scene, camera):
+    def rays_of(camera):
         target = jax.tree.map(lambda x: x[0], camera)
-        chosen = rays.pixel_rays(
+        return rays.pixel_rays(
             target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
         )
+
+    def draw(variables, scene, camera):
+        chosen = rays_of(camera)
         if settings.views_per_ray is not None:
             scene = nearest_views(scene, chosen.origins[0], settings.views_per_ray)
         return render.render_rays(model, variables, scene, chosen, chunk=settings.chunk)
@@ -106,6 +109,9 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
         wanted = rays.RayTargets(drawn.rgb * 0, drawn.opacity * 0, drawn.depth * 0)
         terms_of = losses.One2345LossSettings()
         terms = losses.loss_terms(drawn, wanted, free_sdf, terms_of)
+        bounded = distance_bounds.bounded_points(jax.random.key(1), rays_of(camera), wanted)
+        sdf, _ = model.apply(variables, scene, bounded.points, method="sdf")
+        terms |= distance_bounds.bound_terms(sdf, bounded)
         return combine(terms, losses.loss_weights(terms_of, 0))[0]
 
     scene = jax.eval_shape(encode, variables, images, camera)

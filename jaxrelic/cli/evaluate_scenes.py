@@ -34,8 +34,9 @@ def run(args: evaluate.EvaluateArguments) -> int:
     surface = sdf_mesh.SurfaceSettings(resolution=args.scenes.resolution)
     named = {
         MODEL: scene_methods.of_fields(model.read, lambda field: sdf_mesh.extract(field, surface)),
-        **scene_methods.baselines(args.scenes.hull_resolution),
     }
+    if args.scenes.baselines:
+        named |= scene_methods.baselines(args.scenes.hull_resolution)
     gallery = _Gallery(len(records), args.gallery)
     evaluation = evaluate_scenes(
         named, records, choice, args.settings, source_size=model.image_size, watch=gallery.watch
@@ -50,12 +51,15 @@ def run(args: evaluate.EvaluateArguments) -> int:
         "image_size": model.image_size,
         "settings": dataclasses.asdict(args.settings),
         "scenes": dataclasses.asdict(args.scenes),
+        "without_surface": evaluation.without_surface,
         "baselines": {
             "visual_hull": "carved by the sources' masks, in the mean colour of those that see it",
             "sphere": "place and volume of that hull, in the mean colour of the object",
         },
     }
     evaluate.report(args, evaluation, facts, gallery.sheet(), num_relics=len(records))
+    for name, uids in evaluation.without_surface.items():
+        print(f"{name} has no surface of {len(uids)} relics, left out above: {', '.join(uids)}")
     return 0
 
 

@@ -92,6 +92,8 @@ class Evaluation:
     """Pictures, by relic and method; as placed, without alignment."""
     sampling_floor: float
     """CD, in world units, of two samples of one true surface, as many points as there are."""
+    without_surface: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Relics of which a method made nothing, by its name; its rows leave them out."""
 
 
 class Comparable(Protocol):

@@ -19,6 +19,7 @@ from jaxrelic.inference import image_scores
 from jaxrelic.inference.evaluate import (
     Evaluation,
     EvaluationSettings,
+    Row,
     check_mesh,
     shapes_of,
     surface_rows,
@@ -26,6 +27,7 @@ from jaxrelic.inference.evaluate import (
 from jaxrelic.inference.known_relics import Record
 from jaxrelic.inference.known_scenes import WHITE, Choice, KnownScene
 from jaxrelic.inference.scene_methods import Draw, SceneMethod, SceneShape
+from jaxrelic.inference.sdf_mesh import NoSurfaceError
 from jaxrelic.metrics import geometry, image, protocols, scoring
 from jaxrelic.viz import pictures
 
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 DRAWN = "_drawn"
 """After a method's name: pictures that it draws itself, not by its mesh."""
 
+_PER_RELIC = ("points", "normals", "cam_from_world")
+"""Fields of true shapes, which are known by their points."""
 
 Watch = Callable[[int, str, KnownScene, SceneShape], None]
 
@@ -53,6 +57,8 @@ class SceneEvaluationSettings:
     """Points per side of the grid on which the surface is found."""
     hull_resolution: int = 128
     """Cells per side of the baseline that carves space by the masks."""
+    baselines: bool = True
+    """Measure the hull and the sphere too; they are the same for every run on the same views."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,8 @@ class _Answers:
     rows: list[image_scores.ImageRow] = dataclasses.field(default_factory=list)
     seconds: list[float] = dataclasses.field(default_factory=list)
     """From views to mesh."""
+    relics: list[int] = dataclasses.field(default_factory=list)
+    """Numbers of the relics that have a shape."""
 
 
 def evaluate_scenes(
@@ -97,6 +105,9 @@ def evaluate_scenes(
         )
         for name, method in named_methods.items():
             shape = _ask(name, method, relic, answers[name])
+            if shape is None:
+                continue
+            answers[name].relics.append(index)
             if watch is not None:
                 watch(index, name, relic, shape)
         # Pictures of all relics together may not fit into memory.
@@ -104,25 +115,59 @@ def evaluate_scenes(
     truths = _truths(relics)
     rows, images = [], []
     for name, answer in answers.items():
-        predictions = shapes_of(
-            [np.asarray(mesh.vertices) for mesh in answer.shapes],
-            [np.asarray(mesh.faces) for mesh in answer.shapes],
-            truths.cam_from_world,
-            settings,
-        )
-        for protocol in chosen:
-            rows += surface_rows(name, protocol, relics, predictions, truths, settings)
+        rows += _surface_rows(name, answer, chosen, relics, truths, settings)
         images += answer.rows
         logger.info("%s: %.2f s a relic from views to mesh", name, np.mean(answer.seconds))
     floor = geometry.sampling_floor(truths.points, np.random.default_rng(settings.seed))
-    return Evaluation(rows=rows, images=images, sampling_floor=floor)
+    missing = {
+        name: tuple(relic.uid for i, relic in enumerate(relics) if i not in answer.relics)
+        for name, answer in answers.items()
+    }
+    return Evaluation(
+        rows=rows,
+        images=images,
+        sampling_floor=floor,
+        without_surface={name: uids for name, uids in missing.items() if uids},
+    )
 
 
-def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -> SceneShape:
-    """One method on one relic; what it makes is kept without its colours."""
+def _surface_rows(
+    name: str,
+    answer: _Answers,
+    chosen: Sequence[protocols.Protocol],
+    relics: Sequence[KnownScene],
+    truths: scoring.Shapes,
+    settings: EvaluationSettings,
+) -> list[Row]:
+    """One method under every protocol, on the relics of which it made a shape."""
+    if not answer.relics:
+        raise UserError(f"{name} finds no surface of any relic; train the model longer")
+    known = dataclasses.replace(
+        truths,
+        **{each: getattr(truths, each)[answer.relics] for each in _PER_RELIC},
+    )
+    predictions = shapes_of(
+        [np.asarray(mesh.vertices) for mesh in answer.shapes],
+        [np.asarray(mesh.faces) for mesh in answer.shapes],
+        known.cam_from_world,
+        settings,
+    )
+    measured = [relics[i] for i in answer.relics]
+    return [
+        row
+        for protocol in chosen
+        for row in surface_rows(name, protocol, measured, predictions, known, settings)
+    ]
+
+
+def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -> SceneShape | None:
+    """One method on one relic; what it makes is kept without its colours. None: no surface."""
     start = time.perf_counter()
     try:
         shape = method(relic.sources)
+    except NoSurfaceError as error:
+        logger.warning("%s on relic %s: %s", name, relic.uid, error)
+        return None
     except UserError as error:
         raise UserError(f"{name} on relic {relic.uid}: {error}") from error
     answers.seconds.append(time.perf_counter() - start)

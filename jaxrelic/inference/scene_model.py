@@ -28,6 +28,8 @@ from jaxrelic.typing import Array, Bool, Float, typechecked
 
 POINTS_PER_BLOCK = 32_768
 """Points that the network sees at once; with 32 views their colours take 0.8 GB."""
+MOST_COLOURS = 16
+"""Samples of a ray whose colours are looked up, those that weigh most; a surface has fewer."""
 COVERED = 0.5
 """Opacity from which a pixel shows the object and has a depth."""
 MIN_OPACITY = 1e-6
@@ -237,7 +239,7 @@ def _programs(config: One2345Config) -> _Programs:
             pixel_center=config.pixel_center,
             limits=config.ray_limits,
         )
-        drawn = render.render_rays(model, variables, scene, chosen)
+        drawn = render.render_rays(model, variables, scene, chosen, most_colours=MOST_COLOURS)
         cosine = jnp.sum(chosen.directions * camera.cam_from_world[2:3, :3], axis=-1)
         return _Pixels(
             rgb=drawn.rgb,

@@ -27,6 +27,10 @@ Lids lie a hundredth of a cell off the faces, so that vertices stay apart at edg
 _log = logging.getLogger(__name__)
 
 
+class NoSurfaceError(UserError):
+    """The field has one sign everywhere."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SurfaceSettings:
     """How a field becomes a mesh."""
@@ -137,7 +141,7 @@ def level_set(values: np.ndarray, *, closed: bool) -> tuple[np.ndarray, np.ndarr
     low, high = float(values.min()), float(values.max())
     if low >= 0 or high < 0:
         side = "outside" if low >= 0 else "inside"
-        raise UserError(
+        raise NoSurfaceError(
             f"the field has no surface: every point of the cube is {side} (distances from "
             f"{low:.3g} to {high:.3g}); train the model longer, or check cameras and masks"
         )

@@ -38,6 +38,15 @@ class One2345LossWeights:
     """Difference of opacity and mask."""
     eikonal: float = 0.1
     """Gradients of the signed distance that are not of length 1."""
+    surface: float = 10.0
+    """Signed distances beyond what a depth allows, in cube units (`distance_bounds`)."""
+    empty: float = 10.0
+    """Signed distances below 0 where the mask shows background, in cube units."""
+
+    @property
+    def bounds(self) -> bool:
+        """Whether anything is learned from `distance_bounds`."""
+        return self.surface > 0 or self.empty > 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +83,7 @@ class One2345LossSettings:
     def compat(cls) -> Self:
         """Of the released training."""
         return cls(
-            weights=One2345LossWeights(depth=0.0),
+            weights=One2345LossWeights(depth=0.0, surface=0.0, empty=0.0),
             depth_rays="all",
             background="white",
             mask_form="absolute",
@@ -86,7 +95,7 @@ class One2345LossSettings:
 def loss_weights(
     settings: One2345LossSettings, step: Int[Array, ""] | int
 ) -> dict[str, Array | float]:
-    """Factors of the terms of `loss_terms` at a training step."""
+    """Factors of the terms of `loss_terms` and `distance_bounds` at a training step."""
     weights = dataclasses.asdict(settings.weights)
     for name, part in schedule(settings, step).items():
         weights[name] *= part

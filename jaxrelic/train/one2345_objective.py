@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxrelic.geometry import transforms
 from jaxrelic.geometry.cameras import Camera
+from jaxrelic.losses import distance_bounds
 from jaxrelic.losses import one2345 as losses
 from jaxrelic.models.one2345 import frame, rays, render
+from jaxrelic.models.one2345.frame import Cube
 from jaxrelic.models.one2345.model import One2345, Scene, fresh_variables, nearest_views
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.objective import Variables
@@ -61,7 +64,7 @@ class One2345Objective:
         self, variables: Variables, step: Array, example: Mapping[str, Array], rng: Array
     ) -> dict[str, Array]:
         """Terms of one view set, whose arrays have no batch axis."""
-        pixel_rng, jitter_rng, free_rng, background_rng = jax.random.split(rng, 4)
+        pixel_rng, jitter_rng, free_rng, background_rng, bound_rng = jax.random.split(rng, 5)
         config, image = self._model.config, example["target_rgb"]
         sources, reference = (_camera(example, name) for name in ("sources", "reference"))
         cube = frame.choose_cube(config.cube, sources, reference, image.shape[:2])
@@ -69,32 +72,55 @@ class One2345Objective:
         scene = self._model.apply(
             variables, example["sources_rgb"], cube.cameras(sources), image[None], method="encode"
         )
-        pixels = rays.choose_pixels(pixel_rng, example["target_mask"] > 0.5, self._rays.count)
         background = losses.draw_background(background_rng, self._settings)
+        chosen, wanted = self._rays_of(pixel_rng, self._rays.count, example, target, cube)
         drawn = render.render_rays(
             self._model,
             variables,
             self._blended(scene, target),
-            rays.pixel_rays(
-                target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
-            ),
+            chosen,
             anneal=losses.anneal_at(self._settings, step),
             background=background,
             rng=jitter_rng,
             chunk=self._rays.chunk,
         )
-        wanted = rays.read_targets(
-            image,
-            example["target_mask"],
-            example["target_depth"] / cube.half_side,
-            target.pixel_from_cam,
-            pixels,
-        )
         shape = (self._rays.free_points, 3)
         free = jax.random.uniform(free_rng, shape, image.dtype, minval=-1, maxval=1)
         free_sdf, _ = self._model.apply(variables, scene, free, method="sdf")
         wanted = losses.over(wanted, background)
-        return losses.loss_terms(drawn, wanted, free_sdf, self._settings)
+        terms = losses.loss_terms(drawn, wanted, free_sdf, self._settings)
+        return terms | self._bound_terms(variables, scene, bound_rng, example, target, cube)
+
+    def _rays_of(
+        self, rng: Array, count: int, example: Mapping[str, Array], target: Camera, cube: Cube
+    ) -> tuple[rays.Rays, rays.RayTargets]:
+        """Some rays of the target view in the frame of the cube, and what it says along them."""
+        config, mask = self._model.config, example["target_mask"]
+        pixels = rays.choose_pixels(rng, mask > 0.5, count)
+        chosen = rays.pixel_rays(
+            target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
+        )
+        depth = example["target_depth"] / cube.half_side
+        lens = target.pixel_from_cam
+        return chosen, rays.read_targets(example["target_rgb"], mask, depth, lens, pixels)
+
+    def _bound_terms(
+        self,
+        variables: Variables,
+        scene: Scene,
+        rng: Array,
+        example: Mapping[str, Array],
+        target: Camera,
+        cube: Cube,
+    ) -> dict[str, Array]:
+        """Terms of `distance_bounds`; 0 without a look where nothing is learned from them."""
+        if not self._settings.weights.bounds:
+            return {"surface": jnp.zeros(()), "empty": jnp.zeros(())}
+        pixel_rng, point_rng = jax.random.split(rng)
+        seen = self._rays_of(pixel_rng, self._rays.bound_rays, example, target, cube)
+        bounded = distance_bounds.bounded_points(point_rng, *seen)
+        sdf, _ = self._model.apply(variables, scene, bounded.points, method="sdf")
+        return distance_bounds.bound_terms(sdf, bounded)
 
     def _blended(self, scene: Scene, target: Camera) -> Scene:
         """The scene with the sources whose colours are mixed."""

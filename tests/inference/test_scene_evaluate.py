@@ -129,13 +129,38 @@ def test_every_relic_is_measured_whatever_the_size_of_its_meshes(evaluation):
     }
 
 
-def test_a_method_that_finds_nothing_is_named_with_the_relic():
+def test_a_method_that_fails_is_named_with_the_relic():
     def fails(views):
-        raise UserError("the field has no surface")
+        raise UserError("the masks are empty")
 
-    with pytest.raises(UserError, match=r"model on relic synthetic-0: the field has no surface"):
+    with pytest.raises(UserError, match=r"model on relic synthetic-0: the masks are empty"):
         scene_evaluate.evaluate_scenes(
             {"model": fails}, RECORDS[:1], CHOICE, SETTINGS, source_size=48
+        )
+
+
+def without_a_surface(views):
+    raise sdf_mesh.NoSurfaceError("the field has no surface")
+
+
+def test_a_relic_without_a_surface_is_left_out_and_told():
+    methods = iter((exact(RECORDS[0]), without_a_surface))
+
+    def half(views):
+        return next(methods)(views)
+
+    found = scene_evaluate.evaluate_scenes(
+        {"model": half}, RECORDS, CHOICE, SETTINGS, source_size=48
+    )
+    assert found.without_surface == {"model": ("synthetic-1",)}
+    assert {row.uid for row in found.rows} == {"synthetic-0"}
+    assert {row.uid for row in found.images} == {"synthetic-0"}
+
+
+def test_no_surface_at_all_ends_the_evaluation():
+    with pytest.raises(UserError, match="model finds no surface of any relic"):
+        scene_evaluate.evaluate_scenes(
+            {"model": without_a_surface}, RECORDS[:1], CHOICE, SETTINGS, source_size=48
         )
 
 

@@ -50,6 +50,8 @@ class One2345Config:
     ray_limits: Literal["cube", "sphere"] = "cube"
     """Sample a ray inside the cube, or between planes about the unit sphere (near at least 0.019)
     [14]."""
+    start_log_sharpness: float = 0.35
+    """A tenth of the logarithm of the inverse width of the surface, in cube units, at the start."""
     blend_dtype: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the colour network; bfloat16 halves its memory."""
 
@@ -80,4 +82,5 @@ class One2345Config:
             bounded_below=True,
             visible_minimum=False,
             ray_limits="sphere",
+            start_log_sharpness=0.2,
         )

@@ -27,8 +27,6 @@ from jaxrelic.typing import Array, Bool, Float, Key, typechecked
 
 COMPRESSED = 16
 """Channels of the image features of which the cost volume is made."""
-START_LOG_SHARPNESS = 0.2
-"""A tenth of the logarithm of the inverse width of the surface, at the start."""
 SMALL = 8
 """Voxels and pixels that suffice for the shapes of the parameters."""
 
@@ -75,7 +73,7 @@ class One2345(nn.Module):
             None if config.blend_dtype == "float32" else jnp.dtype(config.blend_dtype),
         )
         self.log_sharpness = self.param(
-            "log_sharpness", nn.initializers.constant(START_LOG_SHARPNESS), ()
+            "log_sharpness", nn.initializers.constant(config.start_log_sharpness), ()
         )
 
     def __call__(
@@ -202,13 +200,21 @@ def is_active(
 def sample_views(
     scene: Scene, points: Float[Array, "n 3"], pixel_center: float
 ) -> tuple[Float[Array, "v n c"], Bool[Array, "v n"]]:
-    """Colour and features of each source at each point, and whether they may be used.
-
-    A source counts where it shows the point and the point is among active voxels.
-    """
+    """Colour and features of each source at each point, and whether they may be used."""
     index, shown = look_up(scene.camera, points, scene.maps.shape[1:3], pixel_center)
     samples = jax.vmap(grids.sample_linear)(scene.maps, index)
-    samples = jnp.where(shown[..., None], samples, 0)
+    return jnp.where(shown[..., None], samples, 0), shown & _usable(scene, points)[None]
+
+
+@typechecked
+def visible_views(
+    scene: Scene, points: Float[Array, "n 3"], pixel_center: float
+) -> Bool[Array, "v n"]:
+    """Which source may be used at which point: it shows it, and it is among active voxels."""
+    _, shown = look_up(scene.camera, points, scene.maps.shape[1:3], pixel_center)
+    return shown & _usable(scene, points)[None]
+
+
+def _usable(scene: Scene, points: Array) -> Bool[Array, " n"]:
     near_active = sample_volume(scene.active[..., None].astype(points.dtype), points)[:, 0] > 0
-    usable = near_active & jnp.all(jnp.abs(points) < 1, axis=-1)
-    return samples, shown & usable[None]
+    return near_active & jnp.all(jnp.abs(points) < 1, axis=-1)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.models.one2345.blending import unit
-from jaxrelic.models.one2345.model import One2345, Scene, is_active
+from jaxrelic.models.one2345.model import One2345, Scene, is_active, visible_views
 from jaxrelic.models.one2345.rays import Rays
 from jaxrelic.rendering import hierarchical
 from jaxrelic.typing import Array, Bool, Float, Key, typechecked
@@ -19,6 +19,8 @@ OUTSIDE = 100.0
 START_SHARPNESS = 64.0
 """Of the first round of finer samples; it doubles with every round."""
 MIN_VIEWS = 2
+TINY = 1e-12
+"""Weight of a ray below which its colour is nothing."""
 
 Variables = Mapping[str, Any]
 
@@ -55,6 +57,7 @@ def render_rays(
     background: Float[Array, "3"] | tuple[float, float, float] = (1.0, 1.0, 1.0),
     rng: Key[Array, ""] | None = None,
     chunk: int | None = None,
+    most_colours: int | None = None,
 ) -> RenderedRays:
     """Draws rays.
 
@@ -68,8 +71,10 @@ def render_rays(
         background: RGB in [0, 1] behind the object.
         rng: Moves the even samples at random, in training.
         chunk: So many rays at a time, recomputed for the gradient; None is all at once.
+        most_colours: Look up the colours of so many samples of a ray, those of greatest weight,
+            and let them stand for the others; None is all. Colours are most of the cost.
     """
-    draw = functools.partial(_draw, model, background)
+    draw = functools.partial(_draw, model, background, most_colours)
     count, jitter = rays.near.shape[0], None
     if rng is not None:
         shape = (count, model.config.coarse_samples)
@@ -104,6 +109,7 @@ def _repeat_last(x: Array, count: int) -> Array:
 def _draw(
     model: One2345,
     background: Array | tuple[float, float, float],
+    most_colours: int | None,
     variables: Variables,
     scene: Scene,
     rays: Rays,
@@ -128,11 +134,10 @@ def _draw(
     alpha = hierarchical.section_alpha(sdf, falling, length, inside, sharpness)
     weights = hierarchical.compositing_weights(alpha)
 
-    towards = unit(rays.origins[:, None] - points).reshape(-1, 3)
-    rgb, visible = model.apply(variables, scene, points.reshape(-1, 3), towards, method="blend")
+    visible = visible_views(scene, points.reshape(-1, 3), config.pixel_center)
     seen = (jnp.sum(visible, axis=0) >= MIN_VIEWS).reshape(shape)
     opacity = jnp.sum(weights, axis=-1)
-    colour = jnp.sum(weights[..., None] * rgb.reshape(*shape, 3), axis=-2)
+    colour = _colour(model, variables, scene, rays, points, weights, most_colours)
     behind = jnp.asarray(background, colour.dtype)[None]
     return RenderedRays(
         rgb=colour + (1 - opacity)[:, None] * behind,
@@ -144,6 +149,26 @@ def _draw(
         gradient_error=jnp.sum(jnp.where(inside, (_length(gradient) - 1) ** 2, 0), axis=-1),
         inside=jnp.sum(inside, axis=-1),
     )
+
+
+def _colour(
+    model: One2345,
+    variables: Variables,
+    scene: Scene,
+    rays: Rays,
+    points: Array,
+    weights: Array,
+    most: int | None,
+) -> Array:
+    """Weighted sum [r, 3] of the colours of samples [r, n], or of those that weigh most."""
+    if most is not None and most < weights.shape[-1]:
+        total = jnp.sum(weights, axis=-1, keepdims=True)
+        weights, kept = jax.lax.top_k(weights, most)
+        points = jnp.take_along_axis(points, kept[..., None], axis=1)
+        weights = weights * total / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), TINY)
+    towards = unit(rays.origins[:, None] - points).reshape(-1, 3)
+    rgb, _ = model.apply(variables, scene, points.reshape(-1, 3), towards, method="blend")
+    return jnp.sum(weights[..., None] * rgb.reshape(*points.shape), axis=-2)
 
 
 def _place_samples(

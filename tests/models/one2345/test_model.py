@@ -160,6 +160,36 @@ def test_chunks_of_rays_have_the_same_finite_gradient(five_rays, quick_jit):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3 * max(np.abs(a).max(), 1e-3))
 
 
+class Painted:
+    """In the place of the network: the colour of a point is where it is."""
+
+    def apply(self, variables, scene, points, towards, method):
+        assert method == "blend"
+        np.testing.assert_allclose(np.linalg.norm(towards, axis=-1), 1, atol=1e-5)
+        return points, None
+
+
+def test_the_colours_of_the_heaviest_samples_stand_for_the_others():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(5, 7, 3)).astype(np.float32)
+    weights = rng.uniform(0, 0.2, (5, 7)).astype(np.float32)
+    weights[4] = 0
+    origins = np.full((5, 3), 9, np.float32)
+    some = rays.Rays(origins=origins, directions=origins, near=weights[:, 0], far=weights[:, 0])
+
+    def colour(most):
+        return render._colour(Painted(), {}, None, some, points, weights, most)
+
+    every = np.einsum("rn,rnc->rc", weights, points)
+    for most in (None, 7, 99):
+        np.testing.assert_allclose(colour(most), every, atol=1e-6)
+    for ray, found in enumerate(colour(3)):
+        kept = np.argsort(weights[ray])[-3:]
+        mean = np.average(points[ray, kept], axis=0, weights=weights[ray, kept] + 1e-20)
+        np.testing.assert_allclose(found, weights[ray].sum() * mean, atol=1e-6)
+    assert np.all(colour(3)[4] == 0)
+
+
 def test_second_derivatives_of_the_eikonal_term_are_those_of_differences(released, quick_jit):
     network, points = sdf.SdfNetwork(128, 6), specification.POINTS[:3]
     rng = np.random.default_rng(0)
