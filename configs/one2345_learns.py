@@ -4,7 +4,7 @@
     jaxrelic train configs/one2345_learns.py:modern --workdir runs/learns/one2345 --data.path SHARDS
 
 `compat` is the network and the losses of the released training, `modern` ours; depth is learned
-from in one row of each. The schedules of the original are scaled to the length of this run.
+from in one row of each: drawn depth in both, and bounds of the distance field in `modern`. The schedules of the original are scaled to the length of this run.
 """
 
 import dataclasses
@@ -29,9 +29,11 @@ def _scaled(losses: One2345LossSettings) -> One2345LossSettings:
 
 
 def _row(
-    name: str, model: One2345Config, losses: One2345LossSettings, *, depth: float
+    name: str, model: One2345Config, losses: One2345LossSettings, *, depth: bool
 ) -> Experiment:
-    weights = dataclasses.replace(losses.weights, depth=depth)
+    weights = dataclasses.replace(
+        losses.weights, depth=float(depth), surface=losses.weights.surface if depth else 0.0
+    )
     return Experiment(
         name=f"one2345_learns_{name}",
         model=dataclasses.replace(model, **SIZES),
@@ -51,8 +53,8 @@ MODERN = One2345Config.modern(), One2345LossSettings.modern()
 COMPAT = One2345Config.compat(), One2345LossSettings.compat()
 
 ROWS = {
-    "modern": lambda: _row("modern", *MODERN, depth=1.0),
-    "modern_without_depth": lambda: _row("modern_without_depth", *MODERN, depth=0.0),
-    "compat": lambda: _row("compat", *COMPAT, depth=0.0),
-    "compat_with_depth": lambda: _row("compat_with_depth", *COMPAT, depth=1.0),
+    "modern": lambda: _row("modern", *MODERN, depth=True),
+    "modern_without_depth": lambda: _row("modern_without_depth", *MODERN, depth=False),
+    "compat": lambda: _row("compat", *COMPAT, depth=False),
+    "compat_with_depth": lambda: _row("compat_with_depth", *COMPAT, depth=True),
 }

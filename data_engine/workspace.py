@@ -67,6 +67,7 @@ class Workspace:
         self.check_space(needed_bytes)
         for folder in (self.root, self.blobs, self.renders, self.shards, self.reports, self.logs):
             try:
+                folder.mkdir(exist_ok=True)  # Deleted by hand, to have it made anew.
                 with tempfile.TemporaryFile(dir=folder) as probe:  # Nameless: no kill leaves it.
                     probe.write(b"\0")
             except OSError as error:

@@ -32,3 +32,10 @@ def test_looking_whether_a_workspace_can_be_written_leaves_no_trace(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     workspace.check_writable()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_was_deleted_by_hand_comes_back(tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.shards.rmdir()
+    workspace.check_writable()
+    assert workspace.shards.is_dir()
