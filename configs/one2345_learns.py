@@ -4,7 +4,8 @@
     jaxrelic train configs/one2345_learns.py:modern --workdir runs/learns/one2345 --data.path SHARDS
 
 `compat` is the network and the losses of the released training, `modern` ours; depth is learned
-from in one row of each: drawn depth in both, and bounds of the distance field in `modern`. The schedules of the original are scaled to the length of this run.
+from in one row of each: drawn depth in both, and bounds of the distance field in `modern`. The
+schedules of the original are scaled to the length of this run.
 """
 
 import dataclasses

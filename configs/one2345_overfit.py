@@ -1,16 +1,10 @@
-r"""Can One-2-3-45 learn one relic by heart? A check of the trainer, in minutes on a CPU.
+"""Can One-2-3-45 learn one relic by heart? A check of the trainer, in minutes on a CPU.
 
-The amphora of the README:
+    python -m benchmarks.one2345_overfit --workdir runs/one
 
-    data-engine procedural one/relics --count 1 --seed 11
-    data-engine ingest one/relics --workspace one/ws
-    data-engine validate --workspace one/ws
-    data-engine render --workspace one/ws --poses random:16@3 --size 128 --samples 16 --noise 0 \
-        --lighting key_fill
-    data-engine shards --workspace one/ws --val-percent 0 --test-percent 0
-    jaxrelic train configs/one2345_overfit.py --workdir runs/one --data.path one/ws/shards
-    jaxrelic evaluate runs/one --split train --protocols unicorn,none --scenes.resolution 96 \
-        --scenes.hull-resolution 64
+renders an amphora, trains this on it and measures. On shards of one's own:
+
+    jaxrelic train configs/one2345_overfit.py --workdir runs/one --data.path SHARDS
 
 `--data.path synthetic` stands for many simpler relics. Every view is the target in turn, seen from
 eleven others.
@@ -25,7 +19,7 @@ from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
 from jaxrelic.train.rays import RaysConfig
 
-STEPS = 400
+STEPS = 1000
 
 
 def get_config() -> Experiment:

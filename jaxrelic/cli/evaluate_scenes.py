@@ -51,6 +51,7 @@ def run(args: evaluate.EvaluateArguments) -> int:
         "image_size": model.image_size,
         "settings": dataclasses.asdict(args.settings),
         "scenes": dataclasses.asdict(args.scenes),
+        "gallery": scene_pictures.GALLERY_CAPTION,
         "without_surface": evaluation.without_surface,
         "baselines": {
             "visual_hull": "carved by the sources' masks, in the mean colour of those that see it",

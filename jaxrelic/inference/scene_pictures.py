@@ -16,6 +16,10 @@ TILE_PX = 128
 SOURCES_SHOWN = 3
 """Sources in front of a row, evenly chosen."""
 GALLERY_COLUMNS = SOURCES_SHOWN + 4
+GALLERY_CAPTION = (
+    "Each relic: three of the views that the network saw; a view that was held out, as it is and "
+    "as the network draws it; and the mesh there, in its colours and lit."
+)
 
 
 def gallery_row(relic: KnownScene, shape: SceneShape) -> list[np.ndarray]:

@@ -2,9 +2,11 @@
 
 import base64
 import html
+import json
 import mimetypes
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 
 def text(value: object) -> str:
@@ -60,3 +62,16 @@ def note(message: str) -> str:
 def read_or_none(path: pathlib.Path) -> bytes | None:
     """A file's bytes, None when there is no such file."""
     return path.read_bytes() if path.is_file() else None
+
+
+def number(value: Any, style: str, factor: float = 1.0) -> str:
+    """A number times a factor in a format, or `unknown`."""
+    return format(value * factor, style) if isinstance(value, int | float) else "unknown"
+
+
+def read_json(path: pathlib.Path) -> Any:
+    """A JSON file, None when it is missing or broken: the page then says so."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -12,7 +12,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxrelic.viz import curves, html
+from jaxrelic.viz import curves, html, report_metrics
 
 HEADLINE = {
     "input.png": "Input photo",
@@ -55,7 +55,7 @@ def build(inputs: ReportInputs) -> str:
         _section(
             "reconstruction", "One photograph, one mesh", _reconstructions(inputs.reconstructions)
         ),
-        _section("metrics", "Metrics", _metrics(inputs.evaluation)),
+        _section("metrics", "Metrics", report_metrics.section(inputs.evaluation)),
         _section("curves", "Training", _curves(inputs.run)),
         _section("dataset", "Dataset", _dataset(inputs.workspace)),
         _section("relics", "Relics", _relics(inputs.workspace)),
@@ -92,7 +92,7 @@ def _strip(directory: pathlib.Path) -> str:
     data = html.read_or_none(directory / STRIP)
     if data is None:
         return html.note(f"Not found in {directory}: {STRIP}.")
-    facts = _read_json(directory / "reconstruction.json")
+    facts = html.read_json(directory / "reconstruction.json")
     facts = facts if isinstance(facts, dict) else {}
     name = str(facts.get("photo") or directory.name)
     caption = f"<b>{html.text(name)}</b>mask: {html.text(facts.get('mask_source') or 'unknown')}"
@@ -111,7 +111,7 @@ def _headline(directory: pathlib.Path) -> str:
     body = f'<div class="headline">{"".join(figures)}</div>' if figures else ""
     if missing:
         body += html.note(f"Not found in {directory}: {', '.join(missing)}.")
-    facts = _read_json(directory / "reconstruction.json")
+    facts = html.read_json(directory / "reconstruction.json")
     if isinstance(facts, dict):
         body += (
             f'<p class="small">{html.text(facts.get("photo"))} to {html.text(facts.get("glb"))}: '
@@ -192,76 +192,20 @@ def _curves(run: pathlib.Path | None) -> str:
     return f'<div class="curves">{picture}</div><p class="small">{rows[-1]["step"]} steps.</p>'
 
 
-def _metrics(directory: pathlib.Path | None) -> str:
-    """One table per protocol, under its name, alignment and unit."""
-    if directory is None:
-        return html.note("No evaluation was given (--evaluation).")
-    page = _read_json(directory / "metrics.json")
-    if not isinstance(page, dict) or not page.get("summary"):
-        return html.note(f"No metrics.json in {directory}; run `jaxrelic evaluate`.")
-    parts = [f'<p class="small">{html.text(_evaluated(page))}</p>', _gallery(directory)]
-    for name, protocol in page["protocols"].items():
-        lines = [line for line in page["summary"] if line["protocol"] == name]
-        title = f"Protocol {name}, alignment {protocol['alignment']}"
-        mean = [line for line in lines if line["category"] == "all"]
-        parts.append(f"<h3>{html.text(title)}</h3>{_metric_table(mean)}")
-        parts.append(f"<details><summary>By category</summary>{_metric_table(lines)}</details>")
-        parts.append(f'<p class="small">{html.text(protocol["unit"])}.</p>')
-    return "".join(parts)
-
-
-def _gallery(directory: pathlib.Path) -> str:
-    """What the model made of some of the relics."""
-    data = html.read_or_none(directory / "gallery.png")
-    if data is None:
-        return html.note(f"No gallery.png in {directory}.")
-    caption = (
-        "Each relic: what the network saw, its mesh from the same camera in plain colours, and the "
-        "mesh a third and two thirds of a turn on."
-    )
-    picture = html.image(data, "gallery.png", "Relics and their reconstructions")
-    return f'<div class="gallery">{html.figure(picture, html.text(caption))}</div>'
-
-
-def _evaluated(page: Mapping[str, Any]) -> str:
-    """What was measured on which relics, in a sentence."""
-    held_out = "held out" if page.get("held_out") else "seen in training"
-    return f"Split {page.get('split', 'unknown')} ({held_out}) of {page.get('shards', 'unknown')}."
-
-
-def _metric_table(lines: Sequence[Mapping[str, Any]]) -> str:
-    scores = [name for name in lines[0] if name.startswith("f@")]
-    header = ["category", "method", "relics", "points", "CD", *map(str.upper, scores), "mask IoU"]
-    rows = [
-        [
-            *(line[name] for name in ("category", "method", "relics", "points")),
-            f"{line['chamfer']:.2f}",
-            *(f"{line[name]:.3f}" for name in scores),
-            _number(line["silhouette_iou"], ".3f"),
-        ]
-        for line in lines
-    ]
-    return html.table(header, rows, numbers_from=2)
-
-
 def _costs(stages: Sequence[Mapping[str, Any]]) -> str:
     if not stages:
         return html.note("No stage times were given (--stages).")
     rows = [
         [
             stage.get("stage", ""),
-            _number(stage.get("seconds"), ".1f"),
-            _number(stage.get("cpu_seconds"), ".1f"),
-            _number(stage.get("peak_rss_bytes"), ".0f", 1 / BYTES_PER_MB),
+            html.number(stage.get("seconds"), ".1f"),
+            html.number(stage.get("cpu_seconds"), ".1f"),
+            html.number(stage.get("peak_rss_bytes"), ".0f", 1 / BYTES_PER_MB),
             stage.get("exit_code", ""),
         ]
         for stage in stages
     ]
     return html.table(["stage", "wall s", "CPU s", "peak memory MB", "exit code"], rows)
-
-
-def _number(value: Any, style: str, factor: float = 1.0) -> str:
-    return format(value * factor, style) if isinstance(value, int | float) else "unknown"
 
 
 def _commands(stages: Sequence[Mapping[str, Any]]) -> str:
@@ -272,21 +216,13 @@ def _commands(stages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _workspace_page(workspace: pathlib.Path | None, name: str) -> Any:
-    return None if workspace is None else _read_json(workspace / "reports" / name)
+    return None if workspace is None else html.read_json(workspace / "reports" / name)
 
 
 def _absent(workspace: pathlib.Path | None, name: str) -> str:
     if workspace is None:
         return "No workspace was given (--workspace)."
     return f"No reports/{name} in {workspace}; run `data-engine shards`."
-
-
-def _read_json(path: pathlib.Path) -> Any:
-    """A JSON file, None when it is missing or broken: the page then says so."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def _read_lines(path: pathlib.Path | None) -> list[Mapping[str, Any]]:

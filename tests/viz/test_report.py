@@ -75,6 +75,10 @@ def inputs(tmp_path):
         "split": "test",
         "held_out": True,
         "shards": "shards",
+        "gallery": "Two views and a vase",
+        "image_summary": [
+            {"category": "all", "method": "drawn", "relics": 4, "psnr": 21.456, "mask_iou": None}
+        ],
     }
     (run / "metrics.json").write_text(json.dumps(metrics))
     (run / "gallery.png").write_bytes(picture)
@@ -109,7 +113,8 @@ def test_everything_that_was_given_is_said(inputs):
     for words in (
         *("CC-BY-4.0", "Museum & Sons", "b.glb", "truncated", "ends early"),
         *("Protocol unicorn, alignment gradient_icp", "CD in hundredths", "1.23", "0.750"),
-        *("61.2", "500", "jaxrelic train <x>", "held out", "what the network saw"),
+        *("Two views and a vase", "Views that were not shown", "21.46", "unknown"),
+        *("61.2", "500", "jaxrelic train <x>", "held out"),
         *("More photographs", "owl"),
     ):
         assert words in text
