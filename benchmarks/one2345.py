@@ -111,7 +111,9 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
         terms = losses.loss_terms(drawn, wanted, free_sdf, terms_of)
         bounded = distance_bounds.bounded_points(jax.random.key(1), rays_of(camera), wanted)
         sdf, _ = model.apply(variables, scene, bounded.points, method="sdf")
+        _, gradient = render.sdf_and_normals(model, variables, scene, bounded.points[: len(pixels)])
         terms |= distance_bounds.bound_terms(sdf, bounded)
+        terms |= {"normal": distance_bounds.normal_term(gradient, drawn.normals)}
         return combine(terms, losses.loss_weights(terms_of, 0))[0]
 
     scene = jax.eval_shape(encode, variables, images, camera)

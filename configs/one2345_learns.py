@@ -32,9 +32,9 @@ def _scaled(losses: One2345LossSettings) -> One2345LossSettings:
 def _row(
     name: str, model: One2345Config, losses: One2345LossSettings, *, depth: bool
 ) -> Experiment:
-    weights = dataclasses.replace(
-        losses.weights, depth=float(depth), surface=losses.weights.surface if depth else 0.0
-    )
+    weights = dataclasses.replace(losses.weights, depth=float(depth))
+    if not depth:
+        weights = dataclasses.replace(weights, surface=0.0, normal=0.0)
     return Experiment(
         name=f"one2345_learns_{name}",
         model=dataclasses.replace(model, **SIZES),

@@ -79,7 +79,7 @@ def one2345() -> Experiment:
         ),
         data=ViewSetsConfig(path="synthetic", image_size=24, num_sources=3),
         losses=dataclasses.replace(One2345LossSettings.modern(), sparse_steps=8, anneal_steps=4),
-        rays=RaysConfig(count=32, free_points=32),
+        rays=RaysConfig(count=32, free_points=32, bound_rays=64),
         optim=OptimConfig(learning_rate=1e-3, clip_norm=1.0),
         steps=8,
         log_every=1,

@@ -38,7 +38,7 @@ class BoundedPoints:
 
 @typechecked
 def bounded_points(rng: Key[Array, ""], rays: Rays, target: RayTargets) -> BoundedPoints:
-    """Three points of each ray: where it ends, before that and just behind it.
+    """Three points of each ray: all ends [r], then points before them, then just behind them.
 
     On a ray through the background all three are anywhere. Rays without depth that may meet the
     object bound nothing.
@@ -80,6 +80,22 @@ def bound_terms(sdf: Float[Array, " p"], bounded: BoundedPoints) -> dict[str, Ar
         "surface": _mean_where(excess, bounded.by_depth),
         "empty": _mean_where(excess, bounded.by_mask),
     }
+
+
+@typechecked
+def normal_term(gradient: Float[Array, "r 3"], normals: Float[Array, "r 3"]) -> Array:
+    """Mean length of what a gradient of the distance at the surface lacks of the normal there.
+
+    The second term of IGR (arXiv:2002.10099, equation 2).
+
+    Args:
+        gradient: Of the signed distance where rays end.
+        normals: Outward unit normals there; 0 where unknown.
+    """
+    known = jnp.sum(normals**2, axis=-1) > 0.5
+    squared = jnp.sum((gradient - normals) ** 2, axis=-1)
+    away = known & (squared > 0)  # The root's slope at zero is infinite.
+    return _mean_where(jnp.where(away, jnp.sqrt(jnp.where(away, squared, 1)), 0), known)
 
 
 def _mean_where(values: Array, where: Array) -> Array:

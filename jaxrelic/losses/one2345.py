@@ -40,13 +40,15 @@ class One2345LossWeights:
     """Gradients of the signed distance that are not of length 1."""
     surface: float = 10.0
     """Signed distances beyond what a depth allows, in cube units (`distance_bounds`)."""
+    normal: float = 0.5
+    """Gradients of the signed distance that differ from the normals of a depth."""
     empty: float = 10.0
     """Signed distances below 0 where the mask shows background, in cube units."""
 
     @property
     def bounds(self) -> bool:
         """Whether anything is learned from `distance_bounds`."""
-        return self.surface > 0 or self.empty > 0
+        return max(self.surface, self.normal, self.empty) > 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class One2345LossSettings:
     def compat(cls) -> Self:
         """Of the released training."""
         return cls(
-            weights=One2345LossWeights(depth=0.0, surface=0.0, empty=0.0),
+            weights=One2345LossWeights(depth=0.0, surface=0.0, normal=0.0, empty=0.0),
             depth_rays="all",
             background="white",
             mask_form="absolute",

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxrelic.geometry import transforms
 from jaxrelic.geometry.cameras import Camera
+from jaxrelic.geometry.depth_normals import depth_normals
 from jaxrelic.losses import distance_bounds
 from jaxrelic.losses import one2345 as losses
 from jaxrelic.models.one2345 import frame, rays, render
@@ -73,7 +74,8 @@ class One2345Objective:
             variables, example["sources_rgb"], cube.cameras(sources), image[None], method="encode"
         )
         background = losses.draw_background(background_rng, self._settings)
-        chosen, wanted = self._rays_of(pixel_rng, self._rays.count, example, target, cube)
+        pixels = rays.choose_pixels(pixel_rng, example["target_mask"] > 0.5, self._rays.count)
+        chosen, wanted = self._along(pixels, example, target, cube)
         drawn = render.render_rays(
             self._model,
             variables,
@@ -91,18 +93,17 @@ class One2345Objective:
         terms = losses.loss_terms(drawn, wanted, free_sdf, self._settings)
         return terms | self._bound_terms(variables, scene, bound_rng, example, target, cube)
 
-    def _rays_of(
-        self, rng: Array, count: int, example: Mapping[str, Array], target: Camera, cube: Cube
+    def _along(
+        self, pixels: Array, example: Mapping[str, Array], target: Camera, cube: Cube
     ) -> tuple[rays.Rays, rays.RayTargets]:
-        """Some rays of the target view in the frame of the cube, and what it says along them."""
-        config, mask = self._model.config, example["target_mask"]
-        pixels = rays.choose_pixels(rng, mask > 0.5, count)
+        """Rays through pixels of the target view, and what it says along them."""
+        config = self._model.config
         chosen = rays.pixel_rays(
             target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
         )
         depth = example["target_depth"] / cube.half_side
-        lens = target.pixel_from_cam
-        return chosen, rays.read_targets(example["target_rgb"], mask, depth, lens, pixels)
+        images = example["target_rgb"], example["target_mask"], depth
+        return chosen, rays.read_targets(*images, target.pixel_from_cam, pixels)
 
     def _bound_terms(
         self,
@@ -115,12 +116,20 @@ class One2345Objective:
     ) -> dict[str, Array]:
         """Terms of `distance_bounds`; 0 without a look where nothing is learned from them."""
         if not self._settings.weights.bounds:
-            return {"surface": jnp.zeros(()), "empty": jnp.zeros(())}
+            return dict.fromkeys(("surface", "normal", "empty"), jnp.zeros(()))
         pixel_rng, point_rng = jax.random.split(rng)
-        seen = self._rays_of(pixel_rng, self._rays.bound_rays, example, target, cube)
-        bounded = distance_bounds.bounded_points(point_rng, *seen)
-        sdf, _ = self._model.apply(variables, scene, bounded.points, method="sdf")
-        return distance_bounds.bound_terms(sdf, bounded)
+        count = self._rays.bound_rays
+        pixels = rays.choose_pixels(pixel_rng, example["target_mask"] > 0.5, count)
+        bounded = distance_bounds.bounded_points(
+            point_rng, *self._along(pixels, example, target, cube)
+        )
+        ends, others = bounded.points[:count], bounded.points[count:]
+        at_ends, gradient = render.sdf_and_normals(self._model, variables, scene, ends)
+        elsewhere, _ = self._model.apply(variables, scene, others, method="sdf")
+        terms = distance_bounds.bound_terms(jnp.concatenate([at_ends, elsewhere]), bounded)
+        normals = _normals(example["target_depth"] / cube.half_side, target)
+        normals = normals[pixels[:, 0], pixels[:, 1]]
+        return terms | {"normal": distance_bounds.normal_term(gradient, normals)}
 
     def _blended(self, scene: Scene, target: Camera) -> Scene:
         """The scene with the sources whose colours are mixed."""
@@ -132,3 +141,9 @@ class One2345Objective:
 
 def _camera(example: Mapping[str, Array], name: str) -> Camera:
     return Camera(example[f"{name}_cam_from_world"], example[f"{name}_pixel_from_cam"])
+
+
+def _normals(depth: Array, camera: Camera) -> Array:
+    """Normals [h, w, 3] of a depth map in the frame of the cube, 0 where unknown."""
+    normals = depth_normals(depth, camera.pixel_from_cam)
+    return normals @ camera.cam_from_world[:3, :3]

@@ -14,7 +14,7 @@ class RaysConfig:
     """Rays through pixels of the target view."""
     free_points: int = 1024
     """Points anywhere in the cube that should be far from a surface."""
-    bound_rays: int = 4096
+    bound_rays: int = 2048
     """Rays on each of which three signed distances are compared with what depth and mask allow."""
     views_per_ray: int | None = None
     """Blend colours from so many sources, those nearest in direction to the target; None: all."""

@@ -61,10 +61,11 @@ def test_scenes_are_separate_and_weigh_by_their_names():
     assert terms["mask"][0] == pytest.approx(float(alone))
     assert terms["mask"][1] == pytest.approx(-np.log(1e-3) / 4, rel=1e-2)
     terms |= {"surface": np.float32([0.1, 0.2]), "empty": np.float32([0.3, 0.4])}
+    terms |= {"normal": np.float32([0.5, 0.7])}
     total, _ = combine(terms, losses.loss_weights(MODERN, 25_000))
     means = {name: float(np.mean(terms[name])) for name in terms}
     by_hand = means["rgb"] + means["depth"] + 0.01 * means["sparse"]
-    by_hand += 0.1 * means["mask"] + 0.1 * means["eikonal"] + 10 * 0.15 + 10 * 0.35
+    by_hand += 0.1 * means["mask"] + 0.1 * means["eikonal"] + 10 * 0.15 + 10 * 0.35 + 0.5 * 0.6
     np.testing.assert_allclose(total, by_hand, rtol=1e-5)
 
 

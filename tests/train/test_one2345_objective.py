@@ -44,7 +44,7 @@ quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimizati
 def experiment(model=STILL, rays=None, **changes):
     plain = smoke.ROWS["one2345"]()
     schedules = dataclasses.replace(plain.losses, sparse_steps=10, mask_start=2, anneal_steps=10)
-    rays = RaysConfig(count=9, free_points=5, **(rays or {}))
+    rays = RaysConfig(**{"count": 9, "free_points": 5, "bound_rays": 7} | (rays or {}))
     return dataclasses.replace(plain, model=model, losses=schedules, rays=rays, **changes)
 
 
@@ -180,6 +180,9 @@ def test_logs_have_each_term_whole_beside_what_counts_of_it(start):
         "scheduled_sparse": 0.02,
         "scheduled_mask": 0.1,
         "eikonal": 0.1,
+        "surface": 10.0,
+        "normal": 0.5,
+        "empty": 10.0,
     }
 
 
@@ -221,6 +224,7 @@ def test_an_experiment_of_view_sets_survives_json():
         ({"views_per_ray": 1}, r"rays\.views_per_ray is 1; set it to 2 or more"),
         ({"views_per_ray": 99}, r"views_per_ray is 99 and data\.num_sources is \d+; set it to"),
         ({"chunk": 0}, r"rays\.chunk is 0; set it to 1 or more"),
+        ({"bound_rays": 0}, r"rays\.bound_rays is 0; set it to 1 or more"),
     ],
 )
 def test_rays_that_cannot_be_drawn_are_named(changes, message):

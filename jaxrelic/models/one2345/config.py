@@ -50,6 +50,9 @@ class One2345Config:
     ray_limits: Literal["cube", "sphere"] = "cube"
     """Sample a ray inside the cube, or between planes about the unit sphere (near at least 0.019)
     [14]."""
+    smooth_volume: bool = True
+    """Average neighbouring voxels of the geometry volume, 1-2-1 along each axis: the transposed
+    convolutions that make it leave a pattern of every second voxel, which surfaces show."""
     start_log_sharpness: float = 0.35
     """A tenth of the logarithm of the inverse width of the surface, in cube units, at the start."""
     blend_dtype: Literal["float32", "bfloat16"] = "float32"
@@ -82,5 +85,6 @@ class One2345Config:
             bounded_below=True,
             visible_minimum=False,
             ray_limits="sphere",
+            smooth_volume=False,
             start_log_sharpness=0.2,
         )

@@ -111,10 +111,11 @@ class One2345(nn.Module):
             pixel_center=config.pixel_center,
             masked=config.masked_aggregation,
         )
+        volume = self.regularization(cost, active)
         return Scene(
             maps=jnp.concatenate([images, features], axis=-1),
             camera=camera,
-            volume=self.regularization(cost, active),
+            volume=smoothed(volume) if config.smooth_volume else volume,
             active=active,
         )
 
@@ -176,6 +177,20 @@ def nearest_views(scene: Scene, center: Float[Array, "3"], count: int) -> Scene:
     kept = jnp.sort(jax.lax.top_k(cosine, count)[1])
     maps, camera = jax.tree.map(lambda x: x[kept], (scene.maps, scene.camera))
     return scene.replace(maps=maps, camera=camera)
+
+
+@typechecked
+def smoothed(volume: Float[Array, "s s s c"]) -> Float[Array, "s s s c"]:
+    """Means with weights 1-2-1 along each axis; outer voxels stand for those beyond them."""
+    for axis in range(3):
+        width = [(1, 1) if each == axis else (0, 0) for each in range(4)]
+        padded = jnp.pad(volume, width, mode="edge")
+        size = volume.shape[axis]
+        before, behind = (
+            jax.lax.slice_in_dim(padded, start, start + size, axis=axis) for start in (0, 2)
+        )
+        volume = (before + 2 * volume + behind) / 4
+    return volume
 
 
 @typechecked
