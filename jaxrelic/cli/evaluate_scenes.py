@@ -33,7 +33,9 @@ def run(args: evaluate.EvaluateArguments) -> int:
     )
     surface = sdf_mesh.SurfaceSettings(resolution=args.scenes.resolution)
     named = {
-        MODEL: scene_methods.of_fields(model.read, lambda field: sdf_mesh.extract(field, surface)),
+        MODEL: scene_methods.of_fields(
+            model.read, lambda field: sdf_mesh.extract(field, surface), drawn=args.scenes.drawn
+        ),
     }
     if args.scenes.baselines:
         named |= scene_methods.baselines(args.scenes.hull_resolution)

@@ -57,6 +57,8 @@ class SceneEvaluationSettings:
     """Points per side of the grid on which the surface is found."""
     hull_resolution: int = 128
     """Cells per side of the baseline that carves space by the masks."""
+    drawn: bool = True
+    """Compare what the network draws itself too, which takes longer than everything else."""
     baselines: bool = True
     """Measure the hull and the sphere too; they are the same for every run on the same views."""
 

@@ -27,12 +27,14 @@ Extract = Callable[[SceneField], meshes.Mesh]
 """From a field to its surface in the world, as `sdf_mesh.extract` with its settings."""
 
 
-def of_fields(read: Callable[[PosedViews], SceneField], extract: Extract) -> SceneMethod:
-    """The surface of the fields that `read` makes, and what they draw themselves."""
+def of_fields(
+    read: Callable[[PosedViews], SceneField], extract: Extract, *, drawn: bool = True
+) -> SceneMethod:
+    """The surface of the fields that `read` makes, and, if `drawn`, what they draw themselves."""
 
     def method(views: PosedViews) -> SceneShape:
         field = read(views)
-        return SceneShape(mesh=extract(field), draw=field.draw)
+        return SceneShape(mesh=extract(field), draw=field.draw if drawn else None)
 
     return method
 

@@ -243,6 +243,17 @@ def test_views_that_show_nothing_are_neither_seen_nor_held_out():
     assert fit[others].all()
 
 
+def test_what_a_field_draws_itself_may_be_left_out(scene):
+    def read(views):
+        return EllipsoidField(np.full(3, 0.3), views)
+
+    shapes = [
+        scene_methods.of_fields(read, lambda field: "mesh", drawn=drawn)(scene.sources)
+        for drawn in (True, False)
+    ]
+    assert [shape.draw is None for shape in shapes] == [False, True]
+
+
 def test_too_few_views_are_told_with_their_number():
     with pytest.raises(UserError, match=r"synthetic-0 has 12 views .* too few for 12 sources"):
         chosen(RECORDS[0], num_sources=12)

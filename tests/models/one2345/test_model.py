@@ -160,6 +160,18 @@ def test_chunks_of_rays_have_the_same_finite_gradient(five_rays, quick_jit):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3 * max(np.abs(a).max(), 1e-3))
 
 
+def test_smoothing_removes_every_second_voxels_pattern_and_keeps_slopes():
+    index = np.indices((6, 6, 6))
+    checkers = np.float32((-1) ** index.sum(axis=0))[..., None]
+    slope = np.float32(index[0] - 2.0 * index[1] + 3.0 * index[2])[..., None]
+    inner = np.s_[1:-1, 1:-1, 1:-1]
+    found = np.asarray(model.smoothed(np.concatenate([checkers, slope], axis=-1)))
+    np.testing.assert_allclose(found[inner][..., 0], 0, atol=1e-6)
+    np.testing.assert_allclose(found[inner][..., 1], slope[inner][..., 0], atol=1e-5)
+    flat = np.full((5, 5, 5, 2), 3, np.float32)
+    np.testing.assert_allclose(model.smoothed(flat), flat, atol=1e-6)
+
+
 class Painted:
     """In the place of the network: the colour of a point is where it is."""
 
