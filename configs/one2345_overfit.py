@@ -19,7 +19,7 @@ from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
 from jaxrelic.train.rays import RaysConfig
 
-STEPS = 1000
+STEPS = 800
 
 
 def get_config() -> Experiment:
