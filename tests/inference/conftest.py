@@ -142,7 +142,13 @@ def scene_model():
     from jaxrelic.models.one2345.config import One2345Config
 
     config = One2345Config(
-        volume_size=8, hidden=16, coarse_samples=8, fine_samples=8, fine_rounds=1, min_ray_samples=2
+        volume_size=8,
+        hidden=16,
+        coarse_samples=8,
+        fine_samples=8,
+        fine_rounds=1,
+        min_ray_samples=2,
+        smooth_volume=False,  # Of random weights it would leave next to nothing to look at.
     )
     rng = np.random.default_rng(0)
     shapes = convert.abstract_variables(config)
