@@ -28,6 +28,7 @@ from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.config import CubeKind, One2345Config
 from jaxrelic.models.one2345.convert import abstract_variables
 from jaxrelic.models.one2345.model import One2345, Remat, nearest_views
+from jaxrelic.train.rays import RaysConfig
 
 GIBI = 2**30
 FREE_POINTS = 1024
@@ -84,19 +85,20 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
     images = rng.random((settings.views + 1, size, size, 3), np.float32)
     camera = _cameras(settings, config.cube)
     pixels = rng.integers(0, size, (settings.rays, 2))
+    bound_pixels = rng.integers(0, size, (RaysConfig().bound_rays, 2))
 
     def encode(variables, images, camera):
         sources = jax.tree.map(lambda x: x[1:], camera)
         return model.apply(variables, images[1:], sources, images[:1], method="encode")
 
-    def rays_of(camera):
+    def rays_of(camera, pixels):
         target = jax.tree.map(lambda x: x[0], camera)
         return rays.pixel_rays(
             target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
         )
 
     def draw(variables, scene, camera):
-        chosen = rays_of(camera)
+        chosen = rays_of(camera, pixels)
         if settings.views_per_ray is not None:
             scene = nearest_views(scene, chosen.origins[0], settings.views_per_ray)
         return render.render_rays(model, variables, scene, chosen, chunk=settings.chunk)
@@ -109,11 +111,10 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
         wanted = rays.RayTargets(drawn.rgb * 0, drawn.opacity * 0, drawn.depth * 0)
         terms_of = losses.One2345LossSettings()
         terms = losses.loss_terms(drawn, wanted, free_sdf, terms_of)
-        bounded = distance_bounds.bounded_points(jax.random.key(1), rays_of(camera), wanted)
-        sdf, _ = model.apply(variables, scene, bounded.points, method="sdf")
-        _, gradient = render.sdf_and_normals(model, variables, scene, bounded.points[: len(pixels)])
-        terms |= distance_bounds.bound_terms(sdf, bounded)
-        terms |= {"normal": distance_bounds.normal_term(gradient, drawn.normals)}
+        key, along = jax.random.key(1), rays_of(camera, bound_pixels)
+        nothing = rays.RayTargets(along.origins * 0, along.near * 0, along.near * 0)
+        of_field = model, variables, scene, key, along, nothing, along.directions
+        terms |= distance_bounds.field_terms(*of_field)
         return combine(terms, losses.loss_weights(terms_of, 0))[0]
 
     scene = jax.eval_shape(encode, variables, images, camera)

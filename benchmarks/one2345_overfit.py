@@ -14,13 +14,11 @@ Continues where it was stopped.
 import dataclasses
 import json
 import pathlib
-import resource
-import subprocess
-import sys
 from typing import Any
 
 import tyro
 
+from benchmarks.children import cpu_seconds
 from configs import one2345_overfit
 from data_engine.gltf.reader import Geometry, load_geometry
 from data_engine.procedural.folder import write_relics
@@ -36,6 +34,7 @@ from jaxrelic.inference.scene_evaluate import evaluate_scenes
 SEED = 11
 """Of the amphora."""
 VIEW_PX = 192
+ENGINE = "data_engine.cli"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,28 +57,28 @@ def make_shards(folder: pathlib.Path) -> pathlib.Path:
     if not scan.is_dir():
         write_relics(scan, 1, SEED)
     workspace = "--workspace", folder / "ws"
-    _engine("ingest", scan, *workspace)
-    _engine("validate", *workspace)
+    cpu_seconds(ENGINE, "ingest", scan, *workspace)
+    cpu_seconds(ENGINE, "validate", *workspace)
     light = "--samples", 16, "--noise", 0, "--lighting", "key_fill"
-    _engine("render", *workspace, "--poses", "random:16@3", "--size", VIEW_PX, *light)
-    _engine("shards", *workspace, "--val-percent", 0, "--test-percent", 0)
+    cpu_seconds(ENGINE, "render", *workspace, "--poses", "random:16@3", "--size", VIEW_PX, *light)
+    cpu_seconds(ENGINE, "shards", *workspace, "--val-percent", 0, "--test-percent", 0)
     (path,) = scan.glob("*.glb")
     return path
 
 
-def _engine(*words: object) -> None:
-    command = [sys.executable, "-m", "data_engine.cli", *map(str, words)]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-
-
-def train(folder: pathlib.Path, steps: int) -> pathlib.Path:
-    """The run, trained in a process of its own, whose CPU time can be told."""
-    run = folder / "run"
-    command = [sys.executable, "-m", "jaxrelic.cli.main", "train", "configs/one2345_overfit.py"]
-    command += ["--workdir", run, "--data.path", folder / "ws" / "shards"]
-    command += ["--steps", steps, "--optim.decay-steps", steps]
-    subprocess.run(list(map(str, command)), check=True, stdout=sys.stderr)
-    return run
+def train(run: pathlib.Path, shards: pathlib.Path, steps: int) -> float:
+    """CPU seconds of the training, or of what was left of it."""
+    options = (
+        "--workdir",
+        run,
+        "--data.path",
+        shards,
+        "--steps",
+        steps,
+        "--optim.decay-steps",
+        steps,
+    )
+    return cpu_seconds("jaxrelic.cli.main", "train", one2345_overfit.__file__, *options)
 
 
 def in_world(record: Record, scan: Geometry) -> meshes.Mesh:
@@ -136,10 +135,8 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
 def main() -> None:
     settings = tyro.cli(OverfitBenchmark, description=__doc__)
     scan = make_shards(settings.workdir)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run = train(settings.workdir, settings.steps)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    run = settings.workdir / "run"
+    spent = train(run, settings.workdir / "ws" / "shards", settings.steps)
     report = {
         "benchmark": "One-2-3-45 learns one relic by heart",
         "peer": "the visual hull of the same masks, and the scan itself under the same protocol",

@@ -6,11 +6,9 @@ See benchmarks/README.md for what is counted.
 """
 
 import dataclasses
+import functools
 import json
 import pathlib
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +18,7 @@ import tensorflow_datasets as tfds
 import tyro
 from PIL import Image
 
+from benchmarks.children import cpu_seconds
 from data_engine.commands import shards as command
 from data_engine.shards.build import build
 from data_engine.shards.layouts import layouts
@@ -48,13 +47,7 @@ class ShardsBenchmark:
     """Accepted for symmetry: the report is always JSON."""
 
 
-def engine(*words: object) -> float:
-    """CPU seconds of one `data-engine` command and all its children."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "data_engine.cli", *map(str, words)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+engine = functools.partial(cpu_seconds, "data_engine.cli")
 
 
 class Repeated(Sequence):

@@ -10,7 +10,10 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from jaxrelic.models.one2345 import render
+from jaxrelic.models.one2345.model import One2345, Scene
 from jaxrelic.models.one2345.rays import Rays, RayTargets
+from jaxrelic.models.one2345.render import Variables
 from jaxrelic.typing import Array, Float, Key, typechecked
 
 THICKNESS = 0.04
@@ -65,6 +68,37 @@ def bounded_points(rng: Key[Array, ""], rays: Rays, target: RayTargets) -> Bound
         by_depth=bounded.reshape(-1),
         by_mask=jnp.broadcast_to((empty & ~hit)[None], t.shape).reshape(-1),
     )
+
+
+def field_terms(
+    model: One2345,
+    variables: Variables,
+    scene: Scene,
+    rng: Key[Array, ""],
+    rays: Rays,
+    target: RayTargets,
+    normals: Float[Array, "r 3"],
+) -> dict[str, Array]:
+    """What a network's field has against rays, and against the normals where they end.
+
+    Args:
+        model: Whose field it is.
+        variables: Of the model.
+        scene: Of `One2345.encode`.
+        rng: Places the points.
+        rays: In the frame of the cube, [r].
+        target: What the image says along them.
+        normals: Outward unit normals where they end; 0 where unknown.
+
+    Returns:
+        Those of `bound_terms`, and `normal`.
+    """
+    bounded = bounded_points(rng, rays, target)
+    ends, others = bounded.points[: len(normals)], bounded.points[len(normals) :]
+    at_ends, gradient = render.sdf_and_normals(model, variables, scene, ends)
+    elsewhere, _ = model.apply(variables, scene, others, method="sdf")
+    terms = bound_terms(jnp.concatenate([at_ends, elsewhere]), bounded)
+    return terms | {"normal": normal_term(gradient, normals)}
 
 
 @typechecked

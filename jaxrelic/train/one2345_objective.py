@@ -118,18 +118,12 @@ class One2345Objective:
         if not self._settings.weights.bounds:
             return dict.fromkeys(("surface", "normal", "empty"), jnp.zeros(()))
         pixel_rng, point_rng = jax.random.split(rng)
-        count = self._rays.bound_rays
-        pixels = rays.choose_pixels(pixel_rng, example["target_mask"] > 0.5, count)
-        bounded = distance_bounds.bounded_points(
-            point_rng, *self._along(pixels, example, target, cube)
-        )
-        ends, others = bounded.points[:count], bounded.points[count:]
-        at_ends, gradient = render.sdf_and_normals(self._model, variables, scene, ends)
-        elsewhere, _ = self._model.apply(variables, scene, others, method="sdf")
-        terms = distance_bounds.bound_terms(jnp.concatenate([at_ends, elsewhere]), bounded)
+        mask = example["target_mask"] > 0.5
+        pixels = rays.choose_pixels(pixel_rng, mask, self._rays.bound_rays)
+        seen = self._along(pixels, example, target, cube)
         normals = _normals(example["target_depth"] / cube.half_side, target)
         normals = normals[pixels[:, 0], pixels[:, 1]]
-        return terms | {"normal": distance_bounds.normal_term(gradient, normals)}
+        return distance_bounds.field_terms(self._model, variables, scene, point_rng, *seen, normals)
 
     def _blended(self, scene: Scene, target: Camera) -> Scene:
         """The scene with the sources whose colours are mixed."""

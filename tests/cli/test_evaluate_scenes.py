@@ -88,6 +88,11 @@ def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
         tile = scene_pictures.TILE_PX
         across = scene_pictures.GALLERY_COLUMNS * (tile + grids.GAP_PX) - grids.GAP_PX
         assert sheet.size == (across, tile)
+    less = ["--scenes.no-drawn", "--scenes.no-baselines", "--gallery", "0"]
+    assert cli.main(["evaluate", str(run), *options, *scenes, "32", *less]) == 0
+    page = json.loads((folder / "metrics.json").read_text())
+    assert {row["method"] for row in page["relics"]} == {"model"}
+    assert {row["method"] for row in page["images"]} == {"model"}
 
 
 def test_a_folder_of_views_without_surfaces_cannot_be_measured(run, tmp_path, capsys):

@@ -116,3 +116,14 @@ def test_an_unknown_depth_is_no_depth():
     terms, bounded = terms_of(lambda points: sphere(points, 3.0), unknown)
     assert not np.any(bounded.by_depth)
     assert terms["surface"] == 0 < terms["empty"]
+
+
+def test_normals_are_compared_by_length_where_they_are_known():
+    gradient = np.float32([[0, 0, 1], [0, 3, 4], [2, 0, 0], [9, 9, 9]])
+    normals = np.float32([[0, 0, 1], [0, 0, 0], [0, 1, 0], [1, 0, 0]])
+    found = distance_bounds.normal_term(gradient, normals)
+    np.testing.assert_allclose(found, (0 + np.sqrt(5) + np.sqrt(226)) / 3, rtol=1e-6)
+    slope = jax.grad(distance_bounds.normal_term)(gradient, normals)
+    assert not slope[:2].any()  # Right, and unknown.
+    np.testing.assert_allclose(slope[2], np.float32([2, -1, 0]) / np.sqrt(5) / 3, rtol=1e-6)
+    assert distance_bounds.normal_term(gradient, np.zeros_like(normals)) == 0

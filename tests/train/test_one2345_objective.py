@@ -14,10 +14,12 @@ from jaxrelic import config_json, losses
 from jaxrelic.data import synthetic
 from jaxrelic.data.transforms import decode_view
 from jaxrelic.errors import UserError
+from jaxrelic.geometry.cameras import Camera
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train import loop, objectives, optim, state
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.one2345_objective import _normals
 from jaxrelic.train.rays import RaysConfig
 from jaxrelic.train.step import make_train_step
 
@@ -184,6 +186,26 @@ def test_logs_have_each_term_whole_beside_what_counts_of_it(start):
         "normal": 0.5,
         "empty": 10.0,
     }
+
+
+def test_normals_of_a_depth_are_those_of_the_relic_in_the_frame_of_the_cube():
+    """The first relic is an ellipsoid, whose normals are along p / h^2."""
+    record = synthetic.SyntheticRelics(1, 1, 96)[0]
+    view = decode_view(record, 0)
+    half_sides = np.abs(record["points"]).max(axis=0).astype(np.float64)
+    camera = Camera(view.cam_from_world, view.pixel_from_cam)
+    found = np.asarray(_normals(view.depth, camera))
+    row, column = np.nonzero(np.linalg.norm(found, axis=-1) > 0.5)
+    assert len(row) > 0.5 * np.count_nonzero(view.depth)
+    uv = np.stack([column + 0.5, row + 0.5, np.ones(len(row))], axis=-1)
+    in_camera = view.depth[row, column, None] * (uv @ np.linalg.inv(view.pixel_from_cam).T)
+    pose = np.asarray(view.cam_from_world, np.float64)
+    points = (in_camera - pose[:3, 3]) @ pose[:3, :3]
+    normals = points / half_sides**2
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    cosine = np.sum(normals * found[row, column], axis=-1)
+    assert cosine.mean() > 0.99
+    assert np.quantile(cosine, 0.05) > 0.95
 
 
 def test_steps_agree_on_every_replica():

@@ -108,6 +108,14 @@ def test_every_section_is_there_with_or_without_its_input(inputs):
     assert Page(report.build(report.ReportInputs())).sections == SECTIONS
 
 
+def test_a_gallery_without_words_of_its_own_is_that_of_one_photograph(inputs):
+    path = inputs.evaluation / "metrics.json"
+    metrics = json.loads(path.read_text())
+    del metrics["gallery"]
+    path.write_text(json.dumps(metrics))
+    assert "what the network saw" in Page(report.build(inputs)).text
+
+
 def test_everything_that_was_given_is_said(inputs):
     text = Page(report.build(inputs)).text
     for words in (
