@@ -10,8 +10,8 @@ import pathlib
 import re
 
 import pytest
+from places import TESTS
 
-TESTS = pathlib.Path(__file__).parent
 BENCHMARKS = TESTS.parent / "benchmarks"
 COUNTS = {"A": 9, "B": 3, "C": 9, "E": 8, "F": 7}
 """Numbered oracles of each part; part D, the icosahedron, is one."""

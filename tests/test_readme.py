@@ -1,15 +1,13 @@
 """The commands that the README and the demo show are commands that exist."""
 
-import pathlib
 import re
 import shlex
 
 import pytest
+from places import ROOT
 
 from data_engine import cli as data_engine
 from jaxrelic.cli import main as jaxrelic
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 def shown(text):

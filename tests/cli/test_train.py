@@ -1,12 +1,13 @@
 import pathlib
 
 import pytest
+from places import ROOT
 
 from jaxrelic.cli import train, validation
 from jaxrelic.data import view_sets
 from jaxrelic.errors import UserError
 
-SMOKE = str(pathlib.Path(__file__).parents[2] / "configs" / "smoke.py")
+SMOKE = str(ROOT / "configs" / "smoke.py")
 
 
 def test_overrides_reach_the_experiment():

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import runpy
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from places import ROOT
 
 from jaxrelic import config_json
 from jaxrelic.cli import models
@@ -21,7 +21,7 @@ from jaxrelic.train import loop, objectives, state
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
 
-CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
+CONFIGS = ROOT / "configs"
 FILES = sorted(path for path in CONFIGS.glob("*.py") if path.name != "__init__.py")
 
 

@@ -8,13 +8,14 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from places import SHARED_DATA
 
 from jaxrelic.data import one2345_folders, synthetic, view_sets
 from jaxrelic.data.view_sets import ViewSetsConfig
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 
-PUBLISHED = pathlib.Path(__file__).parents[3] / "shared/data/poses/One2345_training_pose.json"
+PUBLISHED = SHARED_DATA / "poses/One2345_training_pose.json"
 SIZE = 24
 HALF_SIDES = {"jar": (0.25, 0.15, 0.3), "box": (0.2, 0.3, 0.12)}
 ANCHORS_DEG = [(30, azimuth) for azimuth in (300, 30, 120, 210)]

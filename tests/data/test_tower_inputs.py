@@ -1,11 +1,10 @@
-import pathlib
-
 import numpy as np
 import pytest
+from places import GOLDENS
 
 from jaxrelic.data import tower_inputs
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "goldens" / "tower_inputs.npz"
+GOLDEN = GOLDENS / "tower_inputs.npz"
 
 
 @pytest.mark.parametrize("name", ["clip", "dino"])

@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 import trimesh
+from places import SHARED_DATA
 
 from data_engine.catalog import Catalog
 from data_engine.children import ChildLimits
@@ -12,7 +13,7 @@ from data_engine.gltf.reader import Geometry, load_geometry
 from data_engine.sources.convert import convert_file
 from data_engine.sources.local import ingest_folder
 
-SHARED = pathlib.Path(__file__).parents[2].parent / "shared" / "data"
+SHARED = SHARED_DATA
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
 

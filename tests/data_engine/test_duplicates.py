@@ -1,13 +1,13 @@
 """Clusters and repeats: found whatever the order, named for good, open to a human's word."""
 
 import itertools
-import pathlib
 import shutil
 import uuid
 
 import numpy as np
 import pytest
 import trimesh
+from places import SHARED_DATA
 
 from data_engine import duplicates
 from data_engine.catalog import Catalog
@@ -19,7 +19,7 @@ from data_engine.sources.local import ingest_folder
 from data_engine.validate import validate_all
 from data_engine.workspace import Workspace
 
-SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = SHARED_DATA
 LIMITS = ChildLimits(seconds=120)
 
 

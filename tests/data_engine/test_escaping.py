@@ -4,10 +4,10 @@ import csv
 import html
 import io
 import json
-import pathlib
 import re
 
 import pytest
+from places import SHARED_DATA
 
 from data_engine import escaping
 
@@ -42,7 +42,7 @@ FORMULAS = [
 
 
 def shared_strings():
-    path = pathlib.Path(__file__).parents[3] / "shared/data/hostile/metadata-strings.json"
+    path = SHARED_DATA / "hostile/metadata-strings.json"
     if not path.is_file():
         return [pytest.param("", marks=pytest.mark.skip(reason="no shared/data/hostile here"))]
     entries = enumerate(json.loads(path.read_text()))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from gltf_documents import signed_volume
 from hostile_files import write_hostile_files
+from places import ROOT
 from scans import SHARED, ingest, needs_shared, read_any, relics, wedge
 from tracing import can_trace, traced
 
@@ -241,7 +242,7 @@ needs_strace = pytest.mark.skipif(
 def opened_outside(root: pathlib.Path, touched: list[tuple[str, str]]) -> set[str]:
     """Files that were opened and belong neither to the journey nor to Python and its libraries."""
     mine = [root / "scans", root / "workspace", root / "tmp", root / "cwd"]
-    here = pathlib.Path(__file__).parents[2]
+    here = ROOT
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, here, *filter(None, sys.path)]
     system = ["/usr", "/lib", "/lib64", "/bin", "/proc", "/sys", "/dev", "/opt"]
     allowed = [os.path.realpath(path) for path in (*mine, *python, *system)]

@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-import pathlib
 import uuid
 
 import pytest
+from places import SHARED_DATA
 
 from data_engine import jsonl, tombstones
 from data_engine.catalog import Catalog
@@ -14,7 +14,7 @@ from data_engine.cli import main
 from data_engine.errors import UserError
 from data_engine.sources.manifest import described
 
-SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = SHARED_DATA
 DIGEST = "0123456789abcdef" * 4
 
 

@@ -1,15 +1,15 @@
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from places import SHARED_DATA
 
 from data_engine.cli import main
 from data_engine.errors import UserError
 from data_engine.rendering import poses
 from jaxrelic.geometry import cameras
 
-GOLDEN = pathlib.Path(__file__).parents[3] / "shared/data/poses/One2345_training_pose.json"
+GOLDEN = SHARED_DATA / "poses/One2345_training_pose.json"
 
 
 def elevations_deg(pose_set):

@@ -3,20 +3,20 @@
 import hashlib
 import io
 import json
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import trimesh
+from places import ROOT
 
 from data_engine.errors import UserError
 from data_engine.procedural import families, make_relic, write_relics
 from data_engine.procedural.words import LANGUAGES
 from jaxrelic.data.schema import CATEGORIES
 
-REPOSITORY = pathlib.Path(__file__).parents[2]
+REPOSITORY = ROOT
 SEEDS = (0, 1, 2)
 
 

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 
+from places import ROOT
+
 _CALL = re.compile(r"^(?:\d+ +)?(?P<call>\w+)\((?P<arguments>.*)$")
 _PATH = re.compile(
     r'(?:(?P<folder>AT_FDCWD|\d+)(?:<(?P<at>[^>]*)>)?, )?"(?P<name>(?:[^"\\]|\\.)*)"'
@@ -29,7 +31,7 @@ def traced(
         Name of the call and absolute path (empty for sockets), `failed` before the name of a call
         that found nothing; None where tracing is impossible.
     """
-    here = str(pathlib.Path(__file__).parents[2])
+    here = str(ROOT)
     environment = os.environ | {"PYTHONPATH": here, "TMPDIR": str(tmp)}
     words = ["strace", "-f", "-qq", "-y", "-s", "4096", "--seccomp-bpf"]
     words += ["-e", "trace=%file,%network", "-e", "signal=none", "-o", str(log)]

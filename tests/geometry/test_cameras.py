@@ -1,22 +1,16 @@
 """Cameras: the published poses, projection round trips, and what crops and resizes do."""
 
 import json
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from places import SHARED_DATA
 
 from jaxrelic.geometry import cameras, transforms
 
-POSES = (
-    pathlib.Path(__file__).resolve().parents[3]
-    / "shared"
-    / "data"
-    / "poses"
-    / "One2345_training_pose.json"
-)
+POSES = SHARED_DATA / "poses" / "One2345_training_pose.json"
 RNG = np.random.default_rng(0)
 ANCHORS_DEG = [(30, 300), (30, 30), (30, 120), (30, 210), (0, 330), (0, 60), (0, 150), (0, 240)]
 NEIGHBOURS_DEG = [(10, 0), (-10, 0), (0, -10), (0, 10)]

@@ -1,16 +1,15 @@
 """Photographs are judged by content, decoded right, and cropped as the training data are."""
 
-import pathlib
-
 import numpy as np
 import PIL.Image
 import pytest
+from places import SHARED_DATA
 
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
 from jaxrelic.inference import foreground, photo
 
-DATA = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = SHARED_DATA
 HOSTILE, PHOTOS = DATA / "hostile", DATA / "photos"
 PREPROCESSING = photo.Preprocessing(image_size=32, crop_margin=1.2, background=(1.0, 1.0, 1.0))
 

@@ -1,9 +1,8 @@
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from places import GOLDENS
 
 from jaxrelic.geometry import meshes
 from jaxrelic.models.msrn.model import Msrn, MsrnConfig, template
@@ -12,8 +11,6 @@ from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.models.msrn.shape import DeformationField
 from jaxrelic.models.msrn.template import ellipsoid
 from jaxrelic.models.msrn.texture import TextureTricks, simplified, upsample_smooth
-
-GOLDENS = pathlib.Path(__file__).parent.parent / "goldens"
 
 
 def tiny():

@@ -1,15 +1,13 @@
 import math
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from places import GOLDENS
 
 from jaxrelic.models.clip.model import VIT_B_32, VIT_L_14
 from jaxrelic.nn.vit import Block, VisionTransformer, ViTConfig
-
-GOLDENS = pathlib.Path(__file__).parent.parent / "goldens"
 
 TINY = ViTConfig(image_size=8, patch_size=4, width=12, layers=2, heads=3, projection=5)
 

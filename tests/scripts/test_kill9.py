@@ -1,13 +1,11 @@
 import json
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from places import ROOT
 
 pytest.importorskip("bpy", reason="bpy is not installed: pip install -e '.[engine]'")
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.mark.slow

@@ -1,12 +1,12 @@
 """scripts/photos.sh with a stand-in for the command, which notes what it was asked."""
 
 import os
-import pathlib
 import subprocess
 
 import pytest
+from places import ROOT
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "photos.sh"
+SCRIPT = ROOT / "scripts" / "photos.sh"
 STAND_IN = """#!/usr/bin/env bash
 echo "$@" >> "$CALLS"
 if [ "$1" = report ]; then exit 0; fi

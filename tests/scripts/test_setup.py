@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import pathlib
 import shutil
 import subprocess
 
-ROOT = pathlib.Path(__file__).parents[2]
+from places import ROOT
+
 STAMPED = ("requirements.lock", "pyproject.toml", "scripts/setup.sh")
 NATIVE = "jaxrelic/rendering/native"
 NO_COMPILER = "setup: no C++ compiler, using the pure JAX rasterizer\n"

@@ -1,9 +1,10 @@
 import json
-import pathlib
 import subprocess
 import sys
 
-STAGE = pathlib.Path(__file__).parents[2] / "scripts" / "stage.py"
+from places import ROOT
+
+STAGE = ROOT / "scripts" / "stage.py"
 
 
 def run_stage(record, *command):

@@ -1,11 +1,12 @@
 """The setup script on a machine without the libraries: fake commands stand in front of PATH."""
 
 import os
-import pathlib
 import shutil
 import subprocess
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "system_packages.sh"
+from places import ROOT
+
+SCRIPT = ROOT / "scripts" / "system_packages.sh"
 
 
 def fake(folder, name, body):

@@ -1,11 +1,11 @@
 """Where images, cameras and true surfaces of an archive agree, its conventions were understood."""
 
 import json
-import pathlib
 
 import cv2
 import numpy as np
 import pytest
+from places import SHARED_DATA
 
 from jaxrelic.data.datasets import pascal3d, pix3d, shapenet_dvr
 from jaxrelic.data.datasets.layouts import LAYOUTS, open_archive
@@ -13,7 +13,7 @@ from jaxrelic.data.datasets.mesh_files import read_mesh
 from jaxrelic.data.fixtures import pascal3d as pascal3d_fixture
 from jaxrelic.rendering import z_buffer
 
-GENUINE = pathlib.Path(__file__).parents[3].parent / "shared" / "data" / "eval" / "pix3d"
+GENUINE = SHARED_DATA / "eval" / "pix3d"
 POSED = ("shapenet-dvr", "shapenet-softras", "pix3d", "pix3d-processed", "pascal3d")
 
 

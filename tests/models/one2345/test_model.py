@@ -1,19 +1,19 @@
 import dataclasses
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import one2345_specification as specification
 import pytest
+from places import GOLDENS
 
 from jaxrelic.geometry import cameras
 from jaxrelic.models.one2345 import cost, model, rays, render, sdf
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.convert import abstract_variables
 
-GOLDEN = pathlib.Path(__file__).parents[2] / "goldens" / "one2345_parameters.txt"
+GOLDEN = GOLDENS / "one2345_parameters.txt"
 STEP = 1e-6
 """Of central differences in float64."""
 PARAMETERS = {
