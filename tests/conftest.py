@@ -18,6 +18,9 @@ import pytest
 # pytest's importlib mode leaves the folder of the tests out.
 sys.path.append(str(pathlib.Path(__file__).parent))
 
+# Fixtures that several rooms share.
+pytest_plugins = ["tiny_networks"]
+
 CACHE = pathlib.Path(__file__).parent.parent / ".cache" / "jax"
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
