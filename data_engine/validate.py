@@ -20,8 +20,8 @@ from data_engine.duplicates import (
 from data_engine.errors import Refusal
 from data_engine.gltf.inventory import inventory
 from data_engine.gltf.reader import load_geometry
-from data_engine.progress import progress
 from data_engine.shape_facts import shape_facts
+from data_engine.text.progress import progress
 from data_engine.workspace import Workspace
 
 STAGE = "validate"

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 
 from data_engine.errors import UserError
-from data_engine.quantities import size
+from data_engine.text.quantities import size
 
 DISK_RESERVE_BYTES = 64 << 20
 """Free space below which no stage begins: SQLite must always find room for what was decided."""

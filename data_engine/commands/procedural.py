@@ -6,7 +6,7 @@ import pathlib
 import tyro
 
 from data_engine.errors import UserError
-from data_engine.progress import progress
+from data_engine.text.progress import progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from data_engine.catalog_reader import CatalogReader
 from data_engine.catalog_schema import Relic
-from data_engine.quantities import duration, rate, size
 from data_engine.stages import OUT
 from data_engine.status import collect
+from data_engine.text.quantities import duration, rate, size
 from data_engine.workspace import Workspace
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from data_engine.catalog_schema import Relic
 from data_engine.errors import UserError
 from data_engine.one2345 import layout
-from data_engine.progress import progress
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet, one2345
 from data_engine.shards.source import record_words
 from data_engine.splits import SPLITS
+from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, link_or_copy, write_atomically
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_engine.census import UNKNOWN, Census
-from data_engine.escaping import in_markdown, one_line
-from data_engine.quantities import size
 from data_engine.releases import manifest
 from data_engine.releases.credits import is_share_alike
+from data_engine.text.escaping import in_markdown, one_line
+from data_engine.text.quantities import size
 
 _HUB_LICENSES = re.compile(
     r"cc0-1\.0|cc-by-(?:[1-4]\.0)|cc-by-(?:nc|sa|nd|nc-sa|nc-nd)-[34]\.0|mit"

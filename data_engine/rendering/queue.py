@@ -21,11 +21,11 @@ import numpy as np
 from data_engine.catalog import Catalog, Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
-from data_engine.progress import progress
 from data_engine.rendering import pose_files, views
 from data_engine.rendering.child import RelicFailedError, RenderChild, RenderLimits
 from data_engine.rendering.framing import Framing, frame_relic
 from data_engine.rendering.settings import RenderSettings
+from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, write_atomically
 
 STAGE = "render"

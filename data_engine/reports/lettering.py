@@ -8,7 +8,7 @@ import matplotlib
 from PIL import ImageFont
 
 from data_engine.catalog_schema import Relic
-from data_engine.escaping import one_line
+from data_engine.text.escaping import one_line
 
 _MISSING = "\U0010ffff"
 """A code point no font has: its picture is the font's box for missing glyphs."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from data_engine.catalog_schema import Relic
 from data_engine.census import UNKNOWN, Census
-from data_engine.escaping import in_html, web_address
-from data_engine.quantities import size
 from data_engine.reports.sheets import PAGE_RELICS, contact_page_name
 from data_engine.stages import OUT
+from data_engine.text.escaping import in_html, web_address
+from data_engine.text.quantities import size
 
 GALLERY_RELICS, BANNER_RELICS, LISTED_OUT = 60, 9, 200
 WHAT_STAGES_DO = {

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 import tensorflow_datasets as tfds
 
 from data_engine.errors import UserError
-from data_engine.progress import progress
 from data_engine.rendering import views
 from data_engine.shards.canonical import CanonicalWriter
 from data_engine.shards.layouts import LAYOUT_VERSION, Layout
 from data_engine.shards.source import Source
 from data_engine.splits import SPLITS
+from data_engine.text.progress import progress
 from data_engine.workspace import remove_leftovers
 
 _BUILDING = ".building-"

@@ -20,8 +20,8 @@ from tensorflow_datasets.proto import tf_example_pb2
 from data_engine.catalog import Catalog
 from data_engine.catalog_schema import VERDICT_COLUMNS, Relic
 from data_engine.cli import main
-from data_engine.escaping import one_line
 from data_engine.releases import build, manifest
+from data_engine.text.escaping import one_line
 from data_engine.workspace import Workspace
 
 HOSTILE = [

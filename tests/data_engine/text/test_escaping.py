@@ -9,7 +9,7 @@ import re
 import pytest
 from places import SHARED_DATA
 
-from data_engine import escaping
+from data_engine.text import escaping
 
 HOSTILE = [
     "<script>alert(1)</script>",

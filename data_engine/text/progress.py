@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import tqdm
 
-from data_engine.quantities import duration, rate
+from data_engine.text.quantities import duration, rate
 
 LINE_INTERVAL_S = 30.0
 """Seconds between the lines of a log; a stage that is done sooner writes one."""

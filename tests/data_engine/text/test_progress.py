@@ -1,8 +1,8 @@
 import pytest
 
-from data_engine import progress as progress_module
-from data_engine.progress import progress
-from data_engine.quantities import duration, rate, size
+from data_engine.text import progress as progress_module
+from data_engine.text.progress import progress
+from data_engine.text.quantities import duration, rate, size
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What is read on a terminal or a page: escaping, quantities in words, progress bars."""
