@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from data_engine.catalog import Catalog
-from data_engine.children import ChildLimits, ChildPool
 from data_engine.clusters import LIVE, NEAR, settle
 from data_engine.errors import Refusal
 from data_engine.gltf.reader import Geometry, load_geometry
+from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.shape_samples import DESCRIPTOR_POINTS, descriptor, sample
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_engine.catalog import Catalog
-from data_engine.children import ChildLimits, ChildPool
 from data_engine.duplicates import (
     DuplicatesReport,
     describe_geometry,
@@ -20,6 +19,7 @@ from data_engine.duplicates import (
 from data_engine.errors import Refusal
 from data_engine.gltf.inventory import inventory
 from data_engine.gltf.reader import load_geometry
+from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.shape_facts import shape_facts
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace

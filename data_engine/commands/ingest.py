@@ -6,8 +6,8 @@ import pathlib
 import tyro
 
 from data_engine.catalog import Catalog
-from data_engine.children import ChildLimits
 from data_engine.commands.children import checked_workers, usable_cores
+from data_engine.processes.pool import ChildLimits
 from data_engine.sources.found import Found, find_meshes
 from data_engine.sources.local import STAGE, IngestReport, Up, ingest_folder
 from data_engine.sources.manifest import clean

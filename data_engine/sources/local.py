@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from data_engine.catalog import Catalog, Relic
-from data_engine.children import ChildLimits, ChildPool
 from data_engine.errors import Refusal, UserError
+from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.sources.archives import read_index
 from data_engine.sources.found import find_meshes
 from data_engine.sources.kinds import MANIFEST, SUFFIXES, UP_OF_FORMAT

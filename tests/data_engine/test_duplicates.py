@@ -11,10 +11,10 @@ from places import SHARED_DATA
 
 from data_engine import duplicates
 from data_engine.catalog import Catalog
-from data_engine.children import ChildLimits
 from data_engine.cli import main
 from data_engine.clusters import NEAR, Groups, judge, settle
 from data_engine.errors import UserError
+from data_engine.processes.pool import ChildLimits
 from data_engine.sources.local import ingest_folder
 from data_engine.validate import validate_all
 from data_engine.workspace import Workspace

@@ -7,8 +7,8 @@ from gltf_documents import BINARY, changed, tetrahedron
 
 from data_engine import validate
 from data_engine.catalog import Catalog
-from data_engine.children import ChildLimits, ChildPool
 from data_engine.gltf.pack import write_glb
+from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.validate import validate_all
 from data_engine.workspace import Workspace
 

@@ -129,7 +129,7 @@ class _Child:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
         settings = {"function": function, "limits": dataclasses.asdict(limits)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "data_engine.children"],
+            [sys.executable, "-m", "data_engine.processes.pool"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

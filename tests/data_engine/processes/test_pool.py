@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from data_engine.children import LOOK_AHEAD, ChildLimits, ChildPool
 from data_engine.errors import Refusal
+from data_engine.processes.pool import LOOK_AHEAD, ChildLimits, ChildPool
 
 WORK = """
 import os, time

@@ -1,0 +1,1 @@
+"""Child processes that work on files from elsewhere."""
