@@ -15,14 +15,14 @@ import tempfile
 import time
 import uuid
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STATES = ("fetched", "fetched", "fetched", "validated", "rendered", "sharded", "rejected")
 
 OURS = """
 import sys
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 count = 0
 with Catalog(sys.argv[1]) as catalog:
     print("ready", flush=True)

@@ -4,9 +4,9 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
+from data_engine.catalog.stages import StageCount, count_stages
 from data_engine.centuries import century_of, count_centuries
-from data_engine.stages import StageCount, count_stages
 from jaxrelic.data.schema import LABELS
 
 UNKNOWN = "unknown"

@@ -3,7 +3,7 @@
 import collections
 from collections.abc import Iterable
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.license_contests import contest
 

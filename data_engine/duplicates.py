@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.clusters import LIVE, NEAR, settle
 from data_engine.errors import Refusal
 from data_engine.gltf.reader import Geometry, load_geometry

@@ -10,8 +10,8 @@ import collections
 import dataclasses
 import json
 
-from data_engine.catalog_records import Records
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.records import Records
+from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
 from data_engine.sources.licenses import UNKNOWN, deed_url, strictness
 

@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from data_engine import appearance
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.clusters import LIVE
 
 MOST = 1000

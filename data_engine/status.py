@@ -12,8 +12,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from data_engine.catalog_reader import CatalogReader
-from data_engine.stages import count_stages
+from data_engine.catalog.reader import CatalogReader
+from data_engine.catalog.stages import count_stages
 from data_engine.workspace import Workspace
 
 PAUSE_S = 600.0

@@ -10,11 +10,11 @@ import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_records import utc_now
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.owners import is_dead
+from data_engine.catalog.records import utc_now
+from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
-from data_engine.owners import is_dead
 from data_engine.workspace import Workspace
 
 STAGE = "forget"

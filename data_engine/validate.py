@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.duplicates import (
     DuplicatesReport,
     describe_geometry,

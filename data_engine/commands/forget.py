@@ -6,7 +6,7 @@ import pathlib
 import tyro
 
 from data_engine import tombstones
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.workspace import Workspace
 

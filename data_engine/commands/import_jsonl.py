@@ -5,7 +5,7 @@ import pathlib
 
 import tyro
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.jsonl import import_jsonl
 from data_engine.workspace import Workspace

@@ -10,8 +10,8 @@ import numpy as np
 import tyro
 from PIL import Image
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.schema import Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
 from data_engine.license_contests import published

@@ -6,7 +6,7 @@ import pathlib
 
 import tyro
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.rendering.child import RenderLimits
 from data_engine.rendering.queue import OUT, STAGE, RenderQueue

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
 from data_engine.license_contests import published
 from data_engine.rendering import views

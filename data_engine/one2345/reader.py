@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
 from data_engine.gltf.image_headers import image_size
 from data_engine.one2345 import layout

@@ -7,7 +7,7 @@ import shutil
 import cv2
 import numpy as np
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
 from data_engine.one2345 import layout
 from data_engine.rendering import views

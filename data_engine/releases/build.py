@@ -24,8 +24,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from data_engine import license_contests
-from data_engine.catalog_reader import CatalogReader
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.reader import CatalogReader
+from data_engine.catalog.schema import Relic
 from data_engine.census import UNKNOWN, Census, take
 from data_engine.errors import UserError
 from data_engine.releases import card, credits, croissant, manifest

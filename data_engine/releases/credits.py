@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.text.escaping import in_csv, in_markdown, one_line, web_address
 
 _COLUMNS = ("uid", "title", "author", "source_url", "license", "license_url", "credit")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_engine.catalog_schema import VERDICT_COLUMNS, Relic, Triple
+from data_engine.catalog.schema import VERDICT_COLUMNS, Relic, Triple
 
 NAME = "manifest.parquet"
 _TYPES = {

@@ -18,7 +18,7 @@ import threading
 
 import numpy as np
 
-from data_engine.catalog import Catalog, Relic
+from data_engine.catalog.catalog import Catalog, Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
 from data_engine.rendering import pose_files, views

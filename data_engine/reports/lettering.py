@@ -7,7 +7,7 @@ import unicodedata
 import matplotlib
 from PIL import ImageFont
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.text.escaping import one_line
 
 _MISSING = "\U0010ffff"

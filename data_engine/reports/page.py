@@ -7,10 +7,10 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
+from data_engine.catalog.stages import OUT
 from data_engine.census import UNKNOWN, Census
 from data_engine.reports.sheets import PAGE_RELICS, contact_page_name
-from data_engine.stages import OUT
 from data_engine.text.escaping import in_html, web_address
 from data_engine.text.quantities import size
 

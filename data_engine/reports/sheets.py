@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet, orbit_pose
 from data_engine.reports.lettering import caption, font, shorten

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.reports.lettering import font_path
 
 SEED = 0

@@ -16,8 +16,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from data_engine.catalog_reader import CatalogReader
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.reader import CatalogReader
+from data_engine.catalog.schema import Relic
 from data_engine.census import Census, take
 from data_engine.license_contests import published
 from data_engine.rendering import views

@@ -14,7 +14,7 @@ import apache_beam as beam
 import tensorflow_datasets as tfds
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.shards.build import LayoutBuilder
 from data_engine.shards.layouts import Layout
 from data_engine.shards.source import Source

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.shards import relic_images, relic_shapes, relic_views
 from data_engine.shards.source import ShardSource, Source
 from jaxrelic.data import schema

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.rendering import exr, views
 from data_engine.shards.source import ShardSource, Source
 from jaxrelic.data import schema

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.rendering import views
 from data_engine.shards import relic_shapes
 from data_engine.shards.source import ShardSource, Source

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.schema import Relic
 from data_engine.rendering.poses import PoseSet
 from data_engine.workspace import Workspace
 

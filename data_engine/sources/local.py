@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from data_engine.catalog import Catalog, Relic
+from data_engine.catalog.catalog import Catalog, Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.sources.archives import read_index

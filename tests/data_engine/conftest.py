@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.rendering import poses as pose_files
 from data_engine.rendering import views
 from data_engine.rendering.framing import Framing

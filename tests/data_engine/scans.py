@@ -7,7 +7,7 @@ import pytest
 import trimesh
 from places import SHARED_DATA
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.gltf.reader import Geometry, load_geometry
 from data_engine.processes.pool import ChildLimits
 from data_engine.sources.convert import convert_file

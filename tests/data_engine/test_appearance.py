@@ -8,7 +8,7 @@ import pytest
 import trimesh
 
 from data_engine import appearance, look_alikes
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.clusters import NEAR, judge, settle
 from data_engine.errors import UserError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scans import ingest, relics, wedge, write_gltf
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.errors import Refusal
 from data_engine.gltf.reader import load_geometry
 from data_engine.shape_facts import geometry_sha256

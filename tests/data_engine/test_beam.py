@@ -11,7 +11,7 @@ pytest.importorskip("apache_beam", reason="pip install -e '.[beam]'")
 import tensorflow_datasets as tfds
 
 import data_engine.shards
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.rendering import poses, views
 

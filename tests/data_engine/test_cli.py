@@ -13,7 +13,7 @@ import time
 import pytest
 import trimesh
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import COMMANDS, main, settings_class
 from data_engine.workspace import Workspace
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.errors import UserError
 from data_engine.workspace import DISK_RESERVE_BYTES, Workspace

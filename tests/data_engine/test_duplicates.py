@@ -10,7 +10,7 @@ import trimesh
 from places import SHARED_DATA
 
 from data_engine import duplicates
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.clusters import NEAR, Groups, judge, settle
 from data_engine.errors import UserError

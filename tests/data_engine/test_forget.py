@@ -8,7 +8,7 @@ import trimesh
 from array_record.python.array_record_module import ArrayRecordWriter
 
 from data_engine import tombstones
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.workspace import Workspace
 

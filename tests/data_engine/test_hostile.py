@@ -17,7 +17,7 @@ from places import ROOT
 from scans import SHARED, ingest, needs_shared, read_any, relics, wedge
 from tracing import can_trace, traced
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.shape_facts import geometry_sha256
 from data_engine.sources.manifest import MAX_LINE, MAX_TEXT
 

@@ -8,8 +8,8 @@ import pytest
 from places import SHARED_DATA
 
 from data_engine import jsonl, tombstones
-from data_engine.catalog import Catalog
-from data_engine.catalog_schema import COLUMNS, Relic
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.schema import COLUMNS, Relic
 from data_engine.cli import main
 from data_engine.errors import UserError
 from data_engine.sources.manifest import described

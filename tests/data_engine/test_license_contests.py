@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.clusters import NEAR, settle
 from data_engine.commands.shards import rendered_relics

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scans import SHARED, ingest, relics, wedge, write_gltf
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.gltf.reader import load_geometry
 from data_engine.processes.pool import ChildLimits

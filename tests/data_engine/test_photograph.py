@@ -5,7 +5,7 @@ import pytest
 import trimesh
 from PIL import Image
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.commands import photograph
 from data_engine.commands.photograph import BACKDROP, Photograph, before_backdrop, choose_relic

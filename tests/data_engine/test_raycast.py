@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_schema import COLUMNS
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.schema import COLUMNS
 from data_engine.commands import render as command
 from data_engine.errors import UserError
 from data_engine.rendering import views, z_buffer

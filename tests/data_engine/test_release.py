@@ -17,8 +17,8 @@ import yaml
 from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.proto import tf_example_pb2
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_schema import VERDICT_COLUMNS, Relic
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.schema import VERDICT_COLUMNS, Relic
 from data_engine.cli import main
 from data_engine.releases import build, manifest
 from data_engine.text.escaping import one_line

@@ -73,7 +73,7 @@ def test_a_point_seen_in_the_render_is_at_the_same_spot_of_the_photograph(
 
 
 def source_of(workspace, poses):
-    from data_engine.catalog import Catalog
+    from data_engine.catalog.catalog import Catalog
     from data_engine.shards.source import ShardSource
 
     with Catalog(workspace.catalog_path) as catalog:

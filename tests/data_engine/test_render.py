@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.errors import Refusal, UserError
 from data_engine.rendering import queue as render_queue
 from data_engine.rendering import views

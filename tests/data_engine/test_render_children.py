@@ -13,7 +13,7 @@ import uuid
 import pytest
 import trimesh
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.rendering import child as children
 from data_engine.rendering.child import RenderLimits
 from data_engine.rendering.queue import RenderQueue

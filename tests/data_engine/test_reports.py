@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.schema import Relic
 from data_engine.census import take
 from data_engine.cli import main
 from data_engine.rendering import poses, views

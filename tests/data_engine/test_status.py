@@ -11,10 +11,10 @@ import sys
 
 import pytest
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_reader import CatalogReader
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.reader import CatalogReader
+from data_engine.catalog.stages import count_stages
 from data_engine.cli import main
-from data_engine.stages import count_stages
 from data_engine.status import collect, last_rate, render_bytes
 from data_engine.workspace import Workspace
 

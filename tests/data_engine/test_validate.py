@@ -6,7 +6,7 @@ import numpy as np
 from gltf_documents import BINARY, changed, tetrahedron
 
 from data_engine import validate
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 from data_engine.gltf.pack import write_glb
 from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.validate import validate_all

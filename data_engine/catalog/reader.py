@@ -7,8 +7,8 @@ import sqlite3
 import time
 import urllib.parse
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_schema import Relic
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.schema import Relic
 
 TIMEOUT_S = 10.0
 """How long to wait for a catalog that is being recovered; readers wait for nothing else."""

@@ -7,7 +7,7 @@ import typing
 import zlib
 from collections.abc import Mapping
 
-from data_engine.catalog_schema import COLUMNS, STATES, Names, Relic, Triple
+from data_engine.catalog.schema import COLUMNS, STATES, Names, Relic, Triple
 
 _TYPES = typing.get_type_hints(Relic)
 _TRIPLES = frozenset(name for name in COLUMNS if _TYPES[name] == Triple | None)

@@ -12,15 +12,15 @@ import uuid
 
 import pytest
 
-from data_engine.catalog import MAX_ATTEMPTS, Catalog
-from data_engine.catalog_schema import COLUMNS, Relic
+from data_engine.catalog.catalog import MAX_ATTEMPTS, Catalog
+from data_engine.catalog.owners import is_dead, this_process
+from data_engine.catalog.schema import COLUMNS, Relic
 from data_engine.errors import UserError
-from data_engine.owners import is_dead, this_process
 from data_engine.workspace import Workspace
 
 CLAIM_ALL = """
 import json, sys
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 with Catalog(sys.argv[1]) as catalog:
     sys.stdin.readline()
     uids = []
@@ -31,7 +31,7 @@ print(json.dumps(uids))
 """
 CLAIM_ONE_AND_HANG = """
 import sys, time
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 catalog = Catalog(sys.argv[1])
 print(catalog.claim("render", "fetched", "k", lease_s=3600).uid, flush=True)
 time.sleep(600)
@@ -216,7 +216,7 @@ def test_a_misspelt_name_is_refused_by_name(catalog, call, words):
 
 
 def test_this_process_is_alive_and_a_finished_one_is_dead():
-    process = child("from data_engine.owners import this_process; print(this_process())")
+    process = child("from data_engine.catalog.owners import this_process; print(this_process())")
     gone = process.communicate(timeout=60)[0].strip()
     assert not is_dead(this_process())
     assert is_dead(gone)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from data_engine.catalog_schema import STATES
+from data_engine.catalog.schema import STATES
 
 ROAD = (
     ("ingest", "found", "fetched"),

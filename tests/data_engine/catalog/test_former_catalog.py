@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 import trimesh
 
-from data_engine.catalog import Catalog
-from data_engine.catalog_reader import CatalogReader
+from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.reader import CatalogReader
 from data_engine.cli import main
 from data_engine.commands.shards import rendered_relics
 from data_engine.workspace import Workspace

@@ -7,11 +7,12 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from data_engine import catalog_schema, catalog_tables
-from data_engine.catalog_records import Records, state_names, utc_now
-from data_engine.catalog_schema import STATES, Event, Relic
+from data_engine.catalog.catalog import schema as catalog_schema
+from data_engine.catalog.catalog import tables as catalog_tables
+from data_engine.catalog.owners import is_dead, this_process
+from data_engine.catalog.records import Records, state_names, utc_now
+from data_engine.catalog.schema import STATES, Event, Relic
 from data_engine.errors import REASONS
-from data_engine.owners import is_dead, this_process
 
 MAX_ATTEMPTS = 3
 """Leases a relic may use up in one stage before it is `failed`."""

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import uuid
 
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 
 WORK = """
 import os, sys
-from data_engine.catalog import Catalog
+from data_engine.catalog.catalog import Catalog
 READY = ("fetched", "rendered")
 with Catalog(sys.argv[1]) as catalog:
     print("ready", flush=True)
