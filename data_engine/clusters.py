@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
-from data_engine.license_contests import contest
+from data_engine.rights.contests import contest
 
 STAGE = "duplicates"
 LIVE = "'validated', 'classified', 'reviewed', 'captioned', 'rendered', 'sharded'"

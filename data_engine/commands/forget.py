@@ -5,9 +5,9 @@ import pathlib
 
 import tyro
 
-from data_engine import tombstones
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
+from data_engine.rights import removal
 from data_engine.workspace import Workspace
 
 
@@ -41,22 +41,22 @@ def run(args: Forget) -> None:
     workspace = Workspace(args.workspace, create=False)
     with Catalog(workspace.catalog_path) as catalog:
         if args.lift:
-            tombstones.lift(catalog, args.lift)
+            removal.lift(catalog, args.lift)
             print(f"forget: {args.lift} may come back with the next ingest")
             return
         relics = _selected(catalog, args) if args.what or args.author else []
         if args.dry_run:
             _preview(workspace, catalog, relics)
             return
-        repeats = tombstones.repeats_of(catalog, relics)
+        repeats = removal.repeats_of(catalog, relics)
         had_reports = (workspace.reports / "index.html").exists()
-        tombstones.bury(catalog, relics, reason=args.reason, page=args.what)
-        gone = tombstones.sweep(workspace, catalog)
+        removal.bury(catalog, relics, reason=args.reason, page=args.what)
+        gone = removal.sweep(workspace, catalog)
     for uid in gone:
         print(f"forgotten {uid}")
     for uid in repeats:
         print(f"still here, out of the data set: {uid} repeats its shape")
-    for folder in tombstones.holders(workspace, gone) if gone else []:
+    for folder in removal.holders(workspace, gone) if gone else []:
         print(f"still holds it, build it anew: {folder}")
     if had_reports and not (workspace.reports / "index.html").exists():
         print("the reports showed it and are gone; `data-engine report` writes them anew")
@@ -64,10 +64,10 @@ def run(args: Forget) -> None:
 
 
 def _selected(catalog: Catalog, args: Forget) -> list:
-    relics = tombstones.select(catalog, args.what, args.author)
+    relics = removal.select(catalog, args.what, args.author)
     if relics:
         return relics
-    if stone := tombstones.find_tombstone(catalog, uid=args.what, source_url=args.what):
+    if stone := removal.find_tombstone(catalog, uid=args.what, source_url=args.what):
         raise UserError(f"{args.what} was {stone.words()}")
     name = f"by {args.author!r}" if args.author else f"{args.what!r} by uid or source_url"
     raise UserError(f"no relic {name} in {catalog.path}; `export-jsonl` lists them all")
@@ -76,8 +76,8 @@ def _selected(catalog: Catalog, args: Forget) -> list:
 def _preview(workspace: Workspace, catalog: Catalog, relics: list) -> None:
     for relic in relics:
         print(f"would forget {relic.uid}  {relic.title}")
-        for path in tombstones.files_of(workspace, catalog, relic.uid, relic.glb_sha256):
+        for path in removal.files_of(workspace, catalog, relic.uid, relic.glb_sha256):
             print(f"  {path}")
-    for folder in tombstones.holders(workspace, [relic.uid for relic in relics]):
+    for folder in removal.holders(workspace, [relic.uid for relic in relics]):
         print(f"holds it, to be built anew: {folder}")
     print(f"forget: {len(relics)} relics would go")

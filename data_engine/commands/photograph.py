@@ -14,12 +14,12 @@ from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.gltf.reader import load_geometry
-from data_engine.license_contests import published
 from data_engine.rendering import exr
 from data_engine.rendering.child import RelicFailedError, RenderChild, RenderLimits
 from data_engine.rendering.framing import frame_relic
 from data_engine.rendering.poses import PoseSet, from_angles
 from data_engine.rendering.settings import RenderSettings
+from data_engine.rights.contests import published
 from data_engine.workspace import Workspace, write_atomically
 
 BACKDROP = ((214, 214, 210), (186, 186, 182))

@@ -12,9 +12,9 @@ import tyro
 from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
-from data_engine.license_contests import published
 from data_engine.rendering import views
 from data_engine.rendering.poses import read_poses
+from data_engine.rights.contests import published
 from data_engine.shards.source import ShardSource
 from data_engine.splits import SplitShares, assign_splits
 from data_engine.workspace import Workspace

@@ -23,13 +23,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from data_engine import license_contests
 from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.schema import Relic
 from data_engine.census import UNKNOWN, Census, take
 from data_engine.errors import UserError
 from data_engine.releases import card, credits, croissant, manifest
 from data_engine.releases.options import ReleaseOptions
+from data_engine.rights import contests
 from data_engine.shards.contents import read_texts
 from data_engine.status import data_sets
 from data_engine.text.escaping import one_line, web_address
@@ -60,7 +60,7 @@ def write_release(
     check_replaceable(folder)
     workspace.check_space()
     with CatalogReader(workspace.catalog_path) as catalog:
-        relics = [license_contests.published(relic) for relic in catalog.relics()]
+        relics = [contests.published(relic) for relic in catalog.relics()]
         published = _published(catalog)
     kept = [relic for relic in relics if relic.state == "sharded"]
     sets = _checked_data_sets(workspace, kept)

@@ -19,11 +19,11 @@ from typing import Any
 from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.schema import Relic
 from data_engine.census import Census, take
-from data_engine.license_contests import published
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet
 from data_engine.reports import figures, page, sheets, words
 from data_engine.reports.listing import credit, overview
+from data_engine.rights.contests import published
 from data_engine.status import data_sets
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, write_atomically

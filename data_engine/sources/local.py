@@ -14,12 +14,12 @@ from typing import Any, Literal
 from data_engine.catalog.catalog import Catalog, Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.processes.pool import ChildLimits, ChildPool
+from data_engine.rights.removal import find_tombstone
 from data_engine.sources.archives import read_index
 from data_engine.sources.found import find_meshes
 from data_engine.sources.kinds import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.sources.manifest import clean, described, read_manifest
 from data_engine.text.progress import progress
-from data_engine.tombstones import find_tombstone
 from data_engine.workspace import Workspace, file_sha256, remove_leftovers
 
 STAGE = "ingest"

@@ -14,7 +14,7 @@ import unicodedata
 from typing import Any
 
 from data_engine.errors import UserError
-from data_engine.sources.licenses import credit_line, deed_url, spdx_of
+from data_engine.rights.licenses import credit_line, deed_url, spdx_of
 from jaxrelic.data.schema import CATEGORIES
 
 MAX_MANIFEST_BYTES = 64 << 20

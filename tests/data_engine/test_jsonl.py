@@ -7,11 +7,12 @@ import uuid
 import pytest
 from places import SHARED_DATA
 
-from data_engine import jsonl, tombstones
+from data_engine import jsonl
 from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import COLUMNS, Relic
 from data_engine.cli import main
 from data_engine.errors import UserError
+from data_engine.rights import removal
 from data_engine.sources.manifest import described
 
 SHARED = SHARED_DATA
@@ -187,7 +188,7 @@ def test_a_forgotten_relic_does_not_come_back_by_a_list(tmp_path, catalog):
     catalog.add({"uid": uid_of(0), "title": "Vase"})
     path = tmp_path / "x.jsonl"
     jsonl.export_jsonl(catalog, path)
-    tombstones.bury(catalog, catalog.relics(), reason="asked")
+    removal.bury(catalog, catalog.relics(), reason="asked")
     report = jsonl.import_jsonl(catalog, path, theirs=False)
     assert "at somebody's request" in report.bad[0]
     assert catalog.relics() == []

@@ -7,9 +7,9 @@ import pytest
 import trimesh
 from array_record.python.array_record_module import ArrayRecordWriter
 
-from data_engine import tombstones
 from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
+from data_engine.rights import removal
 from data_engine.workspace import Workspace
 
 SECRET = "Grandmother's teapot"
@@ -161,7 +161,7 @@ def test_a_killed_removal_is_completed_by_the_next_run(workspace, monkeypatch, c
         rmtree(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tombstones.shutil, "rmtree", die_at_the_second)
+        patch.setattr(removal.shutil, "rmtree", die_at_the_second)
         assert forget(workspace, "--author", AUTHOR) == 130
     assert any(traces(workspace, uid) for uid in uids)
     assert forget(workspace) == 0

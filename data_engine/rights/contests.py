@@ -13,7 +13,7 @@ import json
 from data_engine.catalog.records import Records
 from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
-from data_engine.sources.licenses import UNKNOWN, deed_url, strictness
+from data_engine.rights.licenses import UNKNOWN, deed_url, strictness
 
 STAGE = "duplicates"
 

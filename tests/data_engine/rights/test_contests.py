@@ -10,11 +10,11 @@ from data_engine.cli import main
 from data_engine.clusters import NEAR, settle
 from data_engine.commands.shards import rendered_relics
 from data_engine.errors import UserError
-from data_engine.license_contests import keep_license, published
 from data_engine.rendering.poses import sphere
+from data_engine.rights.contests import keep_license, published
+from data_engine.rights.licenses import UNKNOWN, strictness
 from data_engine.shards import relic_shapes
 from data_engine.shards.source import Source
-from data_engine.sources.licenses import UNKNOWN, strictness
 
 CC0, BY, NC = "CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0"
 

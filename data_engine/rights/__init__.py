@@ -1,0 +1,1 @@
+"""What may be published of a relic, and under which licence."""
