@@ -7,10 +7,10 @@ import tyro
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.commands.children import checked_workers, usable_cores
+from data_engine.ingest.folder import STAGE, IngestReport, Up, ingest_folder
+from data_engine.ingest.found import Found, find_meshes
+from data_engine.ingest.manifest import clean
 from data_engine.processes.pool import ChildLimits
-from data_engine.sources.found import Found, find_meshes
-from data_engine.sources.local import STAGE, IngestReport, Up, ingest_folder
-from data_engine.sources.manifest import clean
 from data_engine.workspace import Workspace
 
 SHOWN = 20

@@ -9,9 +9,9 @@ from places import SHARED_DATA
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.gltf.reader import Geometry, load_geometry
+from data_engine.ingest.convert import convert_file
+from data_engine.ingest.folder import ingest_folder
 from data_engine.processes.pool import ChildLimits
-from data_engine.sources.convert import convert_file
-from data_engine.sources.local import ingest_folder
 
 SHARED = SHARED_DATA
 

@@ -15,7 +15,7 @@ from data_engine.gltf.container import Glb, parse_glb, read_glb
 from data_engine.gltf.decompress import decompress, is_compressed
 from data_engine.gltf.pack import write_glb
 from data_engine.gltf.reader import load_geometry, read_accessor, read_geometry
-from data_engine.sources.convert import convert_file
+from data_engine.ingest.convert import convert_file
 
 DracoPy = pytest.importorskip("DracoPy", reason="needs DracoPy (extra engine)")
 

@@ -12,8 +12,8 @@ from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import COLUMNS, Relic
 from data_engine.cli import main
 from data_engine.errors import UserError
+from data_engine.ingest.manifest import described
 from data_engine.rights import removal
-from data_engine.sources.manifest import described
 
 SHARED = SHARED_DATA
 DIGEST = "0123456789abcdef" * 4

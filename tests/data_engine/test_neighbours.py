@@ -10,7 +10,7 @@ from scans import ingest, relics, wedge, write_gltf
 from data_engine.errors import Refusal
 from data_engine.gltf.container import read_glb
 from data_engine.gltf.pack import Neighbours, pack_gltf
-from data_engine.sources.found import find_meshes
+from data_engine.ingest.found import find_meshes
 
 
 @pytest.mark.parametrize(

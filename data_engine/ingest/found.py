@@ -6,8 +6,8 @@ import pathlib
 from typing import Any
 
 from data_engine.errors import UserError
-from data_engine.sources.kinds import COMPANIONS, MANIFEST, SUFFIXES, ZIP
-from data_engine.sources.manifest import read_manifest
+from data_engine.ingest.manifest import read_manifest
+from data_engine.ingest.suffixes import COMPANIONS, MANIFEST, SUFFIXES, ZIP
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

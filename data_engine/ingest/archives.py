@@ -19,7 +19,7 @@ from typing import Any
 from data_engine.errors import Refusal
 from data_engine.gltf.container import MAX_FILE_BYTES
 from data_engine.gltf.pack import Neighbours
-from data_engine.sources.kinds import ARCHIVES, MANIFEST, PICTURES, SUFFIXES
+from data_engine.ingest.suffixes import ARCHIVES, MANIFEST, PICTURES, SUFFIXES
 
 MAX_MEMBERS = 4096
 MAX_MEMBER_BYTES = MAX_FILE_BYTES

@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from data_engine.catalog.catalog import Catalog, Relic
 from data_engine.errors import Refusal, UserError
+from data_engine.ingest.archives import read_index
+from data_engine.ingest.found import find_meshes
+from data_engine.ingest.manifest import clean, described, read_manifest
+from data_engine.ingest.suffixes import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.rights.removal import find_tombstone
-from data_engine.sources.archives import read_index
-from data_engine.sources.found import find_meshes
-from data_engine.sources.kinds import MANIFEST, SUFFIXES, UP_OF_FORMAT
-from data_engine.sources.manifest import clean, described, read_manifest
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, file_sha256, remove_leftovers
 
@@ -63,10 +63,10 @@ def ingest_folder(
         files = len(found.meshes) + len(found.archives)
         bar = stack.enter_context(progress(files, stage=STAGE, unit="file"))
         opener = stack.enter_context(
-            ChildPool("data_engine.sources.archives:unpack", workers=1, limits=limits)
+            ChildPool("data_engine.ingest.archives:unpack", workers=1, limits=limits)
         )
         pool = stack.enter_context(
-            ChildPool("data_engine.sources.convert:convert_file", workers=workers, limits=limits)
+            ChildPool("data_engine.ingest.convert:convert_file", workers=workers, limits=limits)
         )
         ingest = _Ingest(found, workspace, catalog, incoming, up, opener, bar)
         for task, outcome in pool.run(ingest.tasks()):

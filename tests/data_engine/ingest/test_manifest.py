@@ -6,8 +6,8 @@ import pytest
 from scans import ingest, relics, wedge
 
 from data_engine.errors import UserError
+from data_engine.ingest.manifest import CATEGORY_OF, MAX_LINE, described
 from data_engine.rights.licenses import credit_line, deed_url, spdx_of
-from data_engine.sources.manifest import CATEGORY_OF, MAX_LINE, described
 from jaxrelic.data.schema import CATEGORIES
 
 

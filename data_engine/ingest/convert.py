@@ -11,7 +11,7 @@ from data_engine.gltf.checks import check_document
 from data_engine.gltf.container import MAX_FILE_BYTES, parse_glb
 from data_engine.gltf.decompress import decompress, is_compressed
 from data_engine.gltf.pack import Neighbours, pack_gltf, write_glb
-from data_engine.sources.archives import Members
+from data_engine.ingest.archives import Members
 
 _FOREIGN = (
     (b"\x89PNG", "a PNG picture"),
@@ -83,6 +83,6 @@ def to_glb(data: bytes, kind: str, neighbours: Neighbours) -> bytes:
     if kind == "gltf":
         return pack_gltf(data, neighbours)
     # Half a second to import; children that only check GLB never pay it.
-    from data_engine.sources.foreign_meshes import convert_mesh
+    from data_engine.ingest.foreign_meshes import convert_mesh
 
     return convert_mesh(data, kind, neighbours)

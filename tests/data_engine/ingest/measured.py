@@ -18,7 +18,7 @@ ADDRESS_SPACE = 4 << 30
 
 def judge_mesh(task: dict) -> tuple[str, str]:
     from data_engine.errors import Refusal
-    from data_engine.sources.convert import convert_file
+    from data_engine.ingest.convert import convert_file
     from data_engine.validate import validate_blob
 
     try:
@@ -30,7 +30,7 @@ def judge_mesh(task: dict) -> tuple[str, str]:
 
 def judge_archive(task: dict) -> tuple[str, str]:
     from data_engine.errors import Refusal
-    from data_engine.sources.archives import unpack
+    from data_engine.ingest.archives import unpack
 
     try:
         return "taken", json.dumps(unpack({"path": task["path"], "folder": task["target"]}))

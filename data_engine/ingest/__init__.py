@@ -1,0 +1,1 @@
+"""A folder or an archive becomes relics of the catalog."""

@@ -1,1 +1,0 @@
-"""Where relics come from: one page of code per source."""
