@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.duplicates import (
+from data_engine.errors import Refusal
+from data_engine.gltf.inventory import inventory
+from data_engine.gltf.reader import load_geometry
+from data_engine.identity.duplicates import (
     DuplicatesReport,
     describe_geometry,
     find_duplicates,
     store_descriptor,
 )
-from data_engine.errors import Refusal
-from data_engine.gltf.inventory import inventory
-from data_engine.gltf.reader import load_geometry
+from data_engine.identity.shape_facts import shape_facts
 from data_engine.processes.pool import ChildLimits, ChildPool
-from data_engine.shape_facts import shape_facts
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace
 

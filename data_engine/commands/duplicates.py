@@ -6,8 +6,8 @@ import pathlib
 from typing import Any
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.clusters import LIVE, judge, near_pairs
-from data_engine.look_alikes import appearance_between, find_look_alikes
+from data_engine.identity.clusters import LIVE, judge, near_pairs
+from data_engine.identity.look_alikes import appearance_between, find_look_alikes
 from data_engine.rights.contests import keep_license
 from data_engine.workspace import Workspace
 

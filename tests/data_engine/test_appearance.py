@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import trimesh
 
-from data_engine import appearance, look_alikes
+from data_engine import appearance
 from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
-from data_engine.clusters import NEAR, judge, settle
 from data_engine.errors import UserError
+from data_engine.identity import look_alikes
+from data_engine.identity.clusters import NEAR, judge, settle
 from data_engine.rendering import views
 from data_engine.rendering.child import RenderLimits
 from data_engine.rendering.queue import RenderQueue

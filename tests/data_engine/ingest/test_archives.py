@@ -14,9 +14,9 @@ from scans import ingest, relics, wedge, write_gltf
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import Refusal
 from data_engine.gltf.reader import load_geometry
+from data_engine.identity.shape_facts import geometry_sha256
 from data_engine.ingest import archives
 from data_engine.ingest.archives import MAX_MEMBERS, unpack
-from data_engine.shape_facts import geometry_sha256
 
 
 def entry(name: str, *, mode: int = stat.S_IFREG | 0o644, flags: int = 0) -> zipfile.ZipInfo:

@@ -11,9 +11,9 @@ from scans import SHARED, ingest, relics, wedge, write_gltf
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.gltf.reader import load_geometry
+from data_engine.identity.shape_facts import geometry_sha256
 from data_engine.ingest.found import find_meshes
 from data_engine.processes.pool import ChildLimits
-from data_engine.shape_facts import geometry_sha256
 from data_engine.validate import validate_all
 from data_engine.workspace import Workspace
 

@@ -18,8 +18,8 @@ from scans import SHARED, ingest, needs_shared, read_any, relics, wedge
 from tracing import can_trace, traced
 
 from data_engine.catalog.catalog import Catalog
+from data_engine.identity.shape_facts import geometry_sha256
 from data_engine.ingest.manifest import MAX_LINE, MAX_TEXT
-from data_engine.shape_facts import geometry_sha256
 
 HOSTILE = SHARED / "hostile"
 CPU_S, PEAK_MB = 5.0, 500.0

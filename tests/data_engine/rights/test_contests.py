@@ -7,9 +7,9 @@ import pytest
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
-from data_engine.clusters import NEAR, settle
 from data_engine.commands.shards import rendered_relics
 from data_engine.errors import UserError
+from data_engine.identity.clusters import NEAR, settle
 from data_engine.rendering.poses import sphere
 from data_engine.rights.contests import keep_license, published
 from data_engine.rights.licenses import UNKNOWN, strictness

@@ -5,11 +5,11 @@ import pytest
 import scipy.spatial.transform
 import trimesh
 
-from data_engine import shape_match
-from data_engine.clusters import NEAR
-from data_engine.duplicates import PROPOSED
 from data_engine.gltf.reader import Geometry
-from data_engine.shape_samples import DESCRIPTOR_POINTS, descriptor, sample
+from data_engine.identity import shape_match
+from data_engine.identity.clusters import NEAR
+from data_engine.identity.duplicates import PROPOSED
+from data_engine.identity.shape_samples import DESCRIPTOR_POINTS, descriptor, sample
 
 
 def geometry(mesh: trimesh.Trimesh) -> Geometry:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.clusters import LIVE, NEAR, settle
 from data_engine.errors import Refusal
 from data_engine.gltf.reader import Geometry, load_geometry
+from data_engine.identity.clusters import LIVE, NEAR, settle
+from data_engine.identity.shape_samples import DESCRIPTOR_POINTS, descriptor, sample
 from data_engine.processes.pool import ChildLimits, ChildPool
-from data_engine.shape_samples import DESCRIPTOR_POINTS, descriptor, sample
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace
 
@@ -57,7 +57,7 @@ def describe_blob(task: dict[str, Any]) -> dict[str, Any]:
 
 def compare_blobs(task: dict[str, Any]) -> dict[str, Any]:
     """Child function: how far the GLBs at `paths` are apart, and whether one is the other moved."""
-    from data_engine import shape_match  # SciPy takes half a second that describing can spare.
+    from data_engine.identity import shape_match
 
     one, other = (load_geometry(path) for path in task["paths"])
     match = shape_match.align(*(sample(mesh, shape_match.FINE_POINTS) for mesh in (one, other)))
@@ -130,7 +130,7 @@ def _compare(workspace, catalog, workers, limits, report) -> None:
 
 
 def _pool(function: str, workers: int, limits: ChildLimits) -> ChildPool:
-    return ChildPool(f"data_engine.duplicates:{function}", workers=workers, limits=limits)
+    return ChildPool(f"data_engine.identity.duplicates:{function}", workers=workers, limits=limits)
 
 
 def _store_pair(catalog: Catalog, pair: tuple[str, str], outcome: dict[str, Any]) -> None:

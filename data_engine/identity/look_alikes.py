@@ -9,7 +9,7 @@ from typing import Any
 
 from data_engine import appearance
 from data_engine.catalog.catalog import Catalog
-from data_engine.clusters import LIVE
+from data_engine.identity.clusters import LIVE
 
 MOST = 1000
 """Pairs that are listed, of one render."""

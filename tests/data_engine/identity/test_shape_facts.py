@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from data_engine import shape_facts as facts
 from data_engine.gltf.reader import Geometry
+from data_engine.identity import shape_facts as facts
 
 
 def from_trimesh(mesh: trimesh.Trimesh) -> Geometry:

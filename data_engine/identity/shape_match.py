@@ -11,7 +11,7 @@ import scipy.spatial
 import scipy.spatial.transform
 
 from data_engine.gltf.reader import Geometry
-from data_engine.shape_samples import Surface
+from data_engine.identity.shape_samples import Surface
 
 FINE_POINTS, MIDDLE_POINTS, COARSE_POINTS = 65_536, 2048, 256
 """Samples that stand for a surface in the end, that are moved then, and that find the way there."""

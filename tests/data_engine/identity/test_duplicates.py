@@ -9,11 +9,11 @@ import pytest
 import trimesh
 from places import SHARED_DATA
 
-from data_engine import duplicates
 from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
-from data_engine.clusters import NEAR, Groups, judge, settle
 from data_engine.errors import UserError
+from data_engine.identity import duplicates
+from data_engine.identity.clusters import NEAR, Groups, judge, settle
 from data_engine.ingest.folder import ingest_folder
 from data_engine.processes.pool import ChildLimits
 from data_engine.validate import validate_all

@@ -1,0 +1,1 @@
+"""Which relics are one object, and which only look alike."""
