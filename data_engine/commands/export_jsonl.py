@@ -8,7 +8,7 @@ import tyro
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
-from data_engine.jsonl import export_jsonl
+from data_engine.exchange.jsonl import export_jsonl
 from data_engine.workspace import Workspace
 
 

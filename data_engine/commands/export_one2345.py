@@ -8,8 +8,8 @@ import tyro
 
 from data_engine.commands.shards import choose_render, rendered_relics
 from data_engine.errors import UserError
-from data_engine.one2345 import writer
-from data_engine.one2345.layout import Names
+from data_engine.exchange.one2345 import writer
+from data_engine.exchange.one2345.layout import Names
 from data_engine.rendering.poses import SIZE_PX, read_poses
 from data_engine.workspace import Workspace
 

@@ -28,7 +28,7 @@ class ImportOne2345:
 def run(args: ImportOne2345) -> None:
     """Imports, and tells what was left out and why."""
     # TensorFlow Datasets takes seconds to import; `data-engine --help` need not wait for it.
-    from data_engine.one2345.reader import open_folder, views_layout
+    from data_engine.exchange.one2345.reader import open_folder, views_layout
     from data_engine.shards.build import build
 
     source, complaints = open_folder(args.folder)

@@ -7,11 +7,11 @@ import uuid
 import pytest
 from places import SHARED_DATA
 
-from data_engine import jsonl
 from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import COLUMNS, Relic
 from data_engine.cli import main
 from data_engine.errors import UserError
+from data_engine.exchange import jsonl
 from data_engine.ingest.manifest import described
 from data_engine.rights import removal
 

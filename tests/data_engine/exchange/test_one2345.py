@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 from data_engine.cli import main
 from data_engine.errors import UserError
-from data_engine.one2345 import layout, reader, writer
+from data_engine.exchange.one2345 import layout, reader, writer
 from data_engine.rendering import poses as pose_files
 from data_engine.rendering import views
 from jaxrelic.data import one2345_folders

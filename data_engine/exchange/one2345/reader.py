@@ -16,9 +16,9 @@ import numpy as np
 
 from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
+from data_engine.exchange.one2345 import layout
 from data_engine.gltf.image_headers import image_size
 from data_engine.ingest.manifest import MAX_LINE, clean
-from data_engine.one2345 import layout
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet, one2345, read_poses
 from data_engine.shards import relic_views

@@ -9,7 +9,7 @@ import numpy as np
 
 from data_engine.catalog.schema import Relic
 from data_engine.errors import UserError
-from data_engine.one2345 import layout
+from data_engine.exchange.one2345 import layout
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet, one2345
 from data_engine.shards.source import record_words

@@ -1,0 +1,1 @@
+"""The catalog and its views in formats that others read and write."""
