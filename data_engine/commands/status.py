@@ -8,7 +8,7 @@ from typing import Any
 from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.schema import Relic
 from data_engine.catalog.stages import OUT
-from data_engine.status import collect
+from data_engine.reports.status import collect
 from data_engine.text.quantities import duration, rate, size
 from data_engine.workspace import Workspace
 

@@ -25,13 +25,13 @@ from typing import Any
 
 from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.schema import Relic
-from data_engine.census import UNKNOWN, Census, take
 from data_engine.errors import UserError
 from data_engine.releases import card, credits, croissant, manifest
 from data_engine.releases.options import ReleaseOptions
+from data_engine.reports.census import UNKNOWN, Census, take
+from data_engine.reports.status import data_sets
 from data_engine.rights import contests
 from data_engine.shards.contents import read_texts
-from data_engine.status import data_sets
 from data_engine.text.escaping import one_line, web_address
 from data_engine.text.progress import progress
 from data_engine.workspace import (

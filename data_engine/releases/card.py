@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_engine.census import UNKNOWN, Census
 from data_engine.releases import manifest
 from data_engine.releases.credits import is_share_alike
+from data_engine.reports.census import UNKNOWN, Census
 from data_engine.text.escaping import in_markdown, one_line
 from data_engine.text.quantities import size
 

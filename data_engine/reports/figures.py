@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from data_engine.census import UNKNOWN, Census
+from data_engine.reports.census import UNKNOWN, Census
 
 ACCENT, PALE, INK, SOFT = "#9a3b26", "#d9cfc0", "#26221d", "#6d655b"
 SHOWN = 12

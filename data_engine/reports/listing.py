@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_engine.catalog.schema import Relic
-from data_engine.census import Census
+from data_engine.reports.census import Census
 
 
 def credit(relic: Relic, thumbnail: pathlib.Path | None, root: pathlib.Path) -> dict:

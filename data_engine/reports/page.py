@@ -9,7 +9,7 @@ from typing import Any
 
 from data_engine.catalog.schema import Relic
 from data_engine.catalog.stages import OUT
-from data_engine.census import UNKNOWN, Census
+from data_engine.reports.census import UNKNOWN, Census
 from data_engine.reports.sheets import PAGE_RELICS, contact_page_name
 from data_engine.text.escaping import in_html, web_address
 from data_engine.text.quantities import size

@@ -18,13 +18,13 @@ from typing import Any
 
 from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.schema import Relic
-from data_engine.census import Census, take
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet
-from data_engine.reports import figures, page, sheets, words
+from data_engine.reports import figures, page, sheets, word_cloud
+from data_engine.reports.census import Census, take
 from data_engine.reports.listing import credit, overview
+from data_engine.reports.status import data_sets
 from data_engine.rights.contests import published
-from data_engine.status import data_sets
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, write_atomically
 
@@ -96,7 +96,7 @@ def write_figures(folder: pathlib.Path, census: Census, shown: Sequence[Relic]) 
     drawn = figures.draw_all(census)
     for name, data in drawn.items():
         write_atomically(folder / name, data)
-    if (cloud := words.word_cloud(words.count_words(shown))) is not None:
+    if (cloud := word_cloud.word_cloud(word_cloud.count_words(shown))) is not None:
         sheets.write_picture(folder / CLOUD, cloud)
         drawn[CLOUD] = b""
     _remove_others(folder, ("*.svg", "*.png"), [folder / name for name in drawn])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from data_engine.catalog.schema import Relic
 from data_engine.catalog.stages import StageCount, count_stages
-from data_engine.centuries import century_of, count_centuries
+from data_engine.reports.centuries import century_of, count_centuries
 from jaxrelic.data.schema import LABELS
 
 UNKNOWN = "unknown"

@@ -1,6 +1,6 @@
 import pytest
 
-from data_engine.centuries import century_name, century_of, count_centuries
+from data_engine.reports.centuries import century_name, century_of, count_centuries
 
 
 @pytest.mark.parametrize(

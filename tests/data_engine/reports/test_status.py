@@ -15,7 +15,7 @@ from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.stages import count_stages
 from data_engine.cli import main
-from data_engine.status import collect, last_rate, render_bytes
+from data_engine.reports.status import collect, last_rate, render_bytes
 from data_engine.workspace import Workspace
 
 HEAVY = ("numpy", "PIL", "cv2", "trimesh", "scipy", "jax", "tensorflow_datasets", "pyarrow")

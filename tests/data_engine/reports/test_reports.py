@@ -12,10 +12,10 @@ from PIL import Image
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import Relic
-from data_engine.census import take
 from data_engine.cli import main
 from data_engine.rendering import poses, views
-from data_engine.reports import figures, lettering, listing, page, sheets, words, write_reports
+from data_engine.reports import figures, lettering, listing, page, sheets, word_cloud, write_reports
+from data_engine.reports.census import take
 from data_engine.workspace import Workspace
 
 POSES = poses.one2345().scaled(16)
@@ -203,18 +203,18 @@ def test_words_are_counted_once_per_relic_and_only_where_they_are_english():
         Relic(uid="d", description="陶瓷刀", language="zh"),
         Relic(uid="e", title="Tablet", language="en"),
     ]
-    counts = words.count_words(relics)
+    counts = word_cloud.count_words(relics)
     assert counts == {"bronze": 2, "coin": 1, "emperor": 1, "tablet": 1, "vase": 1}
     assert list(counts) == ["bronze", "coin", "emperor", "tablet", "vase"]
 
 
 def test_the_cloud_has_one_layout():
     counts = {"bronze": 5, "vase": 3, "dragon": 1}
-    first, second = words.word_cloud(counts), words.word_cloud(dict(counts))
+    first, second = word_cloud.word_cloud(counts), word_cloud.word_cloud(dict(counts))
     assert first.tobytes() == second.tobytes()
-    assert first.size == words.SIZE_PX
+    assert first.size == word_cloud.SIZE_PX
     assert (np.asarray(first) < 128).any()
-    assert words.word_cloud({}) is None
+    assert word_cloud.word_cloud({}) is None
 
 
 def test_a_figure_is_the_same_each_time_and_absent_without_data():
