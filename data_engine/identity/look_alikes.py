@@ -7,9 +7,9 @@ one pot may differ in shape. `data-engine duplicates --join` makes them one clus
 import dataclasses
 from typing import Any
 
-from data_engine import appearance
 from data_engine.catalog.catalog import Catalog
 from data_engine.identity.clusters import LIVE
+from data_engine.rendering import appearance
 
 MOST = 1000
 """Pairs that are listed, of one render."""

@@ -9,9 +9,8 @@ import pathlib
 import cv2
 import numpy as np
 
-from data_engine import appearance
 from data_engine.errors import Refusal, UserError
-from data_engine.rendering import exr
+from data_engine.rendering import appearance, exr
 from data_engine.rendering.pose_set import PoseSet
 
 COVERAGE_RANGE = (0.002, 0.95)

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import trimesh
 
-from data_engine import appearance
 from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.errors import UserError
 from data_engine.identity import look_alikes
 from data_engine.identity.clusters import NEAR, judge, settle
-from data_engine.rendering import views
+from data_engine.rendering import appearance, views
 from data_engine.rendering.child import RenderLimits
 from data_engine.rendering.queue import RenderQueue
 from data_engine.rendering.settings import RenderSettings
