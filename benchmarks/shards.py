@@ -22,7 +22,7 @@ from benchmarks.children import cpu_seconds
 from data_engine.commands import shards as command
 from data_engine.shards.build import build
 from data_engine.shards.layouts import layouts
-from data_engine.splits import SplitShares
+from data_engine.shards.splits import SplitShares
 from jaxrelic.data import loader, relics
 
 IMAGE_PX, TARGETS, BATCH = 64, 4, 16

@@ -16,7 +16,7 @@ from data_engine.rendering import views
 from data_engine.rendering.poses import read_poses
 from data_engine.rights.contests import published
 from data_engine.shards.source import ShardSource
-from data_engine.splits import SplitShares, assign_splits
+from data_engine.shards.splits import SplitShares, assign_splits
 from data_engine.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from data_engine.catalog.schema import Relic
 from data_engine.shards.build import LayoutBuilder
 from data_engine.shards.layouts import Layout
 from data_engine.shards.source import Source
-from data_engine.splits import SPLITS
+from data_engine.shards.splits import SPLITS
 
 _REFUSED = "refused"
 

@@ -21,7 +21,7 @@ from data_engine.rendering import views
 from data_engine.shards.canonical import CanonicalWriter
 from data_engine.shards.layouts import LAYOUT_VERSION, Layout
 from data_engine.shards.source import Source
-from data_engine.splits import SPLITS
+from data_engine.shards.splits import SPLITS
 from data_engine.text.progress import progress
 from data_engine.workspace import remove_leftovers
 

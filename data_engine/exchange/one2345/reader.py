@@ -24,7 +24,7 @@ from data_engine.rendering.poses import PoseSet, one2345, read_poses
 from data_engine.shards import relic_views
 from data_engine.shards.layouts import Layout
 from data_engine.shards.source import Source
-from data_engine.splits import SPLITS
+from data_engine.shards.splits import SPLITS
 from jaxrelic.data import schema
 
 RENDER_ID = "one2345-import"

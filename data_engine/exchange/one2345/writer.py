@@ -13,7 +13,7 @@ from data_engine.exchange.one2345 import layout
 from data_engine.rendering import views
 from data_engine.rendering.poses import PoseSet, one2345
 from data_engine.shards.source import record_words
-from data_engine.splits import SPLITS
+from data_engine.shards.splits import SPLITS
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, link_or_copy, write_atomically
 

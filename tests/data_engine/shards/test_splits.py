@@ -2,8 +2,8 @@ import collections
 
 import pytest
 
-from data_engine import splits
 from data_engine.errors import UserError
+from data_engine.shards import splits
 
 USUAL = splits.SplitShares()
 
