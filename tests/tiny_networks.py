@@ -102,8 +102,7 @@ def closed_field():
 def ring_of_views():
     """Makes cameras around a mesh (vertices, faces) and its exact masks in them."""
     from jaxrelic.data.posed_views import PosedViews
-    from jaxrelic.geometry import cameras
-    from jaxrelic.rendering import z_buffer
+    from jaxrelic.geometry import cameras, z_buffer
 
     def make(vertices, faces, *, azimuths_deg, elevation_deg=0.0, size=64):
         count = len(azimuths_deg)

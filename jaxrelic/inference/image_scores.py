@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry import cameras, meshes, z_buffer
 from jaxrelic.metrics import image
-from jaxrelic.rendering import overlap, z_buffer
+from jaxrelic.rendering import overlap
 from jaxrelic.viz import pictures
 
 NO_LPIPS = "LPIPS is not computed: it needs the weights of a published network."

@@ -13,10 +13,9 @@ import numpy as np
 import scipy.sparse
 
 from jaxrelic.data.posed_views import PosedViews
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry import cameras, meshes, z_buffer
 from jaxrelic.inference.fields import ColourField
 from jaxrelic.models.one2345 import frame
-from jaxrelic.rendering import z_buffer
 from jaxrelic.typing import Bool, Float, typechecked
 
 LEAST_COSINE = 0.1

@@ -12,10 +12,9 @@ import scipy.ndimage
 import scipy.sparse
 
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import meshes
+from jaxrelic.geometry import meshes, z_buffer
 from jaxrelic.inference import surface_colours
 from jaxrelic.inference.fields import ColourField
-from jaxrelic.rendering import z_buffer
 
 SMOOTHING_ROUNDS = 8
 """How often directions are averaged with those around them before they choose an axis: fewer make

@@ -5,8 +5,8 @@ import dataclasses
 import cv2
 import numpy as np
 
-from jaxrelic.geometry import cameras, meshes
-from jaxrelic.rendering import shading, z_buffer
+from jaxrelic.geometry import cameras, meshes, z_buffer
+from jaxrelic.rendering import shading
 
 SUPERSAMPLING = 2
 """Each pixel is the mean of this many squared samples."""

@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry import cameras, meshes, z_buffer
 from jaxrelic.rendering import views as drawing
-from jaxrelic.rendering import z_buffer
 from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     RasterSettings,

@@ -11,7 +11,7 @@ from jaxrelic.data.datasets import pascal3d, pix3d, shapenet_dvr
 from jaxrelic.data.datasets.layouts import LAYOUTS, open_archive
 from jaxrelic.data.datasets.mesh_files import read_mesh
 from jaxrelic.data.fixtures import pascal3d as pascal3d_fixture
-from jaxrelic.rendering import z_buffer
+from jaxrelic.geometry import z_buffer
 
 GENUINE = SHARED_DATA / "eval" / "pix3d"
 POSED = ("shapenet-dvr", "shapenet-softras", "pix3d", "pix3d-processed", "pascal3d")

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxrelic.geometry import cameras, meshes
-from jaxrelic.rendering import z_buffer
+from jaxrelic.geometry import cameras, meshes, z_buffer
 
 
 def square(low, high, depth):
