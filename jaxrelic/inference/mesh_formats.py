@@ -13,7 +13,7 @@ import trimesh
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import mesh as glb
-from jaxrelic.rendering import texture
+from jaxrelic.rendering.soft import texture
 
 SUFFIXES = (".glb", ".ply", ".obj")
 """What `write` understands."""

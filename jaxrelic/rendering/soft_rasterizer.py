@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.rendering import dense, fast, fragments, native, nearest
+from jaxrelic.rendering import native
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
-from jaxrelic.rendering.texture import Appearance, CornerColors, UvTexture
+from jaxrelic.rendering.soft import dense, fast, fragments, nearest
+from jaxrelic.rendering.soft.texture import Appearance, CornerColors, UvTexture
 from jaxrelic.typing import Array, Float, Int, typechecked
 
 __all__ = [
@@ -121,7 +122,7 @@ def nearest_face(
 
 def _draw_pallas(*scene: Any, **constants: Any) -> SoftImage:
     # Imported on use: it loads JAX's compiler for GPU kernels, and JAX may drop that one day.
-    from jaxrelic.rendering import pallas_rasterizer
+    from jaxrelic.rendering.soft import pallas_rasterizer
 
     return pallas_rasterizer.rasterize_pallas(*scene, **constants)
 

@@ -5,7 +5,7 @@ from typing import Literal
 import jax.numpy as jnp
 
 from jaxrelic.geometry import cameras, meshes, transforms
-from jaxrelic.rendering.layered import layered_rasterize
+from jaxrelic.rendering.soft.layered import layered_rasterize
 from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     Path,

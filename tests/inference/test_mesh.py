@@ -10,7 +10,7 @@ from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
 from jaxrelic.inference import mesh as glb
 from jaxrelic.models.msrn.template import ellipsoid
-from jaxrelic.rendering.texture import sample_texture
+from jaxrelic.rendering.soft.texture import sample_texture
 
 RNG = np.random.default_rng(0)
 

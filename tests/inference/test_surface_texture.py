@@ -9,7 +9,7 @@ import pytest
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes, z_buffer
 from jaxrelic.inference import mesh_formats, surface_colours, surface_texture
-from jaxrelic.rendering import texture
+from jaxrelic.rendering.soft import texture
 
 RADIUS = 0.3
 SETTINGS = surface_texture.TextureSettings(size=128)

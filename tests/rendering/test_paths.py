@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.rendering import fast, traversal
+from jaxrelic.rendering.soft import fast, traversal
 from jaxrelic.rendering.soft_rasterizer import (
     CornerColors,
     RasterSettings,

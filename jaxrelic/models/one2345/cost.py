@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.geometry import cameras
-from jaxrelic.rendering import grids
+from jaxrelic.rendering.volume import grids
 from jaxrelic.typing import Array, Bool, Float, typechecked
 
 COUNT_EPS = 1e-5

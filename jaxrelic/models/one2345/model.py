@@ -22,7 +22,7 @@ from jaxrelic.models.one2345.cost import cost_volume, look_up
 from jaxrelic.models.one2345.pyramid import FeaturePyramid, Unit
 from jaxrelic.models.one2345.regularization import Regularization
 from jaxrelic.models.one2345.sdf import SdfNetwork
-from jaxrelic.rendering import grids
+from jaxrelic.rendering.volume import grids
 from jaxrelic.typing import Array, Bool, Float, Key, typechecked
 
 COMPRESSED = 16

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxrelic.models.one2345.blending import unit
 from jaxrelic.models.one2345.model import One2345, Scene, is_active, visible_views
 from jaxrelic.models.one2345.rays import Rays
-from jaxrelic.rendering import hierarchical
+from jaxrelic.rendering.volume import hierarchical
 from jaxrelic.typing import Array, Bool, Float, Key, typechecked
 
 OUTSIDE = 100.0

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.rendering import fragments
-from jaxrelic.rendering.aggregate import PixelSums, background_nearness, resolve
 from jaxrelic.rendering.native.build import COMMAND, registered
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
-from jaxrelic.rendering.texture import Appearance, UvTexture
+from jaxrelic.rendering.soft import fragments
+from jaxrelic.rendering.soft.aggregate import PixelSums, background_nearness, resolve
+from jaxrelic.rendering.soft.texture import Appearance, UvTexture
 from jaxrelic.typing import Array, Float, typechecked
 
 _NUM_SUMS = len(dataclasses.fields(PixelSums))

@@ -5,9 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.rendering import fragments
 from jaxrelic.rendering.settings import RasterSettings
-from jaxrelic.rendering.traversal import Visit, by_corner, columns, lay_out, walk
+from jaxrelic.rendering.soft import fragments
+from jaxrelic.rendering.soft.traversal import Visit, by_corner, columns, lay_out, walk
 from jaxrelic.typing import Array, Float, Int, typechecked
 
 HARD_SIGMA = 1e-12

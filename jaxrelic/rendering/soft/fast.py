@@ -11,16 +11,16 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.rendering import fragments
-from jaxrelic.rendering.aggregate import (
+from jaxrelic.rendering.settings import RasterSettings, SoftImage
+from jaxrelic.rendering.soft import fragments
+from jaxrelic.rendering.soft.aggregate import (
     PixelSums,
     background_nearness,
     contribute,
     opacity,
     resolve,
 )
-from jaxrelic.rendering.settings import RasterSettings, SoftImage
-from jaxrelic.rendering.texture import (
+from jaxrelic.rendering.soft.texture import (
     Appearance,
     UvTexture,
     blend_cell,
@@ -28,7 +28,15 @@ from jaxrelic.rendering.texture import (
     texel_cell,
     texel_cells,
 )
-from jaxrelic.rendering.traversal import Faces, Layout, Visit, by_corner, columns, lay_out, walk
+from jaxrelic.rendering.soft.traversal import (
+    Faces,
+    Layout,
+    Visit,
+    by_corner,
+    columns,
+    lay_out,
+    walk,
+)
 from jaxrelic.typing import Array, Float, typechecked
 
 

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 from scipy.special import expit
 
-from jaxrelic.rendering import hierarchical
+from jaxrelic.rendering.volume import hierarchical
 
 inverse_cdf = jax.jit(hierarchical.inverse_cdf, static_argnums=2)
 section_alpha = jax.jit(hierarchical.section_alpha)

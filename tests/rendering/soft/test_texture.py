@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.rendering.texture import sample_texture
+from jaxrelic.rendering.soft.texture import sample_texture
 
 HEIGHT, WIDTH = 4, 6
 

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
 
-from jaxrelic.rendering import fragments
-from jaxrelic.rendering.aggregate import PixelSums, background_nearness, contribute
 from jaxrelic.rendering.settings import RasterSettings
-from jaxrelic.rendering.texture import blend_cell, interpolate, texel_cell
+from jaxrelic.rendering.soft import fragments
+from jaxrelic.rendering.soft.aggregate import PixelSums, background_nearness, contribute
+from jaxrelic.rendering.soft.texture import blend_cell, interpolate, texel_cell
 from jaxrelic.typing import Array
 
 LANES = 32

@@ -6,16 +6,16 @@ Slow and plain; it defines what the fast path must return, and runs in float64 w
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.rendering import fragments
-from jaxrelic.rendering.aggregate import (
+from jaxrelic.rendering.settings import RasterSettings, SoftImage
+from jaxrelic.rendering.soft import fragments
+from jaxrelic.rendering.soft.aggregate import (
     PixelSums,
     background_nearness,
     contribute,
     opacity,
     resolve,
 )
-from jaxrelic.rendering.settings import RasterSettings, SoftImage
-from jaxrelic.rendering.texture import Appearance, UvTexture, interpolate, sample_texture
+from jaxrelic.rendering.soft.texture import Appearance, UvTexture, interpolate, sample_texture
 from jaxrelic.typing import Array, Float, typechecked
 
 BLOCK_FACES = 16

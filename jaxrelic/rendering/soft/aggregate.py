@@ -8,8 +8,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.rendering import fragments
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
+from jaxrelic.rendering.soft import fragments
 from jaxrelic.typing import Array, Float, typechecked
 
 ALPHA_FLOOR = 1e-4

@@ -25,11 +25,11 @@ import numpy as np
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
-from jaxrelic.rendering import fragments, pallas_kernels
-from jaxrelic.rendering.aggregate import PixelSums, resolve
-from jaxrelic.rendering.pallas_kernels import CHANNELS, LANES, TILE, Scene, Tables
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
-from jaxrelic.rendering.texture import Appearance, UvTexture, texel_cells
+from jaxrelic.rendering.soft import fragments, pallas_kernels
+from jaxrelic.rendering.soft.aggregate import PixelSums, resolve
+from jaxrelic.rendering.soft.pallas_kernels import CHANNELS, LANES, TILE, Scene, Tables
+from jaxrelic.rendering.soft.texture import Appearance, UvTexture, texel_cells
 from jaxrelic.typing import Array, Bool, Float, Int, typechecked
 
 

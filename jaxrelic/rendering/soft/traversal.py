@@ -14,8 +14,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.rendering import fragments
 from jaxrelic.rendering.settings import RasterSettings
+from jaxrelic.rendering.soft import fragments
 from jaxrelic.typing import Array
 
 WINDOW = 4

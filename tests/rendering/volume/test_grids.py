@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.rendering import grids
+from jaxrelic.rendering.volume import grids
 
 
 def test_a_multilinear_function_is_read_exactly_and_so_are_its_derivatives():

@@ -11,11 +11,11 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.rendering import dense, fragments
-from jaxrelic.rendering.aggregate import ALPHA_FLOOR
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
+from jaxrelic.rendering.soft import dense, fragments
+from jaxrelic.rendering.soft.aggregate import ALPHA_FLOOR
+from jaxrelic.rendering.soft.texture import Appearance
 from jaxrelic.rendering.soft_rasterizer import flatten, prepare
-from jaxrelic.rendering.texture import Appearance
 from jaxrelic.typing import Array, Float, typechecked
 
 FACES_PER_PIXEL = 25

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.rendering.layered import layered_rasterize
+from jaxrelic.rendering.soft.layered import layered_rasterize
 from jaxrelic.rendering.soft_rasterizer import CornerColors, RasterSettings
 
 ONE = np.array([[[-0.5, -0.5, 2], [0.5, -0.5, 2], [0, 0.6, 2.5]]], np.float32)

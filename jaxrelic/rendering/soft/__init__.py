@@ -1,0 +1,1 @@
+"""The paths of the soft rasterizer: dense, fast, layered and Pallas."""

@@ -1,0 +1,1 @@
+"""Samples along rays and in grids, for fields of density or distance."""
