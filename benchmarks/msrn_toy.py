@@ -30,7 +30,7 @@ import tyro
 from configs import msrn_toy
 from jaxrelic.cli import models
 from jaxrelic.data import candidates, image_sets, pixel_features, prepare
-from jaxrelic.data.datasets.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
+from jaxrelic.data.archives.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
 from jaxrelic.data.fixtures import solids
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference.reconstruct import Reconstructor

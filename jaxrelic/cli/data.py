@@ -33,7 +33,7 @@ class Check:
 
     def run(self) -> int:
         """Prints the report; 2 if nothing can be used."""
-        from jaxrelic.data.datasets import check, layouts
+        from jaxrelic.data.archives import check, layouts
 
         report = check.check(layouts.open_archive(self.path, self.layout), per_part=self.open)
         if self.json:
@@ -67,7 +67,7 @@ class Prepare:
     def run(self) -> int:
         """Prepares the archive and says what was written."""
         from jaxrelic.data import prepare
-        from jaxrelic.data.datasets import layouts
+        from jaxrelic.data.archives import layouts
 
         wanted = prepare.Wanted(
             splits=self.split,

@@ -7,7 +7,7 @@ import pytest
 
 from jaxrelic.cli import data, main
 from jaxrelic.data import image_sets
-from jaxrelic.data.datasets.layouts import LAYOUTS
+from jaxrelic.data.archives.layouts import LAYOUTS
 from jaxrelic.data.fixtures.archives import WRITERS
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import candidates, image_sets, loader, prepare, prepared, transforms
-from jaxrelic.data.datasets.layouts import open_archive
+from jaxrelic.data.archives.layouts import open_archive
 from jaxrelic.data.fixtures import archives
 from jaxrelic.errors import UserError
 

@@ -8,10 +8,10 @@ import PIL.Image
 import pytest
 import scipy.io
 
-from jaxrelic.data.datasets import pascal3d, pascal3d_cars, shapenet
-from jaxrelic.data.datasets.archive import BrokenFileError
-from jaxrelic.data.datasets.check import as_text, check
-from jaxrelic.data.datasets.layouts import LAYOUTS, open_archive
+from jaxrelic.data.archives import pascal3d, pascal3d_cars, shapenet
+from jaxrelic.data.archives.archive import BrokenFileError
+from jaxrelic.data.archives.check import as_text, check
+from jaxrelic.data.archives.layouts import LAYOUTS, open_archive
 from jaxrelic.errors import UserError
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from places import SHARED_DATA
 
-from jaxrelic.data.datasets import pascal3d, pix3d, shapenet_dvr
-from jaxrelic.data.datasets.layouts import LAYOUTS, open_archive
-from jaxrelic.data.datasets.mesh_files import read_mesh
+from jaxrelic.data.archives import pascal3d, pix3d, shapenet_dvr
+from jaxrelic.data.archives.layouts import LAYOUTS, open_archive
+from jaxrelic.data.archives.mesh_files import read_mesh
 from jaxrelic.data.fixtures import pascal3d as pascal3d_fixture
 from jaxrelic.geometry import z_buffer
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from jaxrelic.data.datasets.archive import (
+from jaxrelic.data.archives.archive import (
     BrokenFileError,
     Entry,
     Gap,
@@ -25,7 +25,7 @@ from jaxrelic.data.datasets.archive import (
     read_rgb,
     rigid,
 )
-from jaxrelic.data.datasets.mesh_files import sample_mesh_file
+from jaxrelic.data.archives.mesh_files import sample_mesh_file
 
 NUM_CADS = {
     "aeroplane": 8,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from jaxrelic.data.datasets.archive import (
+from jaxrelic.data.archives.archive import (
     BrokenFileError,
     Entry,
     Gap,

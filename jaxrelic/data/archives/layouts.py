@@ -2,12 +2,12 @@
 
 import pathlib
 
-from jaxrelic.data.datasets.archive import Archive
-from jaxrelic.data.datasets.pascal3d import Pascal3d
-from jaxrelic.data.datasets.pascal3d_cars import Pascal3dCars
-from jaxrelic.data.datasets.pix3d import Pix3d, Pix3dProcessed
-from jaxrelic.data.datasets.shapenet_dvr import ShapeNetDvr
-from jaxrelic.data.datasets.shapenet_softras import ShapeNetSoftras
+from jaxrelic.data.archives.archive import Archive
+from jaxrelic.data.archives.pascal3d import Pascal3d
+from jaxrelic.data.archives.pascal3d_cars import Pascal3dCars
+from jaxrelic.data.archives.pix3d import Pix3d, Pix3dProcessed
+from jaxrelic.data.archives.shapenet_dvr import ShapeNetDvr
+from jaxrelic.data.archives.shapenet_softras import ShapeNetSoftras
 from jaxrelic.errors import UserError
 
 LAYOUTS = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrelic.data.datasets.archive import (
+from jaxrelic.data.archives.archive import (
     SPLITS,
     WORLD_FROM_YUP,
     BrokenFileError,
@@ -30,7 +30,7 @@ from jaxrelic.data.datasets.archive import (
     rigid,
     size_words,
 )
-from jaxrelic.data.datasets.mesh_files import sample_mesh_file
+from jaxrelic.data.archives.mesh_files import sample_mesh_file
 from jaxrelic.geometry import cameras
 
 CATEGORIES = ("bed", "bookcase", "chair", "desk", "misc", "sofa", "table", "tool", "wardrobe")

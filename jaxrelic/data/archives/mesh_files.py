@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import trimesh
 
-from jaxrelic.data.datasets.archive import BrokenFileError, Surface
+from jaxrelic.data.archives.archive import BrokenFileError, Surface
 from jaxrelic.geometry.surface_samples import sample_surface
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxrelic.data.datasets import shapenet
-from jaxrelic.data.datasets.archive import (
+from jaxrelic.data.archives import shapenet
+from jaxrelic.data.archives.archive import (
     SPLITS,
     BrokenFileError,
     Entry,

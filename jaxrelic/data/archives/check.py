@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxrelic.data.datasets.archive import Archive, BrokenFileError, Entry, Gap
+from jaxrelic.data.archives.archive import Archive, BrokenFileError, Entry, Gap
 
 MAX_NAMED = 20
 """Broken files that a report names; the others are counted."""

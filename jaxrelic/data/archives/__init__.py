@@ -1,0 +1,1 @@
+"""Published data sets, in the archives that their authors hand out."""

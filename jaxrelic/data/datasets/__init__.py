@@ -1,1 +1,0 @@
-"""Published data sets in the layouts they are published in: read once, to be prepared."""
