@@ -29,9 +29,9 @@ import tyro
 
 from configs import msrn_toy
 from jaxrelic.cli import models
-from jaxrelic.data import candidates, image_sets, pixel_features, prepare
 from jaxrelic.data.archives.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
 from jaxrelic.data.fixtures import solids
+from jaxrelic.data.image_sets.locate import candidates, locate, pixel_features, prepare
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.models.msrn import neighbours
@@ -119,10 +119,10 @@ def intrinsics() -> np.ndarray:
 
 def make_photographs(folder: pathlib.Path, objects: int) -> None:
     """The prepared folder and the candidates of its training split."""
-    if image_sets.is_prepared(folder):
+    if locate.is_prepared(folder):
         return
     prepare.prepare(ToyArchive(objects), folder, prepare.Wanted(surfaces="none"))
-    images = image_sets.open_images(folder, "train")
+    images = locate.open_images(folder, "train")
     indices, similarities = candidates.nearest_candidates(
         pixel_features.embed_pixels(images),
         images.category_indices(),
@@ -153,7 +153,7 @@ class Seen:
     """Similarity of each pair of photographs by pixels; that of one object's is -inf."""
 
 
-def look(model: Reconstructor, images: image_sets.ImageSet) -> Seen:
+def look(model: Reconstructor, images: locate.ImageSet) -> Seen:
     """Reconstructs every photograph, 32 at a time."""
     parts = []
     for start in range(0, len(images), 32):
@@ -257,7 +257,7 @@ def main(settings: ToyBenchmark) -> None:
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     model = models.open_run(run)[0]
     seen = {
-        name: look(model, image_sets.open_images(photographs, split))
+        name: look(model, locate.open_images(photographs, split))
         for name, split in {"training": "train", "views": "val", "objects": "test"}.items()
     }
     mean_mask = seen["training"].masks.mean(axis=0)

@@ -66,8 +66,8 @@ class Prepare:
 
     def run(self) -> int:
         """Prepares the archive and says what was written."""
-        from jaxrelic.data import prepare
         from jaxrelic.data.archives import layouts
+        from jaxrelic.data.image_sets.locate import prepare
 
         wanted = prepare.Wanted(
             splits=self.split,

@@ -11,7 +11,8 @@ from typing import Literal
 import grain
 import numpy as np
 
-from jaxrelic.data import image_sets, photographs, prepared, synthetic, transforms
+from jaxrelic.data import photographs, synthetic, transforms
+from jaxrelic.data.image_sets.locate import locate, prepared
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 
@@ -39,7 +40,7 @@ Supervision = Literal["latent", "posed", "multiview"]
 Records = Literal["auto", "views", "images"]
 """Which records of a data set are examples: relics with all their views, or single photographs."""
 
-SYNTHETIC = image_sets.SYNTHETIC
+SYNTHETIC = locate.SYNTHETIC
 """Value of `DataConfig.path` that stands for relics made from formulas on the spot."""
 
 _PREFETCHED_BATCHES = 4
@@ -86,7 +87,7 @@ def open_records(
     """Opens the relics that `config` names; whole records, or what `batches` needs of them."""
     if config.path == SYNTHETIC:
         return synthetic.SyntheticRelics()
-    if image_sets.is_prepared(config.path):
+    if locate.is_prepared(config.path):
         return prepared.PreparedRelics(pathlib.Path(config.path), config.split)
     from jaxrelic.data import relics  # TFDS takes seconds to import and synthetic runs need none.
 
@@ -104,13 +105,13 @@ def reads_images(config: DataConfig) -> bool:
         )
     if config.records != "auto" or config.neighbours or config.path == SYNTHETIC:
         return config.records == "images" or config.neighbours > 0
-    return image_sets.holds_only_images(config.path)
+    return locate.holds_only_images(config.path)
 
 
 def steps_per_pass(config: DataConfig) -> int:
     """Batches that show every relic about once, or every image: what the papers call an epoch."""
     if reads_images(config):
-        count = len(image_sets.open_images(config.path, config.split))
+        count = len(locate.open_images(config.path, config.split))
     else:
         count = len(open_records(config, only_training_fields=True))
     return max(1, count // config.batch_size)
@@ -119,7 +120,7 @@ def steps_per_pass(config: DataConfig) -> int:
 def categories(config: DataConfig) -> tuple[str, ...]:
     """Names of the categories that `category` counts."""
     if reads_images(config):
-        return image_sets.open_images(config.path, config.split).categories
+        return locate.open_images(config.path, config.split).categories
     return CATEGORIES
 
 
@@ -166,13 +167,13 @@ def _of_images(config: DataConfig, supervision: Supervision, seed: int) -> grain
             f"{config.path} is read as single photographs, which have no other views; set "
             "supervision to latent or posed, or data.path and data.records to relics with views"
         )
-    images = image_sets.open_images(config.path, config.split)
+    images = locate.open_images(config.path, config.split)
     neighbours = np.empty((len(images), 0), np.int32)
     if config.neighbours:
         neighbours = photographs.nearest(
             images, config.path, name=config.candidates, count=config.neighbours
         )
-    relic_index = image_sets.instance_numbers(images)
+    relic_index = locate.instance_numbers(images)
     return (
         grain.MapDataset.source(images)
         .map_with_index(lambda i, item: {**item, "image_index": i % len(images)})

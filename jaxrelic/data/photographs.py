@@ -11,7 +11,8 @@ import cv2
 import grain
 import numpy as np
 
-from jaxrelic.data import candidates, image_sets, pixel_features, transforms
+from jaxrelic.data import transforms
+from jaxrelic.data.image_sets.locate import candidates, locate, pixel_features
 from jaxrelic.errors import UserError
 
 WHITE = (1.0, 1.0, 1.0)
@@ -27,7 +28,7 @@ class ToExample(grain.transforms.Map):
     posed: bool
     """Whether the camera must be known."""
 
-    def map(self, item: image_sets.Photograph) -> transforms.Example:
+    def map(self, item: locate.Photograph) -> transforms.Example:
         if self.posed and not _known_camera(item):
             raise UserError(
                 f"image {item['image_id']} has no camera; set supervision to latent or data.path "
@@ -41,11 +42,11 @@ class ToExample(grain.transforms.Map):
         }
 
 
-def _known_camera(item: image_sets.Photograph) -> bool:
+def _known_camera(item: locate.Photograph) -> bool:
     return item["cam_from_world"] is not None and item["pixel_from_cam"] is not None
 
 
-def view_of(item: image_sets.Photograph) -> transforms.View:
+def view_of(item: locate.Photograph) -> transforms.View:
     """An item as a view; a camera that is not known is NaN."""
     alpha = item["mask"][..., None] / np.float32(255)
     rgba = np.concatenate([item["image"] / np.float32(255) + (alpha - 1), alpha], axis=-1)
@@ -66,7 +67,7 @@ class ToArrays(grain.transforms.Map):
     """The arrays of a batch: those of a single view without depth, and those of its neighbours."""
 
     arrays: transforms.ToArrays
-    images: image_sets.ImageSet
+    images: locate.ImageSet
     neighbours: np.ndarray
     """Images nearest to each, [N, k]; -1 where there is none. k = 0 adds no arrays."""
 
@@ -106,7 +107,7 @@ def _resized(images: np.ndarray, size: int) -> np.ndarray:
     return np.stack([cv2.resize(image, (size, size), interpolation=averaging) for image in images])
 
 
-def nearest(images: image_sets.ImageSet, path: str, *, name: str, count: int) -> np.ndarray:
+def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.ndarray:
     """The first `count` stored candidates of each image, [N, count]; -1 where there is none.
 
     Args:
@@ -115,7 +116,7 @@ def nearest(images: image_sets.ImageSet, path: str, *, name: str, count: int) ->
         name: Name of the candidates beside the data set, or a file.
         count: How many.
     """
-    if path == image_sets.SYNTHETIC:
+    if path == locate.SYNTHETIC:
         return _nearest_by_pixels(images, count)
     if not name:
         raise UserError(
@@ -124,7 +125,7 @@ def nearest(images: image_sets.ImageSet, path: str, *, name: str, count: int) ->
         )
     file = pathlib.Path(name)
     if file.suffix != ".npz":
-        file = image_sets.data_set_folder(path) / candidates.FOLDER / f"{name}.npz"
+        file = locate.data_set_folder(path) / candidates.FOLDER / f"{name}.npz"
     found = candidates.read_candidates(file, images)
     stored = found.indices.shape[1]
     if stored < count:
@@ -135,7 +136,7 @@ def nearest(images: image_sets.ImageSet, path: str, *, name: str, count: int) ->
     return found.indices[:, :count]
 
 
-def _nearest_by_pixels(images: image_sets.ImageSet, count: int) -> np.ndarray:
+def _nearest_by_pixels(images: locate.ImageSet, count: int) -> np.ndarray:
     return candidates.nearest_candidates(
         pixel_features.embed_pixels(images),
         images.category_indices(),

@@ -13,7 +13,8 @@ import cv2
 import grain
 import numpy as np
 
-from jaxrelic.data import clutter, image_sets, photographs, synthetic
+from jaxrelic.data import clutter, photographs, synthetic
+from jaxrelic.data.image_sets.locate import locate
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.transforms import decode_view
 from jaxrelic.errors import UserError
@@ -69,9 +70,9 @@ def open_scenes(config: ScenesConfig) -> Scenes:
     """Opens what `config` names."""
     if config.source == "photographs":
         return PhotographFolders(pathlib.Path(config.path))
-    if config.path == image_sets.SYNTHETIC:
+    if config.path == locate.SYNTHETIC:
         return SyntheticCutouts(config.split)
-    return Cutouts(image_sets.open_images(config.path, config.split))
+    return Cutouts(locate.open_images(config.path, config.split))
 
 
 def batches(config: ScenesConfig, *, seed: int) -> grain.MapDataset[Batch]:
@@ -123,7 +124,7 @@ class PhotographFolders:
 class Cutouts:
     """The objects of an image set without their white background."""
 
-    def __init__(self, images: image_sets.ImageSet):
+    def __init__(self, images: locate.ImageSet):
         self.categories, self._images = images.categories, images
 
     def __len__(self) -> int:

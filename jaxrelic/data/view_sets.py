@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from jaxrelic.data import corruption, image_sets, one2345_folders, view_choice, view_records
+from jaxrelic.data import corruption, one2345_folders, view_choice, view_records
 from jaxrelic.data.corruption import CorruptionConfig
+from jaxrelic.data.image_sets.locate import locate
 from jaxrelic.data.one2345_folders import Predictions
 from jaxrelic.data.transforms import View, composite
 from jaxrelic.data.view_choice import Selection, ViewSet
@@ -81,12 +82,12 @@ def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
             f"{config.path} is no folder in the layout of One-2-3-45, which alone has predicted "
             "views; set data.predictions to none"
         )
-    if config.path == image_sets.SYNTHETIC:
+    if config.path == locate.SYNTHETIC:
         return view_records.SyntheticViews(config.split)
     if in_folder:
         predicted = config.predictions != "none"
         return one2345_folders.FolderViews(path, config.split, predicted=predicted)
-    if image_sets.is_prepared(path):
+    if locate.is_prepared(path):
         raise UserError(
             f"{path} holds prepared images of 64 pixels without depth; set data.path to "
             "relic_views shards"
@@ -96,7 +97,7 @@ def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
 
 def _is_folder(config: ViewSetsConfig) -> bool:
     path = pathlib.Path(config.path)
-    return config.path != image_sets.SYNTHETIC and one2345_folders.is_folder(path)
+    return config.path != locate.SYNTHETIC and one2345_folders.is_folder(path)
 
 
 def steps_per_pass(config: ViewSetsConfig) -> int:

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.data import photographs, tower_inputs, transforms
-from jaxrelic.data.image_sets import ImageSet, Photograph
+from jaxrelic.data import photographs, transforms
+from jaxrelic.data.image_sets.locate import ImageSet, Photograph, tower_inputs
 from jaxrelic.errors import UserError
 from jaxrelic.inference import photo
 from jaxrelic.inference.reconstruct import Reconstructor

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from jaxrelic.data import image_sets, relics, transforms, view_choice, view_records
+from jaxrelic.data import relics, transforms, view_choice, view_records
+from jaxrelic.data.image_sets.locate import locate
 from jaxrelic.data.posed_views import PosedViews
 from jaxrelic.data.view_choice import Selection
 from jaxrelic.errors import UserError
@@ -146,7 +147,7 @@ def stacked_cameras(views: Sequence[transforms.View]) -> cameras.Camera:
 
 def open_records(path: str, split: str) -> Sequence[Record]:
     """Whole records with the names of their views: of shards, or `synthetic`."""
-    if path == image_sets.SYNTHETIC:
+    if path == locate.SYNTHETIC:
         synthetic = view_records.SyntheticViews(split)
         return [synthetic.record(index) for index in range(len(synthetic))]
     return relics.open_relics(pathlib.Path(path), split)

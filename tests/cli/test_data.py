@@ -6,9 +6,9 @@ import typing
 import pytest
 
 from jaxrelic.cli import data, main
-from jaxrelic.data import image_sets
 from jaxrelic.data.archives.layouts import LAYOUTS
 from jaxrelic.data.fixtures.archives import WRITERS
+from jaxrelic.data.image_sets.locate import locate
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_an_archive_of_which_nothing_can_be_read_is_unusable(tmp_path, capsys):
 def test_a_prepared_archive_is_an_image_set(archive, tmp_path, capsys):
     command = ["data", "prepare", "pix3d", str(archive), "-o", str(tmp_path / "out")]
     assert main.main([*command, "--split", "train", "--categories", "bed", "chair"]) == 0
-    images = image_sets.open_images(tmp_path / "out", "train")
+    images = locate.open_images(tmp_path / "out", "train")
     assert capsys.readouterr().out.startswith(f"train: {len(images)} images of ")
     assert images.categories == ("bed", "chair")
 

@@ -8,7 +8,7 @@ import pytest
 
 from jaxrelic.cli import main as cli
 from jaxrelic.cli import neighbours
-from jaxrelic.data import candidates, image_sets, tower_inputs
+from jaxrelic.data.image_sets.locate import candidates, locate, tower_inputs
 from jaxrelic.errors import UserError
 from jaxrelic.models.clip import convert
 from jaxrelic.nn.vit import VisionTransformer
@@ -19,7 +19,7 @@ COUNT = 3
 
 @pytest.fixture(scope="module")
 def images():
-    return image_sets.open_images("synthetic", "train")
+    return locate.open_images("synthetic", "train")
 
 
 def arguments(tmp_path, *options):

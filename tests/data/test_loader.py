@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from jaxrelic.data import candidates, image_sets, loader
-from jaxrelic.data.pixel_features import pixel_features
+from jaxrelic.data import loader
+from jaxrelic.data.image_sets.locate import candidates, locate
+from jaxrelic.data.image_sets.pixel_features import pixel_features
 from jaxrelic.data.transforms import CAMERA_FIELDS
 from jaxrelic.errors import UserError
 
@@ -159,7 +160,7 @@ def test_without_neighbours_a_batch_of_photographs_has_no_field_of_them():
 
 
 def test_a_photograph_comes_as_it_is_in_the_set():
-    images = image_sets.open_images("synthetic", "train")
+    images = locate.open_images("synthetic", "train")
     batch = loader.batches(photographs(), supervision="posed", seed=0)[3]
     for row in range(8):
         (item,) = (
@@ -181,7 +182,7 @@ def _uid_number(relic_index):
 
 
 def test_neighbours_are_other_objects_of_the_category_and_the_nearest_by_pixels():
-    images = image_sets.open_images("synthetic", "train")
+    images = locate.open_images("synthetic", "train")
     from_pixels = {item["image"].tobytes(): item for item in images}
     batch = loader.batches(photographs(neighbours=3), supervision="latent", seed=0)[0]
     for image, category, neighbours in zip(
@@ -214,7 +215,7 @@ def test_a_batch_with_neighbours_is_a_function_of_seed_and_number_also_when_read
 
 
 def test_a_candidate_that_does_not_exist_is_unknown_and_all_zero(monkeypatch):
-    images = image_sets.SyntheticImages()
+    images = locate.SyntheticImages()
     indices = np.tile(np.int32([5, -1]), (len(images), 1))
     monkeypatch.setattr(candidates, "nearest_candidates", lambda *_, **__: (indices, None))
     settings = photographs(neighbours=2, background=(0.0, 0.5, 1.0))

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.data.image_sets import SyntheticImages
+from jaxrelic.data.image_sets.locate import SyntheticImages
 from jaxrelic.data.synthetic import SyntheticRelics
 from jaxrelic.errors import UserError
 from jaxrelic.inference import embed

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import PIL.Image
 
-from jaxrelic.data import image_sets, transforms
+from jaxrelic.data import transforms
+from jaxrelic.data.image_sets.locate import locate
 from jaxrelic.data.schema import IMAGE_SIZE_PX
 from jaxrelic.errors import UserError
 
@@ -213,8 +214,8 @@ def make_shot(
         view = transforms.resize(view, IMAGE_SIZE_PX)
     alpha = view.rgba[..., 3]
     return Shot(
-        image=image_sets.quantised(view.rgba[..., :3] + (1 - alpha)[..., None]),
-        mask=image_sets.quantised(alpha),
+        image=locate.quantised(view.rgba[..., :3] + (1 - alpha)[..., None]),
+        mask=locate.quantised(alpha),
         cam_from_world=view.cam_from_world if known else None,
         pixel_from_cam=view.pixel_from_cam if known else None,
     )

@@ -16,7 +16,8 @@ from data_engine.cli import main
 from data_engine.commands import shards as command
 from data_engine.errors import UserError
 from data_engine.rendering import poses, views
-from jaxrelic.data import image_sets, schema
+from jaxrelic.data import schema
+from jaxrelic.data.image_sets.locate import locate
 
 SIZE, RENDER_ID = 16, "0123456789ab"
 POSES = poses.sphere(3).scaled(SIZE)
@@ -181,7 +182,7 @@ def test_the_library_reads_the_photographs_of_both_configurations(images):
     for name in ("one_view", "all_views"):
         written, split_of = load(images[name], key="image_id")
         for split in set(split_of.values()):
-            items = list(image_sets.open_images(images[name], split))
+            items = list(locate.open_images(images[name], split))
             ids = {image_id for image_id in written if split_of[image_id] == split}
             assert {item["image_id"] for item in items} == ids
             for item in items:

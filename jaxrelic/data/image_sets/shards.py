@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from jaxrelic.data import data_sets
-from jaxrelic.data.image_sets import RELIC_IMAGES, Photograph
+from jaxrelic.data.image_sets.locate import RELIC_IMAGES, Photograph
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 

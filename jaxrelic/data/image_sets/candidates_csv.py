@@ -10,8 +10,8 @@ import pathlib
 
 import numpy as np
 
-from jaxrelic.data.candidates import NONE, Candidates
-from jaxrelic.data.image_sets import ImageSet
+from jaxrelic.data.image_sets.candidates import NONE, Candidates
+from jaxrelic.data.image_sets.locate import ImageSet
 from jaxrelic.errors import UserError
 
 QUERY = "Query"

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxrelic.data import candidates, prepared
 from jaxrelic.data.archives.archive import Archive, BrokenFileError, Entry, Shot, Surface
+from jaxrelic.data.image_sets.locate import candidates, prepared
 from jaxrelic.data.schema import IMAGE_SIZE_PX
 from jaxrelic.errors import UserError
 

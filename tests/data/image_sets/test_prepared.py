@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from jaxrelic.data import candidates, image_sets, loader, prepare, prepared, transforms
+from jaxrelic.data import loader, transforms
 from jaxrelic.data.archives.layouts import open_archive
 from jaxrelic.data.fixtures import archives
+from jaxrelic.data.image_sets.locate import candidates, locate, prepare, prepared
 from jaxrelic.errors import UserError
 
 
@@ -32,7 +33,7 @@ def shapenet(sources, tmp_path_factory):
 
 def test_prepared_images_are_those_of_the_archive(sources, shapenet):
     archive = open_archive(sources / "shapenet-dvr")
-    images = image_sets.open_images(shapenet, "test")
+    images = locate.open_images(shapenet, "test")
     assert images.categories == ("airplane", "chair")
     entries = [e for c in archive.categories for e in archive.entries("test", c)]
     assert images.image_ids() == [entry.image_id for entry in entries]
@@ -60,7 +61,7 @@ def test_true_surfaces_are_kept_where_they_are_measured(sources, shapenet):
 
 
 def test_an_evaluation_sees_all_views_of_an_instance_with_their_cameras(shapenet):
-    images = image_sets.open_images(shapenet, "train")
+    images = locate.open_images(shapenet, "train")
     records = prepared.PreparedRelics(shapenet, "train")
     assert len(records) == 4
     record = records[3]
@@ -76,7 +77,7 @@ def test_an_evaluation_sees_all_views_of_an_instance_with_their_cameras(shapenet
 
 
 def test_training_reads_a_prepared_folder_with_neighbours(shapenet):
-    images = image_sets.open_images(shapenet, "train")
+    images = locate.open_images(shapenet, "train")
     indices = np.tile(np.int32([[5, -1]]), (len(images), 1))
     found = candidates.Candidates(
         indices=indices,
@@ -85,7 +86,7 @@ def test_training_reads_a_prepared_folder_with_neighbours(shapenet):
         features="test",
         same_instance=True,
     )
-    folder = image_sets.data_set_folder(shapenet)
+    folder = locate.data_set_folder(shapenet)
     candidates.write_candidates(folder / "neighbours" / "train-test.npz", found)
     config = loader.DataConfig(
         path=str(shapenet), batch_size=4, neighbours=2, candidates="train-test"
@@ -110,7 +111,7 @@ def test_views_of_a_prepared_instance_serve_as_targets(shapenet):
 def test_unknown_cameras_stay_unknown(sources, tmp_path):
     archive = open_archive(sources / "pascal3d")
     meta = prepare.prepare(archive, tmp_path / "out", prepare.Wanted(points=100))
-    images = image_sets.open_images(tmp_path / "out", "train")
+    images = locate.open_images(tmp_path / "out", "train")
     known = [item["cam_from_world"] is not None for item in images]
     direct = [
         archive.read(entry).cam_from_world is not None
@@ -127,11 +128,11 @@ def test_a_part_of_an_archive_can_be_prepared(sources, tmp_path):
     wanted = prepare.Wanted(splits=("val",), categories=("chair",), views=5, surfaces="none")
     meta = prepare.prepare(archive, tmp_path / "out", wanted)
     assert list(meta["splits"]) == ["val"]
-    images = image_sets.open_images(tmp_path / "out", "val")
+    images = locate.open_images(tmp_path / "out", "val")
     assert [item["view"] for item in images] == [0, 5, 10, 15, 20]
     assert images.categories == ("chair",)
     with pytest.raises(UserError, match=r"no split 'test'; set data\.split to one of .'val'"):
-        image_sets.open_images(tmp_path / "out", "test")
+        locate.open_images(tmp_path / "out", "test")
     with pytest.raises(UserError, match="no category boat; choose among airplane, chair"):
         prepare.prepare(archive, tmp_path / "out", prepare.Wanted(categories=("boat",)))
 
@@ -202,8 +203,8 @@ def test_a_damaged_prepared_folder_is_named(sources, tmp_path):
     prepare.prepare(open_archive(sources / "shapenet-dvr"), tmp_path / "out", wanted)
     (tmp_path / "out" / "val" / "masks.npy").write_bytes(b"")
     with pytest.raises(UserError, match=r"masks\.npy is damaged.*jaxrelic data prepare"):
-        image_sets.open_images(tmp_path / "out", "val")
+        locate.open_images(tmp_path / "out", "val")
     meta = json.loads((tmp_path / "out" / "meta.json").read_text())
     (tmp_path / "out" / "meta.json").write_text(json.dumps(meta | {"version": 99}))
     with pytest.raises(UserError, match="version 99 of the prepared format"):
-        image_sets.open_images(tmp_path / "out", "val")
+        locate.open_images(tmp_path / "out", "val")

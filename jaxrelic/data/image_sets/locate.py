@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jaxrelic.data import prepared, synthetic, transforms
+from jaxrelic.data import synthetic, transforms
+from jaxrelic.data.image_sets.locate import prepared
 from jaxrelic.data.schema import CATEGORIES, IMAGE_SIZE_PX
 
 Photograph = dict[str, Any]
@@ -70,9 +71,9 @@ def open_images(path: str | pathlib.Path, split: str) -> ImageSet:
         return SyntheticImages()
     if is_prepared(path):
         return prepared.PreparedImages(pathlib.Path(path), split)
-    from jaxrelic.data import relic_images  # TFDS takes seconds to import.
+    from jaxrelic.data.image_sets.locate import shards
 
-    return kept_decoded(relic_images.ShardImages(path, split))
+    return kept_decoded(shards.ShardImages(path, split))
 
 
 def is_prepared(path: str | pathlib.Path) -> bool:

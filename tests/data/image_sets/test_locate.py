@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import candidates, image_sets, loader, relic_images, synthetic
+from jaxrelic.data import loader, synthetic
+from jaxrelic.data.image_sets.locate import candidates, locate
+from jaxrelic.data.image_sets.locate import shards as relic_images
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 
@@ -69,7 +71,7 @@ def shards(tmp_path_factory):
 
 
 def test_photographs_come_back_as_they_were_written(shards):
-    images = image_sets.open_images(shards, "train")
+    images = locate.open_images(shards, "train")
     written = {p["image_id"]: p for p in photographs()}
     assert len(images) == len(written)
     for item in images:
@@ -85,7 +87,7 @@ def test_photographs_come_back_as_they_were_written(shards):
 
 @pytest.mark.parametrize("where", ["shards", "synthetic"])
 def test_lists_of_facts_agree_with_the_items(shards, where):
-    images = image_sets.open_images(shards if where == "shards" else where, "train")
+    images = locate.open_images(shards if where == "shards" else where, "train")
     assert images.image_ids() == [item["image_id"] for item in images]
     assert images.instances() == [item["instance"] for item in images]
     np.testing.assert_array_equal(images.category_indices(), [i["category"] for i in images])
@@ -95,13 +97,13 @@ def test_lists_of_facts_agree_with_the_items(shards, where):
 def test_a_set_that_fits_in_memory_is_decoded_once_and_another_each_time(shards):
     plain = relic_images.ShardImages(shards, "train")
     for limit, same in ((8 * 4 * 64 * 64, True), (8 * 4 * 64 * 64 - 1, False)):
-        images = image_sets.kept_decoded(plain, limit)
+        images = locate.kept_decoded(plain, limit)
         assert (images[3]["image"] is images[3]["image"]) == same
         np.testing.assert_array_equal(images[-1]["image"], plain[7]["image"])
 
 
 def test_synthetic_photographs_show_the_whole_object_where_their_camera_says():
-    images = image_sets.SyntheticImages(synthetic.SyntheticRelics(num_relics=2, num_views=3))
+    images = locate.SyntheticImages(synthetic.SyntheticRelics(num_relics=2, num_views=3))
     relics = synthetic.SyntheticRelics(num_relics=2, num_views=3)
     for item in images:
         points = relics[int(item["instance"].split("-")[1])]["points"]
@@ -135,9 +137,9 @@ def neighbours_of(images, features="pixels", count=2):
 
 
 def test_stored_candidates_are_found_beside_the_shards_by_their_name(shards):
-    images = image_sets.open_images(shards, "train")
+    images = locate.open_images(shards, "train")
     found = neighbours_of(images)
-    folder = image_sets.data_set_folder(shards)
+    folder = locate.data_set_folder(shards)
     candidates.write_candidates(folder / "neighbours" / "train-pixels.npz", found)
     settings = {"batch_size": 8, "image_size": 64, "target_size": 64, "records": "images"}
     config = loader.DataConfig(
@@ -161,13 +163,13 @@ def test_missing_too_few_and_foreign_candidates_name_the_remedy(shards, tmp_path
         batches(neighbours=1)
     with pytest.raises(UserError, match=r"neighbours.train-clip\.npz.*`jaxrelic neighbours`"):
         batches(neighbours=1, candidates="train-clip")
-    images = image_sets.open_images(shards, "train")
+    images = locate.open_images(shards, "train")
     file = tmp_path / "mine.npz"
     candidates.write_candidates(file, neighbours_of(images))
     assert batches(neighbours=2, candidates=str(file))[0]["neighbours_known"].shape[1] == 2
     with pytest.raises(UserError, match=r"2 neighbours per image; set data\.neighbours to 2"):
         batches(neighbours=3, candidates=str(file))
-    synthetic_images = image_sets.open_images("synthetic", "train")
+    synthetic_images = locate.open_images("synthetic", "train")
     candidates.write_candidates(file, neighbours_of(synthetic_images))
     with pytest.raises(UserError, match=r"mine\.npz"):
         batches(neighbours=1, candidates=str(file))
@@ -192,14 +194,14 @@ def test_the_loader_reads_what_the_folder_holds(shards, tmp_path):
 def test_a_camera_that_is_not_known_is_missed_by_posed_runs_alone(shards, monkeypatch):
     items = [
         {**item, "cam_from_world": None, "pixel_from_cam": None}
-        for item in image_sets.SyntheticImages(synthetic.SyntheticRelics(num_relics=1))
+        for item in locate.SyntheticImages(synthetic.SyntheticRelics(num_relics=1))
     ]
 
-    class Unposed(image_sets.SyntheticImages):
+    class Unposed(locate.SyntheticImages):
         def __init__(self):
             self._items = items
 
-    monkeypatch.setattr(image_sets, "open_images", lambda *_: Unposed())
+    monkeypatch.setattr(locate, "open_images", lambda *_: Unposed())
     config = loader.DataConfig(path="synthetic", records="images", batch_size=2)
     assert loader.batches(config, supervision="latent", seed=0)[0]["image"].shape[0] == 2
     with pytest.raises(UserError, match=r"image synthetic-0/view_\d has no camera; set superv"):

@@ -1,0 +1,1 @@
+"""Single photographs, wherever they are stored."""
