@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from jaxrelic.cli import models
-from jaxrelic.data import clutter, scenes
+from jaxrelic.data.foreground import batches as foreground_batches
+from jaxrelic.data.foreground import clutter
 from jaxrelic.inference.mask_refinement import RefineSettings, refine
 from jaxrelic.inference.segmentation import Perceiver
 
@@ -49,11 +50,11 @@ def measure(
 
     Beside it how often too little was left of the coarse mask, so that it was kept.
     """
-    cutouts, size = scenes.SyntheticCutouts(split), perceiver.image_size
+    cutouts, size = foreground_batches.SyntheticCutouts(split), perceiver.image_size
     rng = np.random.default_rng(seed)
     rows, none = {name: [] for name in ("all", *cutouts.categories)}, RefineSettings(threshold=0.0)
     for index in rng.permutation(len(cutouts))[:count]:
-        painted = scenes.PaintSurface().random_map(cutouts[int(index)], rng)
+        painted = foreground_batches.PaintSurface().random_map(cutouts[int(index)], rng)
         placed = clutter.place(painted["rgba"], size, rng)
         rgb, truth = clutter.compose(placed, clutter.background(size, rng)), placed[..., 3]
         coarse, activation = with_false_positive(truth, rng), perceiver.activation(rgb)

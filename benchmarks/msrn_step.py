@@ -24,7 +24,7 @@ import optax
 import tyro
 
 from jaxrelic import losses
-from jaxrelic.data import loader
+from jaxrelic.data.single_view import batches
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.losses.msrn import loss_terms
 from jaxrelic.models.msrn.model import Msrn, MsrnConfig, MsrnOutput, template
@@ -51,7 +51,7 @@ class StepBenchmark:
 
 def experiment_of(settings: StepBenchmark) -> Experiment:
     model = MsrnConfig.compact() if settings.preset == "compact" else MsrnConfig()
-    data = loader.DataConfig(
+    data = batches.DataConfig(
         path="synthetic",
         batch_size=settings.batch,
         image_size=settings.size,
@@ -84,7 +84,7 @@ class Parts:
         self.experiment = experiment
         self.objective = objectives.build(experiment)
         self.optimizer = optim.make_optimizer(experiment.optim)
-        self.batch = loader.batches(
+        self.batch = batches.batches(
             experiment.data, supervision=experiment.supervision, seed=experiment.seed
         )[0]
         self.state = state.create(self.objective, self.optimizer, self.batch, seed=0)

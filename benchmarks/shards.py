@@ -23,7 +23,8 @@ from data_engine.commands import shards as command
 from data_engine.shards.build import build
 from data_engine.shards.layouts import layouts
 from data_engine.shards.splits import SplitShares
-from jaxrelic.data import loader, relics
+from jaxrelic.data import relics
+from jaxrelic.data.single_view import batches as loader
 
 IMAGE_PX, TARGETS, BATCH = 64, 4, 16
 VIEWS_PER_EXAMPLE = 1 + TARGETS

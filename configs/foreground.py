@@ -10,7 +10,7 @@ For an accelerator. `jaxrelic segment --foreground runs/foreground` uses the res
 
 import dataclasses
 
-from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.data.foreground.batches import ScenesConfig
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.models.foreground.memory import ForegroundMemoryConfig
 from jaxrelic.models.foreground.model import ForegroundConfig

@@ -7,7 +7,7 @@ The second command injects false positives into masks of shapes that were not tr
 measures how many the map takes out again.
 """
 
-from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.data.foreground.batches import ScenesConfig
 from jaxrelic.losses.foreground import ForegroundLossSettings, ForegroundLossWeights
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.train.experiment import Experiment

@@ -3,7 +3,7 @@
 jaxrelic train configs/foreground_smoke.py --workdir runs/foreground_smoke
 """
 
-from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.data.foreground.batches import ScenesConfig
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.models.foreground.memory import ForegroundMemoryConfig
 from jaxrelic.models.foreground.model import ForegroundConfig

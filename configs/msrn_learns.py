@@ -12,7 +12,7 @@ the horizon, and neighbours never show the query's own relic; `posed` and `multi
 
 import dataclasses
 
-from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.single_view.batches import DataConfig
 from jaxrelic.losses.msrn import MsrnLossSettings, MsrnLossWeights
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig

@@ -9,7 +9,7 @@ may show the query's own object. Why each was doubted: `msrn_recommended.py`. No
 on an accelerator.
 """
 
-from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.single_view.batches import DataConfig
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.experiment import Experiment

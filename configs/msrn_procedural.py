@@ -8,7 +8,7 @@ The network of the demo at 64 px targets, with a wider deformation field and mor
 
 import dataclasses
 
-from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.single_view.batches import DataConfig
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.rendering.settings import RasterSettings

@@ -11,8 +11,8 @@ the pose head may look from -30 to 60 degrees. For an accelerator: a step takes 
 
 import dataclasses
 
-from jaxrelic.data.loader import DataConfig
 from jaxrelic.data.schema import CATEGORIES
+from jaxrelic.data.single_view.batches import DataConfig
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.neighbours import NeighbourConfig

@@ -8,7 +8,7 @@ latent, on a ring 30 degrees above the horizon; neighbours are other objects of 
 
 import dataclasses
 
-from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.single_view.batches import DataConfig
 from jaxrelic.losses.msrn import MsrnLossSettings, MsrnLossWeights
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig

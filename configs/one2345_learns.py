@@ -10,7 +10,7 @@ schedules of the original are scaled to the length of this run.
 
 import dataclasses
 
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment

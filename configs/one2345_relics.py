@@ -12,8 +12,8 @@ rate, clip and schedule are those of the released training (specification C.14).
 
 import dataclasses
 
-from jaxrelic.data.corruption import CorruptionConfig
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.corruption import CorruptionConfig
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment

@@ -10,8 +10,8 @@ is One-2-3-45's reconstruction from posed views.
 
 import dataclasses
 
-from jaxrelic.data.loader import DataConfig
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig

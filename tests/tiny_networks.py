@@ -101,7 +101,7 @@ def closed_field():
 @pytest.fixture(scope="session")
 def ring_of_views():
     """Makes cameras around a mesh (vertices, faces) and its exact masks in them."""
-    from jaxrelic.data.posed_views import PosedViews
+    from jaxrelic.data.view_sets.posed_views import PosedViews
     from jaxrelic.geometry import cameras, z_buffer
 
     def make(vertices, faces, *, azimuths_deg, elevation_deg=0.0, size=64):

@@ -133,9 +133,9 @@ def _training(model: pathlib.Path) -> tuple[str, str]:
 
 def _held_out(shards: str, split: str | None) -> tuple[str, Any]:
     """Relics to measure a model on that sees one photograph."""
-    from jaxrelic.data import loader
+    from jaxrelic.data.single_view import batches
 
-    if shards == loader.SYNTHETIC:
+    if shards == batches.SYNTHETIC:
         # Relics made on the spot are the same in every split: all have been seen.
         return TRAINING_SPLIT, _open(shards, TRAINING_SPLIT)[1]
     return first_split(lambda name: _open(shards, name), split)
@@ -167,10 +167,10 @@ def first_split(
 
 def _open(shards: str, split: str) -> tuple[str, Any]:
     """Records of a split, or why there are none."""
-    from jaxrelic.data import loader
+    from jaxrelic.data.single_view import batches
 
     try:
-        config = loader.DataConfig(path=shards, split=split)
-        return "", loader.open_records(config)
+        config = batches.DataConfig(path=shards, split=split)
+        return "", batches.open_records(config)
     except UserError as error:
         return str(error), None

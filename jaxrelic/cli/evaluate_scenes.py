@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.cli import evaluate, models
-from jaxrelic.data import one2345_folders
 from jaxrelic.data.image_sets.locate import locate
+from jaxrelic.data.view_sets.batches import one2345_folder
 from jaxrelic.errors import UserError
 from jaxrelic.inference import known_scenes, scene_methods, scene_pictures, sdf_mesh
 from jaxrelic.inference.scene_evaluate import evaluate_scenes
@@ -94,7 +94,7 @@ class _Gallery:
 
 def open_split(shards: str, split: str) -> tuple[str, Sequence[Any] | None]:
     """Records of a split, or why there are none."""
-    if shards != locate.SYNTHETIC and one2345_folders.is_folder(pathlib.Path(shards)):
+    if shards != locate.SYNTHETIC and one2345_folder.is_folder(pathlib.Path(shards)):
         raise UserError(
             f"{shards} is a folder of views without their relics' surfaces; give relic_views "
             "shards with --shards"

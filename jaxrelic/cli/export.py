@@ -40,7 +40,7 @@ def run(args: ExportArguments) -> int:
 def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
     """The network of a run, how it was trained, and on what."""
     from jaxrelic.cli import models
-    from jaxrelic.data.view_sets import ViewSetsConfig
+    from jaxrelic.data.view_sets.batches import ViewSetsConfig
 
     model, experiment, step = models.open_any_run(folder)
     training = {
@@ -78,10 +78,11 @@ def _converted(weights: pathlib.Path) -> tuple[Any, dict, dict]:
 
 def _licences(path: str, split: str) -> dict:
     """Relics of the training split by licence; the relics themselves may be gone by now."""
-    from jaxrelic.data import loader, relics
+    from jaxrelic.data import relics
+    from jaxrelic.data.single_view import batches
     from jaxrelic.errors import UserError
 
-    if path == loader.SYNTHETIC:
+    if path == batches.SYNTHETIC:
         return {"path": path, "split": split, "relics_by_license": {}}
     try:
         records = relics.open_relics(path, split)

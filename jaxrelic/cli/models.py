@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.errors import UserError
 from jaxrelic.inference import coarse_masks, export, foreground
 from jaxrelic.inference.mask_refinement import RefineSettings

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
-from jaxrelic.data import data_sets
+from jaxrelic.data import tfds_records
 
 IMAGE_FIELDS = ("rgba", "depth_mm")
 """Fields that stay PNG bytes, one item per view (`transforms.decode_view` decodes one)."""
@@ -14,9 +14,9 @@ TRAINING_FIELDS = (*IMAGE_FIELDS, "cam_from_world", "pixel_from_cam", "category"
 
 def open_relics(
     path: str | pathlib.Path, split: str, *, only_training_fields: bool = False
-) -> Sequence[data_sets.Record]:
+) -> Sequence[tfds_records.Record]:
     """Opens the shards under `path`, given as the version directory or any one parent of it."""
-    return data_sets.open_records(
+    return tfds_records.open_records(
         path,
         split,
         name="relic_views",

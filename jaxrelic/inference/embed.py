@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.data import photographs, transforms
+from jaxrelic.data import transforms
 from jaxrelic.data.image_sets.locate import ImageSet, Photograph, tower_inputs
+from jaxrelic.data.single_view import examples
 from jaxrelic.errors import UserError
 from jaxrelic.inference import photo
 from jaxrelic.inference.reconstruct import Reconstructor
@@ -78,7 +79,7 @@ def embed_by_run(images: ImageSet, reconstructor: Reconstructor) -> np.ndarray:
     """Shape codes of a trained M-SRN, which the dynamic filter compares as well (eq 35)."""
 
     def prepare(item: Photograph) -> np.ndarray:
-        view = transforms.resize(photographs.view_of(item), reconstructor.preprocessing.image_size)
+        view = transforms.resize(examples.view_of(item), reconstructor.preprocessing.image_size)
         return photo.over_background(view, reconstructor.preprocessing)
 
     return embed(images, prepare, lambda image: reconstructor.predict(image).shape_code)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
 from jaxrelic.models.one2345 import frame
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from jaxrelic.data import relics, transforms, view_choice, view_records
+from jaxrelic.data import relics, transforms
 from jaxrelic.data.image_sets.locate import locate
-from jaxrelic.data.posed_views import PosedViews
-from jaxrelic.data.view_choice import Selection
+from jaxrelic.data.view_sets.batches import choice as view_choice
+from jaxrelic.data.view_sets.batches import records as view_records
+from jaxrelic.data.view_sets.choice import Selection
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 from jaxrelic.inference.known_relics import Record, category_of, is_known

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import meshes
 from jaxrelic.inference import image_scores
 

@@ -18,7 +18,7 @@ import numpy as np
 from jaxrelic.data import pose_files, transforms, view_checks
 from jaxrelic.data.outline_agreement import Agreement
 from jaxrelic.data.pose_files.records import PoseFile
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving, meshes, placement
 from jaxrelic.inference import foreground

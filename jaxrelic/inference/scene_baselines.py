@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import scipy.ndimage
 
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes, padding
 from jaxrelic.inference import baselines, surface_colours

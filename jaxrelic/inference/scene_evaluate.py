@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.data.view_choice import Selection
+from jaxrelic.data.view_sets.choice import Selection
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes, padding
 from jaxrelic.inference import image_scores

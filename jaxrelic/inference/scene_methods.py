@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import scene_baselines
 from jaxrelic.inference.fields import Drawn, SceneField

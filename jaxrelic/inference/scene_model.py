@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
 from jaxrelic.inference.fields import Drawn
 from jaxrelic.models.one2345 import frame, rays, render

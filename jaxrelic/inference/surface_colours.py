@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import scipy.sparse
 
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras, meshes, z_buffer
 from jaxrelic.inference.fields import ColourField
 from jaxrelic.models.one2345 import frame

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from jaxrelic.data.loader import DataConfig, Supervision
-from jaxrelic.data.scenes import ScenesConfig
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data.foreground.batches import ScenesConfig
+from jaxrelic.data.single_view.batches import DataConfig, Supervision
+from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.errors import UserError
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.losses.msrn import MsrnLossSettings

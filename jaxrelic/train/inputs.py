@@ -2,10 +2,12 @@
 
 import grain
 
-from jaxrelic.data import loader, scenes, view_sets
-from jaxrelic.data.loader import DataConfig
-from jaxrelic.data.scenes import ScenesConfig
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data.foreground import batches as foreground_batches
+from jaxrelic.data.foreground.batches import ScenesConfig
+from jaxrelic.data.single_view import batches as loader
+from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import batches as view_sets
 from jaxrelic.errors import UserError
 from jaxrelic.train.experiment import Experiment
 
@@ -20,13 +22,13 @@ def _relics(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
 
 
 def _scenes(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
-    found = scenes.open_scenes(experiment.data).categories
+    found = foreground_batches.open_scenes(experiment.data).categories
     if len(found) != experiment.model.categories:
         raise UserError(
             f"{experiment.data.path} holds {len(found)} categories ({', '.join(found)}) and "
             f"model.categories is {experiment.model.categories}; set it to {len(found)}"
         )
-    return scenes.batches(experiment.data, seed=experiment.seed)
+    return foreground_batches.batches(experiment.data, seed=experiment.seed)
 
 
 def _view_sets(experiment: Experiment) -> grain.MapDataset[loader.Batch]:

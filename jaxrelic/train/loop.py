@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
-from jaxrelic.data import loader
+from jaxrelic.data.single_view import batches as loader
 from jaxrelic.train import inputs, interrupt, optim, parallel, start, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment

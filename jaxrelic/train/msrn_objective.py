@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.data import loader
+from jaxrelic.data.single_view import batches
 from jaxrelic.errors import UserError
 from jaxrelic.losses import msrn as msrn_losses
 from jaxrelic.models.msrn import memory, unicorn_memory
@@ -41,7 +41,7 @@ class MsrnObjective:
         self.phases = schedule.phases(experiment.supervision, alternate=self._config.pose.alternate)
         if self._config.keeps_banks:
             _check_categories(experiment)
-            self._steps_per_pass = loader.steps_per_pass(experiment.data)
+            self._steps_per_pass = batches.steps_per_pass(experiment.data)
 
     def init(self, rng: jax.Array, batch: Mapping[str, Array]) -> Variables:
         msrn_neighbours.check_batch(self._config.neighbours, batch)
@@ -166,7 +166,7 @@ class MsrnObjective:
 
 def _check_categories(experiment: Experiment) -> None:
     """Raises if a category of the data has no bank."""
-    names, banks = loader.categories(experiment.data), experiment.model.memory.categories
+    names, banks = batches.categories(experiment.data), experiment.model.memory.categories
     if len(names) > banks:
         raise UserError(
             f"{experiment.data.path} has {len(names)} categories and the memory {banks} banks; "

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from jaxrelic.data.loader import Supervision
+from jaxrelic.data.single_view.batches import Supervision
 from jaxrelic.errors import UserError
 from jaxrelic.typing import Array, Float, Int, typechecked
 

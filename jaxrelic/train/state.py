@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxrelic.data.loader import Batch
+from jaxrelic.data.single_view.batches import Batch
 from jaxrelic.train.objective import Objective
 
 _INIT_STREAM = 0

@@ -12,7 +12,7 @@ import trimesh
 
 from jaxrelic import config_json
 from jaxrelic.cli import main
-from jaxrelic.data.loader import DataConfig
+from jaxrelic.data.single_view.batches import DataConfig
 from jaxrelic.inference import export
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train import checkpoint, optim, workdir
@@ -114,7 +114,7 @@ def test_evaluation_writes_tables_and_prints_them(run, tmp_path, capsys, monkeyp
 
     monkeypatch.setattr(synthetic, "NUM_RELICS", 2)
     few = synthetic.SyntheticRelics(num_relics=2, num_views=3, image_size=48)
-    monkeypatch.setattr("jaxrelic.data.loader.open_records", lambda config: few)
+    monkeypatch.setattr("jaxrelic.data.single_view.batches.open_records", lambda config: few)
     options = ("--num-points", 300, "--silhouette-size", 32, "--protocols", "none")
     assert call("evaluate", run, "-o", tmp_path / "e", *options) == 0
     out = capsys.readouterr().out

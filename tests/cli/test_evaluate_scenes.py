@@ -11,7 +11,7 @@ import pytest
 from configs import smoke
 from jaxrelic.cli import main as cli
 from jaxrelic.cli import models, validation
-from jaxrelic.data import one2345_folders
+from jaxrelic.data.view_sets.batches import one2345_folder
 from jaxrelic.errors import UserError
 from jaxrelic.inference import known_scenes, scene_pictures
 from jaxrelic.models.one2345 import convert
@@ -96,7 +96,7 @@ def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
 
 
 def test_a_folder_of_views_without_surfaces_cannot_be_measured(run, tmp_path, capsys):
-    (tmp_path / one2345_folders.POSES).write_text("{}")
+    (tmp_path / one2345_folder.POSES).write_text("{}")
     assert cli.main(["evaluate", str(run), "--shards", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
 

@@ -16,7 +16,7 @@ from places import ROOT
 from jaxrelic import config_json
 from jaxrelic.cli import models
 from jaxrelic.cli.train import load_experiment
-from jaxrelic.data import loader
+from jaxrelic.data.single_view import batches
 from jaxrelic.train import loop, objectives, state
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
@@ -79,7 +79,7 @@ def whole(source="filtered", **changes):
 )
 def test_msrn_steps_agree_on_every_replica(experiment):
     supervision = experiment.supervision
-    batch = loader.batches(experiment.data, supervision=supervision, seed=0)[0]
+    batch = batches.batches(experiment.data, supervision=supervision, seed=0)[0]
     objective, optimizer = objectives.build(experiment), optax.adam(1e-3)
     start = jax.eval_shape(lambda: state.initial(objective, optimizer, batch, seed=0))
     dealt = {name: x.reshape(2, 2, *x.shape[1:]) for name, x in batch.items()}

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import data_sets, loader, relics, synthetic
+from jaxrelic.data import relics, synthetic, tfds_records
+from jaxrelic.data.single_view import batches
 from jaxrelic.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -68,11 +69,11 @@ def test_training_reads_no_field_it_does_not_need(shards):
 
 def test_shards_and_the_relics_they_hold_give_the_same_examples(shards, monkeypatch):
     settings = {"batch_size": 3, "image_size": 16, "target_size": 16, "num_targets": 2}
-    config = loader.DataConfig(path=str(shards), **settings)
-    from_shards = loader.batches(config, supervision="multiview", seed=0)[2]
+    config = batches.DataConfig(path=str(shards), **settings)
+    from_shards = batches.batches(config, supervision="multiview", seed=0)[2]
     order = [int(r["uid"].split(b"-")[1]) for r in relics.open_relics(shards, "train")]
-    monkeypatch.setattr(loader, "open_records", lambda *_, **__: [RELICS[i] for i in order])
-    from_memory = loader.batches(config, supervision="multiview", seed=0)[2]
+    monkeypatch.setattr(batches, "open_records", lambda *_, **__: [RELICS[i] for i in order])
+    from_memory = batches.batches(config, supervision="multiview", seed=0)[2]
     for name, array in from_memory.items():
         np.testing.assert_array_equal(from_shards[name], array)
 
@@ -98,11 +99,11 @@ def test_two_data_sets_below_one_path_are_a_question(tmp_path):
 
 def test_another_kind_of_data_set_beside_the_relics_is_passed_over(shards, tmp_path):
     with pytest.raises(UserError, match=r"no relic_images shards at .*, only relic_views"):
-        data_sets.find_data_set(shards, "relic_images")
+        tfds_records.find_data_set(shards, "relic_images")
     shutil.copytree(shards, tmp_path / "views")
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "dataset_info.json").write_text('{"name": "relic_images"}')
-    assert data_sets.find_data_set(tmp_path, "relic_images") == tmp_path / "images"
+    assert tfds_records.find_data_set(tmp_path, "relic_images") == tmp_path / "images"
 
 
 def test_a_damaged_data_set_is_named(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from jaxrelic.data import outline_agreement, view_checks
 from jaxrelic.data.pose_files import records
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving
 

@@ -1,6 +1,7 @@
 import numpy as np
 
-from jaxrelic.data import loader, synthetic
+from jaxrelic.data import synthetic
+from jaxrelic.data.single_view import batches
 from jaxrelic.inference import gallery, known_relics, methods
 from jaxrelic.viz import grids
 
@@ -26,6 +27,6 @@ def test_a_finer_template_changes_the_mesh_and_no_parameter(reconstructor):
 
 
 def test_the_view_shown_depends_on_the_relic_alone():
-    record = dict(loader.open_records(loader.DataConfig(path=loader.SYNTHETIC))[0])
+    record = dict(batches.open_records(batches.DataConfig(path=batches.SYNTHETIC))[0])
     assert known_relics.view_shown(record) == known_relics.view_shown({**record, "title": b"other"})
     assert 0 <= known_relics.view_shown(record) < len(record["rgba"])

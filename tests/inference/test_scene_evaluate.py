@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.data import synthetic, view_records
+from jaxrelic.data import synthetic
+from jaxrelic.data.view_sets.batches import records as view_records
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import (

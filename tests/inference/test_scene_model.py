@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
 from jaxrelic.inference.scene_model import COVERED, _programs
 from jaxrelic.models.one2345 import rays, render

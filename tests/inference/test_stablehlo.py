@@ -7,7 +7,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from jaxrelic.data.posed_views import PosedViews
+from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 from jaxrelic.inference import export, scene_model, stablehlo

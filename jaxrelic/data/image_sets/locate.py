@@ -85,18 +85,18 @@ def data_set_folder(path: str | pathlib.Path) -> pathlib.Path:
     """Where what belongs to an image set is stored beside it, such as its neighbours."""
     if is_prepared(path):
         return pathlib.Path(path)
-    from jaxrelic.data import data_sets
+    from jaxrelic.data import tfds_records
 
-    return data_sets.find_data_set(pathlib.Path(path), RELIC_IMAGES)
+    return tfds_records.find_data_set(pathlib.Path(path), RELIC_IMAGES)
 
 
 def holds_only_images(path: str | pathlib.Path) -> bool:
     """Whether there are photographs under `path` and no relics with all their views."""
     if is_prepared(path):
         return True
-    from jaxrelic.data import data_sets
+    from jaxrelic.data import tfds_records
 
-    names = set(data_sets.data_sets_below(pathlib.Path(path)).values())
+    names = set(tfds_records.data_sets_below(pathlib.Path(path)).values())
     return RELIC_IMAGES in names and "relic_views" not in names
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from jaxrelic.data import data_sets
+from jaxrelic.data import tfds_records
 from jaxrelic.data.image_sets.locate import RELIC_IMAGES, Photograph
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
@@ -25,8 +25,8 @@ class ShardImages:
     _CAMERA = ("cam_from_world", "pixel_from_cam")
 
     def __init__(self, path: str | pathlib.Path, split: str):
-        def records(*fields: str) -> Sequence[data_sets.Record]:
-            return data_sets.open_records(
+        def records(*fields: str) -> Sequence[tfds_records.Record]:
+            return tfds_records.open_records(
                 path,
                 split,
                 name=RELIC_IMAGES,

@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import loader, synthetic
+from jaxrelic.data import synthetic
 from jaxrelic.data.image_sets.locate import candidates, locate
 from jaxrelic.data.image_sets.locate import shards as relic_images
 from jaxrelic.data.schema import CATEGORIES
+from jaxrelic.data.single_view import batches as loader
 from jaxrelic.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")

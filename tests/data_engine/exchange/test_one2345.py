@@ -13,7 +13,7 @@ from data_engine.errors import UserError
 from data_engine.exchange.one2345 import layout, reader, writer
 from data_engine.rendering import poses as pose_files
 from data_engine.rendering import views
-from jaxrelic.data import one2345_folders
+from jaxrelic.data.view_sets.batches import one2345_folder
 
 SIZE, RENDER_ID = 16, "0123456789ab"
 POSES = pose_files.one2345().scaled(SIZE)
@@ -118,7 +118,7 @@ def test_the_loader_of_one2345_finds_every_relic_with_its_own_views(workspace, o
 def test_the_library_reads_an_export_as_that_loader_does(official):
     splits = json.loads((official / layout.SPLITS).read_text())
     for split in filter(splits.get, splits):
-        relics = one2345_folders.FolderViews(official, split, predicted=True)
+        relics = one2345_folder.FolderViews(official, split, predicted=True)
         for n in range(8 * len(relics)):
             item, relic = published_item(official, split, n), relics[n // 8]
             target = relic.read(n % 8, with_depth=True)

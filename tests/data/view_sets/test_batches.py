@@ -6,10 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import loader, synthetic, transforms, view_choice, view_records, view_sets
-from jaxrelic.data.corruption import CorruptionConfig
-from jaxrelic.data.view_records import RelicViews
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data import synthetic, transforms
+from jaxrelic.data.single_view import batches
+from jaxrelic.data.view_sets.batches import ViewSetsConfig, choice
+from jaxrelic.data.view_sets.batches import batches as view_sets
+from jaxrelic.data.view_sets.batches import records as view_records
+from jaxrelic.data.view_sets.corruption import CorruptionConfig
+from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
 
 V, S = 5, 24
@@ -56,7 +59,7 @@ def test_a_batch_is_a_function_of_seed_and_number_also_when_read_ahead(corruptio
     assert same(first[7], again[7])
     assert not same(first[7], first[8])
     assert not same(first[7], view_sets.batches(settings, seed=4)[7])
-    assert same(next(loader.read_ahead(again, 7, threads=2)), first[7])
+    assert same(next(batches.read_ahead(again, 7, threads=2)), first[7])
 
 
 def test_each_pass_shows_every_relic_once():
@@ -157,7 +160,7 @@ def ring(n=12, **changes):
 
 def draw(relic, selection, num_sources, seed):
     """Numbers of the sources, the target and the reference."""
-    chosen = view_choice.choose(
+    chosen = choice.choose(
         selection,
         relic,
         num_sources=num_sources,
@@ -204,7 +207,7 @@ def test_sources_of_any_views_are_spread_well():
     """Of a level ring the farthest are opposite, then at right angles, then halfway between."""
     turns = np.arange(8) * np.pi / 4
     directions = np.stack([np.cos(turns), np.sin(turns), np.zeros(8)], axis=-1)
-    order = list(view_choice.farthest_first(np.roll(directions, 3, axis=0)))
+    order = list(choice.farthest_first(np.roll(directions, 3, axis=0)))
     assert order[:2] == [0, 4]
     assert set(order[2:4]) == {2, 6}
     assert sorted(order) == list(range(8))
@@ -215,9 +218,9 @@ def test_sources_of_any_views_are_spread_well():
 
 
 def test_auto_goes_by_whether_there_are_neighbours():
-    assert view_choice.resolve("auto", staged()) == "two_stage"
-    assert view_choice.resolve("auto", ring()) == "any"
-    assert view_choice.resolve("any", staged()) == "any"
+    assert choice.resolve("auto", staged()) == "two_stage"
+    assert choice.resolve("auto", ring()) == "any"
+    assert choice.resolve("any", staged()) == "any"
 
 
 def test_too_few_views_are_said_before_the_first_batch(monkeypatch):

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxrelic.data import corruption, synthetic, transforms
-from jaxrelic.data.corruption import CorruptionConfig, corrupt
+from jaxrelic.data import synthetic, transforms
+from jaxrelic.data.view_sets.batches import corruption
+from jaxrelic.data.view_sets.corruption import CorruptionConfig, corrupt
 from jaxrelic.errors import UserError
 
 SIZE = 32

@@ -20,10 +20,11 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from jaxrelic.data import photographs, transforms
+from jaxrelic.data import transforms
 from jaxrelic.data.pose_files.ours import from_one2345
 from jaxrelic.data.schema import MILLIMETRES
-from jaxrelic.data.view_records import RelicViews
+from jaxrelic.data.single_view import examples
+from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
 
 POSES = "One2345_training_pose.json"
@@ -169,7 +170,7 @@ def _read_view(
     if has_alpha:
         return transforms.View(rgba=transforms.premultiplied(pixels), depth=depth, **camera)
     shown = depth > 0 if depth_file else pixels.min(axis=-1) < WHITE_FROM
-    seen = photographs.view_of(
+    seen = examples.view_of(
         {"image": pixels[..., ::-1], "mask": np.where(shown, np.uint8(255), np.uint8(0)), **camera}
     )
     return dataclasses.replace(seen, depth=depth)

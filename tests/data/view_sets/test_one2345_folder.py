@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from places import SHARED_DATA
 
-from jaxrelic.data import one2345_folders, synthetic, view_sets
-from jaxrelic.data.view_sets import ViewSetsConfig
+from jaxrelic.data import synthetic
+from jaxrelic.data.view_sets.batches import ViewSetsConfig, one2345_folder
+from jaxrelic.data.view_sets.batches import batches as view_sets
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 
@@ -100,7 +101,7 @@ def config(root, **changes):
 def test_the_published_poses_are_read_as_the_rule_that_made_them():
     if not PUBLISHED.is_file():
         pytest.skip(f"{PUBLISHED} is not there")
-    poses = one2345_folders.read_poses(PUBLISHED)
+    poses = one2345_folder.read_poses(PUBLISHED)
     assert list(poses.names) == NAMES
     assert poses.neighbour.tolist() == [-1] * 8 + [0, 1, 2, 3] * 8
     np.testing.assert_allclose(poses.cam_from_world, POSES, atol=1e-6)

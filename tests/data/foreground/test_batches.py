@@ -6,15 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import clutter, scenes
-from jaxrelic.data.scenes import ScenesConfig
+from jaxrelic.data.foreground import batches as foreground_batches
+from jaxrelic.data.foreground import clutter
+from jaxrelic.data.foreground.batches import ScenesConfig
 from jaxrelic.errors import UserError
 
 CUTOUTS = ScenesConfig(path="synthetic", source="cutouts", batch_size=4, image_size=32)
 
 
 def test_batches_repeat_with_their_seed_and_differ_without():
-    first, again, other = (scenes.batches(CUTOUTS, seed=seed)[3] for seed in (0, 0, 1))
+    first, again, other = (foreground_batches.batches(CUTOUTS, seed=seed)[3] for seed in (0, 0, 1))
     for name, array in first.items():
         np.testing.assert_array_equal(array, again[name])
     assert np.abs(first["image"] - other["image"]).mean() > 0.01
@@ -26,12 +27,12 @@ def test_batches_repeat_with_their_seed_and_differ_without():
 
 
 def test_splits_of_synthetic_cutouts_share_no_shape():
-    splits = [scenes.SyntheticCutouts(split) for split in ("train", "test")]
+    splits = [foreground_batches.SyntheticCutouts(split) for split in ("train", "test")]
     uids = [{relic["uid"] for relic in split._relics} for split in splits]
     assert not uids[0] & uids[1]
     assert {int(splits[0][i]["category"]) for i in (0, 8)} == {0, 1}
     with pytest.raises(UserError, match=r"no split 'dev'; set data\.split"):
-        scenes.SyntheticCutouts("dev")
+        foreground_batches.SyntheticCutouts("dev")
 
 
 def cutout():
@@ -87,11 +88,13 @@ def write_folders(root):
 
 def test_folders_of_photographs_are_numbered_by_name(tmp_path):
     write_folders(tmp_path)
-    photographs = scenes.PhotographFolders(tmp_path)
+    photographs = foreground_batches.PhotographFolders(tmp_path)
     assert photographs.categories == ("bed", "chair")
     assert len(photographs) == 5
     assert photographs[4]["rgb"][-1, -1].tolist() == [255, 0, 0]  # RGB, not OpenCV's order.
-    batch = scenes.batches(ScenesConfig(path=str(tmp_path), batch_size=5, image_size=14), seed=0)[0]
+    batch = foreground_batches.batches(
+        ScenesConfig(path=str(tmp_path), batch_size=5, image_size=14), seed=0
+    )[0]
     assert sorted(batch["category"]) == [0, 0, 1, 1, 1]
     assert batch["image"].shape == (5, 14, 14, 3)
     for image, category in zip(batch["image"], batch["category"], strict=True):
@@ -100,12 +103,12 @@ def test_folders_of_photographs_are_numbered_by_name(tmp_path):
 
 def test_folders_without_photographs_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no photographs at .*absent"):
-        scenes.open_scenes(ScenesConfig(path=str(tmp_path / "absent")))
+        foreground_batches.open_scenes(ScenesConfig(path=str(tmp_path / "absent")))
     with pytest.raises(UserError, match="it needs a folder per category"):
-        scenes.open_scenes(ScenesConfig(path=str(tmp_path)))
+        foreground_batches.open_scenes(ScenesConfig(path=str(tmp_path)))
     (tmp_path / "chair").mkdir()
     (tmp_path / "chair" / "broken.jpg").write_text("<html>")
     with pytest.raises(UserError, match=r"broken\.jpg is not a picture"):
-        scenes.open_scenes(ScenesConfig(path=str(tmp_path)))[0]
+        foreground_batches.open_scenes(ScenesConfig(path=str(tmp_path)))[0]
     with pytest.raises(UserError, match="batch_size is 0"):
-        scenes.batches(dataclasses.replace(CUTOUTS, batch_size=0), seed=0)
+        foreground_batches.batches(dataclasses.replace(CUTOUTS, batch_size=0), seed=0)

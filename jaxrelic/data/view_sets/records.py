@@ -50,9 +50,9 @@ class ShardViews(Sequence[RelicViews]):
     """The relics of one split of `relic_views` shards."""
 
     def __init__(self, path: str | pathlib.Path, split: str):
-        from jaxrelic.data import data_sets  # TFDS takes seconds to import.
+        from jaxrelic.data import tfds_records
 
-        self._records = data_sets.open_records(
+        self._records = tfds_records.open_records(
             path,
             split,
             name="relic_views",

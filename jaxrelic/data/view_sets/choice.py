@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from jaxrelic.data.transforms import View, resize
-from jaxrelic.data.view_records import RelicViews
+from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
 
 Selection = Literal["auto", "two_stage", "any"]

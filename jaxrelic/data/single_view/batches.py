@@ -11,9 +11,10 @@ from typing import Literal
 import grain
 import numpy as np
 
-from jaxrelic.data import photographs, synthetic, transforms
+from jaxrelic.data import synthetic, transforms
 from jaxrelic.data.image_sets.locate import locate, prepared
 from jaxrelic.data.schema import CATEGORIES
+from jaxrelic.data.single_view import examples as photographs
 from jaxrelic.errors import UserError
 
 Batch = dict[str, np.ndarray]

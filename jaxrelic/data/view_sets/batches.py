@@ -11,13 +11,14 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from jaxrelic.data import corruption, one2345_folders, view_choice, view_records
-from jaxrelic.data.corruption import CorruptionConfig
 from jaxrelic.data.image_sets.locate import locate
-from jaxrelic.data.one2345_folders import Predictions
 from jaxrelic.data.transforms import View, composite
-from jaxrelic.data.view_choice import Selection, ViewSet
-from jaxrelic.data.view_records import RelicViews
+from jaxrelic.data.view_sets.batches import choice, corruption, one2345_folder
+from jaxrelic.data.view_sets.batches import records as view_records
+from jaxrelic.data.view_sets.choice import Selection, ViewSet
+from jaxrelic.data.view_sets.corruption import CorruptionConfig
+from jaxrelic.data.view_sets.one2345_folder import Predictions
+from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
 
 Batch = dict[str, np.ndarray]
@@ -86,7 +87,7 @@ def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
         return view_records.SyntheticViews(config.split)
     if in_folder:
         predicted = config.predictions != "none"
-        return one2345_folders.FolderViews(path, config.split, predicted=predicted)
+        return one2345_folder.FolderViews(path, config.split, predicted=predicted)
     if locate.is_prepared(path):
         raise UserError(
             f"{path} holds prepared images of 64 pixels without depth; set data.path to "
@@ -97,7 +98,7 @@ def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
 
 def _is_folder(config: ViewSetsConfig) -> bool:
     path = pathlib.Path(config.path)
-    return config.path != locate.SYNTHETIC and one2345_folders.is_folder(path)
+    return config.path != locate.SYNTHETIC and one2345_folder.is_folder(path)
 
 
 def steps_per_pass(config: ViewSetsConfig) -> int:
@@ -133,8 +134,8 @@ def _check(config: ViewSetsConfig) -> None:
 
 def _selection(config: ViewSetsConfig, relic: RelicViews) -> Selection:
     """What is chosen of a relic such as this one, if there is enough of it."""
-    selection = view_choice.resolve(config.selection, relic)
-    view_choice.check_counts(selection, relic, config.num_sources)
+    selection = choice.resolve(config.selection, relic)
+    choice.check_counts(selection, relic, config.num_sources)
     predicted = _is_folder(config) and config.predictions != "none"
     if predicted and selection == "any" and (relic.neighbour >= 0).any():
         raise UserError(
@@ -176,8 +177,8 @@ class DrawViews(grain.transforms.RandomMap):
 
     def _draw(self, number: int, rng: np.random.Generator) -> ViewSet:
         relic = self._relics[number]
-        view_choice.check_counts(self._selection, relic, self._num_sources)
-        return view_choice.choose(
+        choice.check_counts(self._selection, relic, self._num_sources)
+        return choice.choose(
             self._selection,
             relic,
             num_sources=self._num_sources,

@@ -1,0 +1,1 @@
+"""Batches of single photographs, for M-SRN."""
