@@ -18,8 +18,8 @@ import numpy as np
 from jaxrelic.cli import models
 from jaxrelic.data.foreground import batches as foreground_batches
 from jaxrelic.data.foreground import clutter
-from jaxrelic.inference.mask_refinement import RefineSettings, refine
-from jaxrelic.inference.segmentation import Perceiver
+from jaxrelic.photos.masks.finder import Perceiver
+from jaxrelic.photos.masks.refinement import RefineSettings, refine
 
 
 def with_false_positive(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:

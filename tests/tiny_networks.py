@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from jaxrelic.inference import export
-from jaxrelic.inference.photo import Preprocessing
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.photos.photo import Preprocessing
 
 TINY = MsrnConfig(
     shared_encoder=True,

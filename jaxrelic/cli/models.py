@@ -10,17 +10,19 @@ import numpy as np
 
 from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.errors import UserError
-from jaxrelic.inference import coarse_masks, export, foreground
-from jaxrelic.inference.mask_refinement import RefineSettings
-from jaxrelic.inference.photo import Preprocessing
+from jaxrelic.inference import export
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.inference.scene_model import SceneModel
-from jaxrelic.inference.segmentation import MaskFinder, Perceiver
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.photos.masks import grabcut
+from jaxrelic.photos.masks import onnx as onnx_masks
+from jaxrelic.photos.masks.finder import MaskFinder, Perceiver
+from jaxrelic.photos.masks.refinement import RefineSettings
+from jaxrelic.photos.photo import Preprocessing
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.foreground_objective import ForegroundObjective
@@ -168,7 +170,7 @@ def open_mask_finder(
     category: int | None = None,
 ) -> MaskFinder:
     """How masks are found: coarse ones by an ONNX file or GrabCut, refined by a run or not."""
-    coarse = foreground.find if onnx is None else coarse_masks.OnnxSegmenter(onnx).find
+    coarse = grabcut.find if onnx is None else onnx_masks.OnnxSegmenter(onnx).find
     return MaskFinder(
         coarse=coarse,
         perceiver=None if foreground_run is None else open_perceiver(foreground_run),

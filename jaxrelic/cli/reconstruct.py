@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference.posed_photographs import Up
+from jaxrelic.photos.posed import Up
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,8 @@ def _refuse(args: ReconstructArguments, options: tuple[str, ...]) -> None:
 
 def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     from jaxrelic.cli import models
-    from jaxrelic.inference import mesh, photo, previews
+    from jaxrelic.inference import mesh, previews
+    from jaxrelic.photos import photo
 
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
@@ -105,13 +106,14 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     from jaxrelic.cli import models
-    from jaxrelic.data import view_checks
-    from jaxrelic.inference import mesh_checks, mesh_formats, posed_photographs, sdf_mesh
+    from jaxrelic.inference import mesh_checks, mesh_formats, sdf_mesh
+    from jaxrelic.photos import checks
+    from jaxrelic.photos import posed as posed_photographs
 
     mesh_formats.check_suffix(args.output)
     if args.poses is None:
         raise UserError(f"where were the photographs of {folder} taken from? give --poses FILE")
-    if args.max_views < view_checks.MIN_VIEWS:
+    if args.max_views < checks.MIN_VIEWS:
         raise UserError(f"--max-views {args.max_views}; the network compares two views or more")
     settings = _surface(args)
     model = models.open_scene_model(args.model)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from jaxrelic.inference.mask_refinement import RefineSettings
+from jaxrelic.photos.masks.refinement import RefineSettings
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run(args: SegmentArguments) -> int:
     """Writes a mask per photograph; a photograph that cannot be read does not stop the others."""
     from jaxrelic.cli import models
     from jaxrelic.errors import UserError
-    from jaxrelic.inference import photo
+    from jaxrelic.photos import photo
     from jaxrelic.viz import grids
 
     photos = _photographs(args.photos, args.output)

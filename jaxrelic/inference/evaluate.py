@@ -17,10 +17,11 @@ import numpy as np
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import alignment, cameras, meshes, sampling
-from jaxrelic.inference import baselines, image_scores, photo
+from jaxrelic.inference import baselines, image_scores
 from jaxrelic.inference.known_relics import KnownRelic, Record, is_known, views_of
 from jaxrelic.inference.methods import Method, Surfaces
 from jaxrelic.metrics import geometry, protocols, scoring
+from jaxrelic.photos import photo
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from jaxrelic.data import transforms
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import known_relics, photo
+from jaxrelic.inference import known_relics
 from jaxrelic.inference.methods import Method
+from jaxrelic.photos import photo
 from jaxrelic.viz import grids, pictures, turntable
 
 TILE_PX = 128

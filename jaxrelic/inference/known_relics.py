@@ -11,7 +11,7 @@ from jaxrelic.data import transforms
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
-from jaxrelic.inference import photo
+from jaxrelic.photos import photo
 
 Record = Mapping[str, Any]
 

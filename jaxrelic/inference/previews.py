@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
-from jaxrelic.inference.photo import Photo
 from jaxrelic.inference.reconstruct import Reconstruction
+from jaxrelic.photos.photo import Photo
 from jaxrelic.viz import grids, pictures, turntable
 
 PREVIEW_PX = 256

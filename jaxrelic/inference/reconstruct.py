@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import photo as photos
 from jaxrelic.models.msrn import model as msrn
+from jaxrelic.photos import photo as photos
 from jaxrelic.typing import Array, Float, typechecked
 
 

@@ -10,7 +10,7 @@ from configs import foreground_smoke, smoke
 from jaxrelic import config_json
 from jaxrelic.cli import main, models, segment
 from jaxrelic.errors import UserError
-from jaxrelic.inference import segmentation
+from jaxrelic.photos.masks import finder as segmentation
 
 
 @pytest.fixture(autouse=True)

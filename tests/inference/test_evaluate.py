@@ -14,7 +14,7 @@ from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import evaluate, image_scores, known_relics, metric_tables
 from jaxrelic.inference.methods import Surfaces, predict
-from jaxrelic.inference.photo import Preprocessing
+from jaxrelic.photos.photo import Preprocessing
 
 RELICS = synthetic.SyntheticRelics(num_relics=3, num_views=5, image_size=64)
 PREPROCESSING = Preprocessing(image_size=32, crop_margin=1.2, background=(1.0, 1.0, 1.0))

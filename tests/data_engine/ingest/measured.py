@@ -43,7 +43,7 @@ def judge_photo(task: dict) -> tuple[str, str]:
     import pathlib
 
     from jaxrelic.errors import UserError
-    from jaxrelic.inference.photo import read_photo, read_picture
+    from jaxrelic.photos.photo import read_photo, read_picture
 
     verdict = "refused"
     try:
@@ -58,7 +58,7 @@ JUDGES = {"mesh": judge_mesh, "archive": judge_archive, "photo": judge_photo}
 
 
 def load_libraries() -> None:
-    import jaxrelic.inference.photo  # noqa: F401
+    import jaxrelic.photos.photo  # noqa: F401
 
 
 def in_a_child(task: dict) -> dict:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxrelic.data import outline_agreement
-from jaxrelic.data.outline_agreement import AGREES, FILLED, Agreement
 from jaxrelic.data.pose_files import records
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import carving
 from jaxrelic.geometry.carving import Outline
+from jaxrelic.photos import outline_agreement
+from jaxrelic.photos.outline_agreement import AGREES, FILLED, Agreement
 
 logger = logging.getLogger(__name__)
 

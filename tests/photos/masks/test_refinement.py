@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxrelic.inference import mask_refinement
-from jaxrelic.inference.mask_refinement import RefineSettings, refine
+from jaxrelic.photos.masks import refinement
+from jaxrelic.photos.masks.refinement import RefineSettings, refine
 
 
 def blank():
@@ -85,5 +85,5 @@ def test_the_largest_piece_is_counted_whole_even_if_the_box_sees_little_of_it():
     mask[0:2, 0:2], mask[3:8, 3:10] = True, True
     inside = blank() > 0
     inside[0:4, 0:4] = True
-    assert mask_refinement.largest_piece(mask, inside).sum() == 35
-    assert not mask_refinement.largest_piece(mask, blank() > 0).any()
+    assert refinement.largest_piece(mask, inside).sum() == 35
+    assert not refinement.largest_piece(mask, blank() > 0).any()

@@ -14,9 +14,9 @@ import jax
 import numpy as np
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference.coarse_masks import unit_range
-from jaxrelic.inference.mask_refinement import Refined, RefineSettings, refine
 from jaxrelic.models.foreground.model import Foreground, ForegroundConfig
+from jaxrelic.photos.masks.onnx import unit_range
+from jaxrelic.photos.masks.refinement import Refined, RefineSettings, refine
 from jaxrelic.typing import Float, typechecked
 
 CoarseMasks = Callable[[np.ndarray], np.ndarray]

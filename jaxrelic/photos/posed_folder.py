@@ -16,11 +16,10 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from jaxrelic.data import view_checks
 from jaxrelic.data.pose_files.records import PhotographPose, PoseFile, undistorted
 from jaxrelic.errors import UserError
 from jaxrelic.geometry.carving import Outline, is_whole
-from jaxrelic.inference import photo
+from jaxrelic.photos import checks, photo
 
 logger = logging.getLogger(__name__)
 
@@ -224,9 +223,9 @@ def _read(
         mask = np.float32(find(rgb))
     height, width = rgb.shape[:2]
     pixel_from_cam = pose.intrinsics(width, height)
-    view_checks.check_lens(name, pixel_from_cam, (height, width), source=source)
-    view_checks.check_principal_point(name, pixel_from_cam, (height, width), source=source)
-    view_checks.check_mask(name, mask > 0.5)
+    checks.check_lens(name, pixel_from_cam, (height, width), source=source)
+    checks.check_principal_point(name, pixel_from_cam, (height, width), source=source)
+    checks.check_mask(name, mask > 0.5)
     rgba = np.concatenate([rgb * mask[..., None], mask[..., None]], axis=-1)
     rgba = undistorted(rgba, pixel_from_cam, pose.distortion)
     return PosedPhotograph(

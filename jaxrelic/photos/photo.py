@@ -18,7 +18,7 @@ import PIL.ImageOps
 
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
-from jaxrelic.inference import foreground
+from jaxrelic.photos.masks import grabcut
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def read_photo(
     path: pathlib.Path,
     mask_path: pathlib.Path | None = None,
     *,
-    find: Callable[[np.ndarray], np.ndarray] = foreground.find,
+    find: Callable[[np.ndarray], np.ndarray] = grabcut.find,
 ) -> Photo:
     """Reads a photograph and finds its object.
 

@@ -15,14 +15,15 @@ from typing import Literal
 
 import numpy as np
 
-from jaxrelic.data import pose_files, transforms, view_checks
-from jaxrelic.data.outline_agreement import Agreement
+from jaxrelic.data import pose_files, transforms
 from jaxrelic.data.pose_files.records import PoseFile
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving, meshes, placement
-from jaxrelic.inference import foreground
-from jaxrelic.inference.photograph_folder import PosedPhotograph, read_folder
+from jaxrelic.photos import checks
+from jaxrelic.photos.masks import grabcut
+from jaxrelic.photos.outline_agreement import Agreement
+from jaxrelic.photos.posed_folder import PosedPhotograph, read_folder
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def read(
     masks: pathlib.Path | None = None,
     up: Up = "auto",
     max_views: int | None = None,
-    find: Callable[[np.ndarray], np.ndarray] = foreground.find,
+    find: Callable[[np.ndarray], np.ndarray] = grabcut.find,
 ) -> PosedInput:
     """Reads and checks posed photographs, and brings them into the network's world.
 
@@ -99,7 +100,7 @@ def read(
     """
     poses = pose_files.read(poses_path)
     photographs = read_folder(folder, poses, masks=masks, find=find)
-    agreement = view_checks.check_outlines(
+    agreement = checks.check_outlines(
         [photograph.name for photograph in photographs],
         [photograph.outline for photograph in photographs],
         source=str(poses_path),
@@ -135,7 +136,7 @@ def spread(
     if count is None or len(photographs) <= count:
         return list(photographs)
     poses = np.stack([photograph.cam_from_world for photograph in photographs])
-    away = view_checks.directions(poses, centre)
+    away = checks.directions(poses, centre)
     chosen, nearest = [0], away @ away[0]
     while len(chosen) < count:
         chosen.append(int(np.argmin(nearest)))

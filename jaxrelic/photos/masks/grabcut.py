@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import scipy.ndimage
 
-from jaxrelic.inference.mask_refinement import largest_piece
+from jaxrelic.photos.masks.refinement import largest_piece
 from jaxrelic.typing import Array, Float, typechecked
 
 WORKING_SIDE_PX = 320

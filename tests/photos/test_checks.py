@@ -6,11 +6,11 @@ import numpy as np
 import posed_folders
 import pytest
 
-from jaxrelic.data import outline_agreement, view_checks
 from jaxrelic.data.pose_files import records
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving
+from jaxrelic.photos import checks, outline_agreement
 
 OURS = "world-to-camera, OpenCV axes"
 
@@ -32,9 +32,7 @@ def names_of(outlines):
 
 
 def check(outlines, reading=None):
-    return view_checks.check_outlines(
-        names_of(outlines), outlines, source="poses.json", reading=reading
-    )
+    return checks.check_outlines(names_of(outlines), outlines, source="poses.json", reading=reading)
 
 
 def refusal(outlines, reading=None):
@@ -105,8 +103,8 @@ def test_cameras_on_one_side_are_refused_and_on_one_half_warned_of(caplog):
     assert "30 are needed" in message
     wide = fan(27.0)
     centre = outline_agreement.measure(wide).centre
-    assert 30 < view_checks.cone_deg(wide, centre) < 75
-    view_checks.check_outlines(names_of(wide), wide, source="poses.json")
+    assert 30 < checks.cone_deg(wide, centre) < 75
+    checks.check_outlines(names_of(wide), wide, source="poses.json")
     assert "its back will be a guess" in caplog.text
 
 
@@ -201,27 +199,27 @@ def posed_views(outlines, masks=None):
 
 
 def test_posed_views_are_checked_as_they_are(box):
-    view_checks.check(posed_views(box), source="views")
+    checks.check(posed_views(box), source="views")
     empty = np.float32([view.mask for view in box])
     empty[6] = 0
     with pytest.raises(UserError, match=r"shot_6\.png: empty mask"):
-        view_checks.check(posed_views(box, empty), source="views")
+        checks.check(posed_views(box, empty), source="views")
     with pytest.raises(UserError, match=r"shot_0\.png: full mask"):
-        view_checks.check(posed_views(box, np.ones_like(empty)), source="views")
+        checks.check(posed_views(box, np.ones_like(empty)), source="views")
 
 
 @pytest.mark.parametrize("focal", [5.0, 9000.0])
 def test_absurd_focal_lengths_are_wrong_intrinsics(focal):
     lens = cameras.intrinsics(focal, 96, 64)
     with pytest.raises(UserError, match=r"a\.png: wrong intrinsics: poses gives a focal length"):
-        view_checks.check_lens("a.png", lens, (64, 96), source="poses")
-    view_checks.check_lens("a.png", cameras.intrinsics(100, 96, 64), (64, 96), source="poses")
+        checks.check_lens("a.png", lens, (64, 96), source="poses")
+    checks.check_lens("a.png", cameras.intrinsics(100, 96, 64), (64, 96), source="poses")
 
 
 @pytest.mark.parametrize("centre", [(-1.0, 30.0), (48.0, 64.0), (200.0, 30.0)])
 def test_a_principal_point_outside_the_picture_is_wrong_intrinsics(centre):
     lens = cameras.intrinsics(100, 96, 64, center_px=centre)
     with pytest.raises(UserError, match=r"a\.png: wrong intrinsics: p puts the principal point"):
-        view_checks.check_principal_point("a.png", lens, (64, 96), source="p")
+        checks.check_principal_point("a.png", lens, (64, 96), source="p")
     good = cameras.intrinsics(100, 96, 64)
-    view_checks.check_principal_point("a.png", good, (64, 96), source="p")
+    checks.check_principal_point("a.png", good, (64, 96), source="p")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference.segmentation import MaskFinder, Perceiver
+from jaxrelic.photos.masks.finder import MaskFinder, Perceiver
 
 
 class Redness(Perceiver):

@@ -6,7 +6,7 @@ import pytest
 
 from jaxrelic.data import pose_files
 from jaxrelic.errors import UserError
-from jaxrelic.inference import photograph_folder
+from jaxrelic.photos import posed_folder
 
 
 def no_finder(rgb):
@@ -39,7 +39,7 @@ def test_poses_are_about_stored_pixels_unless_sizes_say_otherwise(tmp_path, orie
             name="a", cam_from_world=np.eye(4), pixel_from_cam=lens, size=(width, height)
         )
         arguments = {"find": no_finder, "source": "p"}
-        return photograph_folder._read(path, pose, tmp_path / "mask.png", **arguments).rgba
+        return posed_folder._read(path, pose, tmp_path / "mask.png", **arguments).rgba
 
     upright, stored = read_as(60, 40), read_as(40, 60)
     assert upright.shape == (40, 60, 4)
@@ -62,7 +62,7 @@ def matched(folder, names):
     file = pose_files.PoseFile(
         path="poses.json", format="", reading="world-to-camera, OpenCV axes", up=None, poses=poses
     )
-    pairs = photograph_folder.match(folder, file)
+    pairs = posed_folder.match(folder, file)
     return {path.relative_to(folder).as_posix(): pose.name for path, pose in pairs}
 
 
@@ -111,4 +111,4 @@ def test_masks_are_asked_for_by_name(tmp_path):
     masks.mkdir()
     PIL.Image.new("L", (32, 32)).save(masks / "a.png")
     with pytest.raises(UserError, match=r"has no mask of .*b\.png"):
-        photograph_folder._masks_of([folder / "a.png", folder / "b.png"], masks)
+        posed_folder._masks_of([folder / "a.png", folder / "b.png"], masks)

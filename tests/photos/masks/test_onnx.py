@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference import coarse_masks
+from jaxrelic.photos.masks import onnx as onnx_masks
 
 onnx = pytest.importorskip("onnx", reason="the extra `segment` and onnx are not installed")
 pytest.importorskip("onnxruntime", reason="the extra `segment` is not installed")
@@ -43,7 +43,7 @@ def photograph():
 @pytest.mark.parametrize("side", [320, "s", 16])
 def test_the_first_output_is_the_mask_stretched_to_the_photograph(tmp_path, side):
     rgb, disc = photograph()
-    mask = coarse_masks.OnnxSegmenter(redness(tmp_path / "net.onnx", side)).find(rgb)
+    mask = onnx_masks.OnnxSegmenter(redness(tmp_path / "net.onnx", side)).find(rgb)
     assert mask.shape == disc.shape
     assert mask.min() == 0
     assert mask.max() == 1
@@ -52,7 +52,7 @@ def test_the_first_output_is_the_mask_stretched_to_the_photograph(tmp_path, side
 
 
 def test_inputs_are_normalised_as_u2_net_s(tmp_path):
-    segmenter = coarse_masks.OnnxSegmenter(redness(tmp_path / "net.onnx"))
+    segmenter = onnx_masks.OnnxSegmenter(redness(tmp_path / "net.onnx"))
     rgb = np.full((30, 20, 3), [0.5, 0.25, 0.125], np.float32)
     prepared = segmenter._prepare(rgb)
     assert prepared.shape == (1, 3, 320, 320)
@@ -62,20 +62,20 @@ def test_inputs_are_normalised_as_u2_net_s(tmp_path):
 
 
 def test_a_photograph_without_contrast_has_no_object(tmp_path):
-    segmenter = coarse_masks.OnnxSegmenter(redness(tmp_path / "net.onnx", 16))
+    segmenter = onnx_masks.OnnxSegmenter(redness(tmp_path / "net.onnx", 16))
     assert not segmenter.find(np.zeros((20, 20, 3), np.float32)).any()
 
 
 def test_files_that_are_no_such_network_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no ONNX file .*absent\.onnx"):
-        coarse_masks.OnnxSegmenter(tmp_path / "absent.onnx")
+        onnx_masks.OnnxSegmenter(tmp_path / "absent.onnx")
     (tmp_path / "page.onnx").write_text("<html>")
     with pytest.raises(UserError, match=r"page\.onnx is no ONNX network"):
-        coarse_masks.OnnxSegmenter(tmp_path / "page.onnx")
+        onnx_masks.OnnxSegmenter(tmp_path / "page.onnx")
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     flat = [helper.make_tensor_value_info(name, kind, [1, 5]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", flat[:1], flat[1:])
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "flat.onnx")
     with pytest.raises(UserError, match=r"flat\.onnx takes x \[1, 5\]"):
-        coarse_masks.OnnxSegmenter(tmp_path / "flat.onnx")
+        onnx_masks.OnnxSegmenter(tmp_path / "flat.onnx")

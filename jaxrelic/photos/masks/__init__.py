@@ -1,0 +1,1 @@
+"""The object of a photograph, cut out."""
