@@ -85,7 +85,8 @@ def _refuse(args: ReconstructArguments, options: tuple[str, ...]) -> None:
 
 def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     from jaxrelic.cli import models
-    from jaxrelic.inference import mesh, previews
+    from jaxrelic.inference import previews
+    from jaxrelic.mesh_files import glb_writer
     from jaxrelic.photos import photo
 
     if args.output.suffix.lower() != ".glb":
@@ -94,7 +95,7 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     finder = models.open_mask_finder(args.segment_onnx, args.foreground)
     picture = photo.read_photo(path, args.mask, find=finder.find)
     reconstruction = models.open_model(args.model, args.icosphere_level).reconstruct(picture)
-    mesh.write_glb(reconstruction.mesh, args.output)
+    glb_writer.write_glb(reconstruction.mesh, args.output)
     print(args.output)
     if args.previews is not None:
         previews.write(
@@ -106,11 +107,12 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     from jaxrelic.cli import models
-    from jaxrelic.inference import mesh_checks, mesh_formats, sdf_mesh
+    from jaxrelic.inference import mesh_checks, sdf_mesh
+    from jaxrelic.mesh_files import formats
     from jaxrelic.photos import checks
     from jaxrelic.photos import posed as posed_photographs
 
-    mesh_formats.check_suffix(args.output)
+    formats.check_suffix(args.output)
     if args.poses is None:
         raise UserError(f"where were the photographs of {folder} taken from? give --poses FILE")
     if args.max_views < checks.MIN_VIEWS:
@@ -130,8 +132,8 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     surface = sdf_mesh.extract(model.read(posed.views), settings)
     report = mesh_checks.check(surface, posed.views)
     if args.front is not None:
-        surface = mesh_formats.facing_front(surface, posed.views.camera_of(args.front))
-    mesh_formats.write(posed_photographs.placed(surface, posed.world_from_ours), args.output)
+        surface = formats.facing_front(surface, posed.views.camera_of(args.front))
+    formats.write(posed_photographs.placed(surface, posed.world_from_ours), args.output)
     print(args.output)
     print(posed.summary())
     print(report.summary())

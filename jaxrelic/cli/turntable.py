@@ -25,11 +25,11 @@ class TurntableArguments:
 
 def run(args: TurntableArguments) -> int:
     """Writes the film; prints where."""
-    from jaxrelic.inference import mesh_file
+    from jaxrelic.mesh_files import glb_reader
     from jaxrelic.viz import turntable
 
     turntable.check(args.output, size=args.size, num_frames=args.frames, seconds=args.seconds)
-    mesh = mesh_file.read_glb(args.mesh)
+    mesh = glb_reader.read_glb(args.mesh)
     turntable.write_turntable(
         args.output, mesh, size=args.size, num_frames=args.frames, seconds=args.seconds
     )

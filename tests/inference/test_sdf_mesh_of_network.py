@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.inference import mesh_checks, mesh_formats, scene_model, sdf_mesh
+from jaxrelic.inference import mesh_checks, scene_model, sdf_mesh
+from jaxrelic.mesh_files import formats
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
 
@@ -38,4 +39,4 @@ def test_a_network_becomes_a_closed_coloured_file(field, tmp_path):
     assert report.watertight
     assert report.volume > 0
     assert max(report.extent) <= 0.88 * 1.001
-    mesh_formats.write(mesh, tmp_path / "relic.glb")
+    formats.write(mesh, tmp_path / "relic.glb")

@@ -8,7 +8,8 @@ import pytest
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes, z_buffer
-from jaxrelic.inference import mesh_formats, surface_colours, surface_texture
+from jaxrelic.inference import surface_colours, surface_texture
+from jaxrelic.mesh_files import formats
 from jaxrelic.rendering.soft import texture
 
 RADIUS = 0.3
@@ -110,9 +111,9 @@ def test_faces_that_share_a_corner_but_no_edge_are_two_charts():
     assert len(np.unique(chart)) == 3
 
 
-@pytest.mark.parametrize("suffix", mesh_formats.SUFFIXES)
+@pytest.mark.parametrize("suffix", formats.SUFFIXES)
 def test_a_textured_mesh_goes_into_every_format(baked, tmp_path, suffix):
-    mesh_formats.write(baked, tmp_path / f"relic{suffix}")
+    formats.write(baked, tmp_path / f"relic{suffix}")
     assert (tmp_path / f"relic{suffix}").stat().st_size > 1000
 
 

@@ -12,7 +12,7 @@ import trimesh
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
-from jaxrelic.inference.mesh import GLTF_FROM_WORLD
+from jaxrelic.mesh_files.glb_writer import GLTF_FROM_WORLD
 
 MAX_TEXTURE_PX = 2048
 """Textures are reduced to this; a turntable shows no more."""

@@ -12,7 +12,7 @@ import trimesh
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import mesh as glb
+from jaxrelic.mesh_files import glb_writer as glb
 from jaxrelic.rendering.soft import texture
 
 SUFFIXES = (".glb", ".ply", ".obj")

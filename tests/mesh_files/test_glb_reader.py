@@ -7,8 +7,8 @@ import trimesh
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import mesh as glb
-from jaxrelic.inference import mesh_file
+from jaxrelic.mesh_files import glb_reader
+from jaxrelic.mesh_files import glb_writer as glb
 from jaxrelic.viz import pictures
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -38,7 +38,7 @@ def test_what_we_write_is_what_we_read(tmp_path):
     face_uvs = np.float32(0.2 + 0.3 * directions[faces][..., :2])
     mesh = ball(face_uvs=face_uvs, texture=smooth_texture())
     glb.write_glb(mesh, tmp_path / "ball.glb")
-    read = mesh_file.read_glb(tmp_path / "ball.glb")
+    read = glb_reader.read_glb(tmp_path / "ball.glb")
     np.testing.assert_allclose(read.vertices.max(axis=0), mesh.vertices.max(axis=0), atol=1e-6)
     assert read.vertices.dtype == np.float32
     for azimuth in (0.3, 2.5):
@@ -49,7 +49,7 @@ def test_vertex_colours_and_their_absence_survive(tmp_path):
     colours = np.random.default_rng(0).uniform(size=(162, 3)).astype(np.float32)
     for mesh in (ball(vertex_colors=colours), ball()):
         glb.write_glb(mesh, tmp_path / "ball.glb")
-        read = mesh_file.read_glb(tmp_path / "ball.glb")
+        read = glb_reader.read_glb(tmp_path / "ball.glb")
         np.testing.assert_allclose(look(read), look(mesh), atol=0.01)
         assert (read.vertex_colors is None) == (mesh.vertex_colors is None)
 
@@ -76,7 +76,7 @@ def test_parts_keep_their_own_materials_and_textures_repeat(tmp_path):
         ]
     )
     (tmp_path / "boxes.glb").write_bytes(scene.export(file_type="glb"))
-    mesh = mesh_file.read_glb(tmp_path / "boxes.glb")
+    mesh = glb_reader.read_glb(tmp_path / "boxes.glb")
     column = look(mesh)[:, 16]
     seen = [tuple(pixel) for pixel in np.round(column, 2) if pixel.sum() < 2.9]
     red, blue = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
@@ -92,10 +92,10 @@ def test_parts_keep_their_own_materials_and_textures_repeat(tmp_path):
 def test_a_file_that_is_no_surface_is_refused_by_name(tmp_path):
     (tmp_path / "broken.glb").write_bytes(b"glTF nonsense")
     with pytest.raises(UserError, match=r"broken.glb cannot be read as GLB"):
-        mesh_file.read_glb(tmp_path / "broken.glb")
+        glb_reader.read_glb(tmp_path / "broken.glb")
     with pytest.raises(UserError, match=r"relic.obj is no .glb file"):
-        mesh_file.read_glb(tmp_path / "relic.obj")
+        glb_reader.read_glb(tmp_path / "relic.obj")
     points = trimesh.Scene([trimesh.PointCloud([[0, 0, 0], [1, 1, 1.0]])])
     (tmp_path / "points.glb").write_bytes(points.export(file_type="glb"))
     with pytest.raises(UserError, match=r"points.glb has no triangles"):
-        mesh_file.read_glb(tmp_path / "points.glb")
+        glb_reader.read_glb(tmp_path / "points.glb")

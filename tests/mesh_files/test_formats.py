@@ -6,7 +6,7 @@ import trimesh
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import mesh_formats
+from jaxrelic.mesh_files import formats
 
 RNG = np.random.default_rng(0)
 
@@ -36,18 +36,18 @@ def read(path):
     return trimesh.load(path, force="mesh", process=False)
 
 
-@pytest.mark.parametrize("suffix", mesh_formats.SUFFIXES)
+@pytest.mark.parametrize("suffix", formats.SUFFIXES)
 def test_up_right_and_front_are_those_of_gltf(tmp_path, suffix):
-    mesh_formats.write(tetrahedron(), tmp_path / f"relic{suffix}")
+    formats.write(tetrahedron(), tmp_path / f"relic{suffix}")
     vertices = read(tmp_path / f"relic{suffix}").vertices
     expected = [[0, 0, 0.2], [0.3, 0, 0], [0, 0.4, 0], [0, 0, 0]]
     np.testing.assert_allclose(vertices, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("suffix", mesh_formats.SUFFIXES)
+@pytest.mark.parametrize("suffix", formats.SUFFIXES)
 def test_vertex_colours_and_outward_faces_survive(tmp_path, suffix):
     mesh = tetrahedron()
-    mesh_formats.write(mesh, tmp_path / f"relic{suffix}")
+    formats.write(mesh, tmp_path / f"relic{suffix}")
     loaded = read(tmp_path / f"relic{suffix}")
     np.testing.assert_array_equal(loaded.faces, mesh.faces)
     colours = loaded.visual.vertex_colors[:, :3] / 255
@@ -59,7 +59,7 @@ def test_vertex_colours_and_outward_faces_survive(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", [".glb", ".obj"])
 def test_faces_find_their_part_of_the_picture(tmp_path, suffix):
     mesh = textured()
-    mesh_formats.write(mesh, tmp_path / f"my relic{suffix}")
+    formats.write(mesh, tmp_path / f"my relic{suffix}")
     loaded = read(tmp_path / f"my relic{suffix}")
     material = loaded.visual.material
     picture = getattr(material, "baseColorTexture", None) or material.image
@@ -72,7 +72,7 @@ def test_faces_find_their_part_of_the_picture(tmp_path, suffix):
 
 
 def test_an_obj_finds_its_material_and_picture_by_relative_names(tmp_path):
-    mesh_formats.write(textured(), tmp_path / "relic.obj")
+    formats.write(textured(), tmp_path / "relic.obj")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "relic.mtl",
         "relic.obj",
@@ -84,7 +84,7 @@ def test_an_obj_finds_its_material_and_picture_by_relative_names(tmp_path):
 
 def test_ply_takes_the_colours_of_the_texture(tmp_path):
     mesh = textured().replace(texture=np.full((8, 8, 3), 0.4, np.float32))
-    mesh_formats.write(mesh, tmp_path / "relic.ply")
+    formats.write(mesh, tmp_path / "relic.ply")
     loaded = read(tmp_path / "relic.ply")
     assert len(loaded.vertices) == 4
     np.testing.assert_allclose(loaded.visual.vertex_colors[:, :3] / 255, 0.4, atol=0.003)
@@ -93,15 +93,15 @@ def test_ply_takes_the_colours_of_the_texture(tmp_path):
 @pytest.mark.parametrize("name", ["relic.stl", "relic", "relic.glb.txt"])
 def test_an_unknown_suffix_names_the_three_that_are_known(tmp_path, name):
     with pytest.raises(UserError, match=r"\.glb, \.ply, \.obj"):
-        mesh_formats.write(tetrahedron(), tmp_path / name)
+        formats.write(tetrahedron(), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", mesh_formats.SUFFIXES)
+@pytest.mark.parametrize("suffix", formats.SUFFIXES)
 def test_a_mesh_that_is_no_surface_leaves_no_file(tmp_path, suffix):
     broken = tetrahedron().replace(vertices=np.full((4, 3), np.nan, np.float32))
     with pytest.raises(UserError, match="not finite"):
-        mesh_formats.write(broken, tmp_path / f"relic{suffix}")
+        formats.write(broken, tmp_path / f"relic{suffix}")
     assert not list(tmp_path.iterdir())
 
 
@@ -121,7 +121,7 @@ def orbit(azimuth_deg, elevation_deg):
 @pytest.mark.parametrize(("azimuth", "elevation"), [(0, 0), (37, 30), (200, -60), (-90, 5)])
 def test_what_the_camera_sees_first_comes_to_the_front(azimuth, elevation):
     camera = orbit(azimuth, elevation)
-    turn = mesh_formats.front_from_world(camera)
+    turn = formats.front_from_world(camera)
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-6)
     assert np.linalg.det(turn) == pytest.approx(1)
     np.testing.assert_allclose(turn[2], [0, 0, 1], atol=1e-6)
@@ -134,15 +134,15 @@ def test_what_the_camera_sees_first_comes_to_the_front(azimuth, elevation):
 @pytest.mark.parametrize("elevation", [89.9, -89.9])
 def test_a_camera_overhead_stands_where_it_would_if_it_came_down(elevation):
     camera = orbit(50, elevation)
-    upright = mesh_formats.front_from_world(orbit(50, 0))
-    turn = mesh_formats.front_from_world(camera)
+    upright = formats.front_from_world(orbit(50, 0))
+    turn = formats.front_from_world(camera)
     # The roll of 0.1 is all that remains.
     assert np.trace(upright.T @ turn) == pytest.approx(1 + 2 * np.cos(0.1), abs=1e-3)
 
 
 def test_turning_moves_the_vertices_alone():
     mesh = tetrahedron()
-    turned = mesh_formats.facing_front(mesh, orbit(0, 20))
+    turned = formats.facing_front(mesh, orbit(0, 20))
     # The camera on x comes to -y, so x goes to -y and y to x.
     np.testing.assert_allclose(turned.vertices[:2], [[-0.2, 0, 0], [0, -0.3, 0]], atol=1e-6)
     np.testing.assert_array_equal(turned.vertex_colors, mesh.vertex_colors)

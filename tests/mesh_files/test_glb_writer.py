@@ -8,7 +8,7 @@ import trimesh
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
-from jaxrelic.inference import mesh as glb
+from jaxrelic.mesh_files import glb_writer as glb
 from jaxrelic.models.msrn.template import ellipsoid
 from jaxrelic.rendering.soft.texture import sample_texture
 
