@@ -26,10 +26,11 @@ from data_engine.rendering.framing import Framing
 from jaxrelic.cli import models
 from jaxrelic.geometry import meshes
 from jaxrelic.geometry.surface_samples import sample_surface
-from jaxrelic.inference import known_scenes, scene_methods, sdf_mesh
+from jaxrelic.inference import known_scenes, scene_methods
 from jaxrelic.inference.evaluate import Evaluation, EvaluationSettings
 from jaxrelic.inference.known_relics import Record
 from jaxrelic.inference.scene_evaluate import evaluate_scenes
+from jaxrelic.inference.surface import extract
 
 SEED = 11
 """Of the amphora."""
@@ -97,11 +98,9 @@ def measure(run: pathlib.Path, scan: pathlib.Path, settings: OverfitBenchmark) -
     points, normals = sample_surface(
         truth.vertices, truth.faces, count=settings.points, key="truth"
     )
-    surface = sdf_mesh.SurfaceSettings(resolution=settings.resolution)
+    surface = extract.SurfaceSettings(resolution=settings.resolution)
     methods = {
-        "model": scene_methods.of_fields(
-            model.read, lambda field: sdf_mesh.extract(field, surface)
-        ),
+        "model": scene_methods.of_fields(model.read, lambda field: extract.extract(field, surface)),
         **scene_methods.baselines(),
         "scan": lambda views: scene_methods.SceneShape(mesh=truth),
     }

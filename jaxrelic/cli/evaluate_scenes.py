@@ -11,8 +11,9 @@ from jaxrelic.cli import evaluate, models
 from jaxrelic.data.image_sets.locate import locate
 from jaxrelic.data.view_sets.batches import one2345_folder
 from jaxrelic.errors import UserError
-from jaxrelic.inference import known_scenes, scene_methods, scene_pictures, sdf_mesh
+from jaxrelic.inference import known_scenes, scene_methods, scene_pictures
 from jaxrelic.inference.scene_evaluate import evaluate_scenes
+from jaxrelic.inference.surface import extract
 from jaxrelic.viz import grids
 
 MODEL = "model"
@@ -32,10 +33,10 @@ def run(args: evaluate.EvaluateArguments) -> int:
         num_sources=args.scenes.num_sources or model.num_sources,
         held_out=args.scenes.held_out,
     )
-    surface = sdf_mesh.SurfaceSettings(resolution=args.scenes.resolution)
+    surface = extract.SurfaceSettings(resolution=args.scenes.resolution)
     named = {
         MODEL: scene_methods.of_fields(
-            model.read, lambda field: sdf_mesh.extract(field, surface), drawn=args.scenes.drawn
+            model.read, lambda field: extract.extract(field, surface), drawn=args.scenes.drawn
         ),
     }
     if args.scenes.baselines:

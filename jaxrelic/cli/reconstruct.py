@@ -107,7 +107,8 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     from jaxrelic.cli import models
-    from jaxrelic.inference import mesh_checks, sdf_mesh
+    from jaxrelic.inference import mesh_checks
+    from jaxrelic.inference.surface import extract
     from jaxrelic.mesh_files import formats
     from jaxrelic.photos import checks
     from jaxrelic.photos import posed as posed_photographs
@@ -129,7 +130,7 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
         max_views=args.max_views,
         find=finder.find,
     )
-    surface = sdf_mesh.extract(model.read(posed.views), settings)
+    surface = extract.extract(model.read(posed.views), settings)
     report = mesh_checks.check(surface, posed.views)
     if args.front is not None:
         surface = formats.facing_front(surface, posed.views.camera_of(args.front))
@@ -142,10 +143,10 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
 
 def _surface(args: ReconstructArguments):
     """Settings of the surface, checked before anything is loaded."""
-    from jaxrelic.inference import sdf_mesh
+    from jaxrelic.inference.surface import extract
 
     try:
-        return sdf_mesh.SurfaceSettings(
+        return extract.SurfaceSettings(
             resolution=args.resolution, colour="texture" if args.texture else "vertices"
         )
     except ValueError as error:

@@ -12,7 +12,8 @@ import scipy.ndimage
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes, padding
-from jaxrelic.inference import baselines, surface_colours
+from jaxrelic.inference import baselines
+from jaxrelic.inference.surface import colours as surface_colours
 
 HULL_RESOLUTION = 128
 """Cells along each side of the carved cube, which are 0.0069 world units wide."""

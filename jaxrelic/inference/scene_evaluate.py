@@ -27,7 +27,7 @@ from jaxrelic.inference.evaluate import (
 from jaxrelic.inference.known_relics import Record
 from jaxrelic.inference.known_scenes import WHITE, Choice, KnownScene
 from jaxrelic.inference.scene_methods import Draw, SceneMethod, SceneShape
-from jaxrelic.inference.sdf_mesh import NoSurfaceError
+from jaxrelic.inference.surface.extract import NoSurfaceError
 from jaxrelic.metrics import geometry, image, protocols, scoring
 from jaxrelic.viz import pictures
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import scene_baselines
-from jaxrelic.inference.fields import Drawn, SceneField
+from jaxrelic.inference.surface.fields import Drawn, SceneField
 
 Draw = Callable[[cameras.Camera, int], Drawn]
 """As `SceneField.draw`."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
-from jaxrelic.inference.fields import Drawn
+from jaxrelic.inference.surface.fields import Drawn
 from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.model import One2345, Scene, is_active

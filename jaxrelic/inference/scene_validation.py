@@ -11,11 +11,12 @@ from typing import Any, Self
 import numpy as np
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference import scene_pictures, sdf_mesh
+from jaxrelic.inference import scene_pictures
 from jaxrelic.inference.known_relics import Record
 from jaxrelic.inference.known_scenes import Choice, KnownScene
 from jaxrelic.inference.scene_evaluate import camera_of, picture_scores
 from jaxrelic.inference.scene_model import POINTS_PER_BLOCK, SceneModel
+from jaxrelic.inference.surface import extract
 from jaxrelic.mesh_files import formats
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.viz import grids
@@ -105,9 +106,9 @@ class SceneValidator:
         name = scene.uid.replace(os.sep, "_")
         picture = grids.png_bytes(scene_pictures.strip(scene, view, drawn))
         grids.write_bytes(folder / f"{name}.png", picture)
-        settings = sdf_mesh.SurfaceSettings(resolution=self.resolution)
+        settings = extract.SurfaceSettings(resolution=self.resolution)
         try:
-            formats.write(sdf_mesh.extract(field, settings), folder / f"{name}.glb")
+            formats.write(extract.extract(field, settings), folder / f"{name}.glb")
             surface = 1.0
         except UserError as error:
             # Young networks have none; that is a figure too, and no reason to end their training.

@@ -10,21 +10,16 @@ from jaxrelic.data import synthetic
 from jaxrelic.data.view_sets.batches import records as view_records
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import (
-    known_scenes,
-    scene_baselines,
-    scene_evaluate,
-    scene_methods,
-    sdf_mesh,
-)
+from jaxrelic.inference import known_scenes, scene_baselines, scene_evaluate, scene_methods
 from jaxrelic.inference.evaluate import EvaluationSettings
 from jaxrelic.inference.scene_model import Drawn
+from jaxrelic.inference.surface import extract
 from jaxrelic.models.one2345 import frame
 
 VIEWS = 12
 CHOICE = known_scenes.Choice(selection="any", num_sources=8, held_out=3)
 SETTINGS = EvaluationSettings(protocols=("none", "ucmr"), num_points=2000, silhouette_size=64)
-SURFACE = sdf_mesh.SurfaceSettings(resolution=48, colour="none")
+SURFACE = extract.SurfaceSettings(resolution=48, colour="none")
 
 
 def record_of(index):
@@ -69,7 +64,7 @@ def exact(record):
     half_sides = np.abs(record["points"]).max(axis=0).astype(np.float64)
     return scene_methods.of_fields(
         lambda views: EllipsoidField(half_sides, views),
-        lambda field: sdf_mesh.extract(field, SURFACE),
+        lambda field: extract.extract(field, SURFACE),
     )
 
 
@@ -141,7 +136,7 @@ def test_a_method_that_fails_is_named_with_the_relic():
 
 
 def without_a_surface(views):
-    raise sdf_mesh.NoSurfaceError("the field has no surface")
+    raise extract.NoSurfaceError("the field has no surface")
 
 
 def test_a_relic_without_a_surface_is_left_out_and_told():

@@ -14,7 +14,7 @@ import scipy.sparse
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras, meshes, z_buffer
-from jaxrelic.inference.fields import ColourField
+from jaxrelic.inference.surface.fields import ColourField
 from jaxrelic.models.one2345 import frame
 from jaxrelic.typing import Bool, Float, typechecked
 

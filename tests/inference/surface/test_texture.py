@@ -8,7 +8,8 @@ import pytest
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes, z_buffer
-from jaxrelic.inference import surface_colours, surface_texture
+from jaxrelic.inference.surface import colours as surface_colours
+from jaxrelic.inference.surface import texture as surface_texture
 from jaxrelic.mesh_files import formats
 from jaxrelic.rendering.soft import texture
 

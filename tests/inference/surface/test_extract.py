@@ -6,7 +6,8 @@ import pytest
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
-from jaxrelic.inference import mesh_checks, sdf_grid, sdf_mesh
+from jaxrelic.inference import mesh_checks
+from jaxrelic.inference.surface import extract, grid
 from jaxrelic.models.one2345 import frame
 
 CENTER = np.array([0.05, -0.03, 0.02])
@@ -34,9 +35,7 @@ def bumpy(points):
 
 
 def settings(**changes):
-    return sdf_mesh.SurfaceSettings(
-        **{"resolution": 65, "coarsest": 17, "colour": "none"} | changes
-    )
+    return extract.SurfaceSettings(**{"resolution": 65, "coarsest": 17, "colour": "none"} | changes)
 
 
 def edge_state(surface):
@@ -54,7 +53,7 @@ def signed_volume(vertices, faces):
 
 
 def test_vertices_of_a_sphere_are_within_a_hundredth_of_a_cell(closed_field):
-    surface = sdf_mesh.find_surface(closed_field(sphere), settings())
+    surface = extract.find_surface(closed_field(sphere), settings())
     error = np.abs(sphere(surface.vertices.astype(np.float64)))
     assert error.max() < 0.01 * 2 / 64
     assert volume(surface) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=0.01)
@@ -66,8 +65,8 @@ def test_vertices_of_a_sphere_are_within_a_hundredth_of_a_cell(closed_field):
 @pytest.mark.parametrize("resolution", [97, 70])
 def test_the_search_finds_exactly_what_all_points_show(shape, resolution, closed_field):
     field = closed_field(shape)
-    found = sdf_mesh.find_surface(field, settings(resolution=resolution, coarsest=33))
-    full = sdf_mesh.find_surface(field, settings(resolution=resolution, coarsest=None))
+    found = extract.find_surface(field, settings(resolution=resolution, coarsest=33))
+    full = extract.find_surface(field, settings(resolution=resolution, coarsest=None))
     np.testing.assert_array_equal(found.vertices, full.vertices)
     np.testing.assert_array_equal(found.faces, full.faces)
     assert full.evaluated == resolution**3
@@ -75,7 +74,7 @@ def test_the_search_finds_exactly_what_all_points_show(shape, resolution, closed
 
 
 def test_the_work_grows_with_the_surface_and_not_with_the_cube():
-    count = [sdf_grid.sample(sphere, n, coarsest=17, safety=2.0).evaluated for n in (33, 65, 129)]
+    count = [grid.sample(sphere, n, coarsest=17, safety=2.0).evaluated for n in (33, 65, 129)]
     assert count[2] < 5 * count[1]
     assert count[2] < 0.15 * 129**3
 
@@ -92,8 +91,8 @@ def test_a_piece_once_found_is_followed_where_distances_warn_of_nothing(closed_f
         return np.where(exact > 0.02, 1.0, exact)
 
     field = closed_field(arm)
-    surface = sdf_mesh.find_surface(field, settings(resolution=129, coarsest=17))
-    full = sdf_mesh.find_surface(field, settings(resolution=129, coarsest=None))
+    surface = extract.find_surface(field, settings(resolution=129, coarsest=17))
+    full = extract.find_surface(field, settings(resolution=129, coarsest=None))
     assert surface.vertices[:, 0].min() == pytest.approx(-0.83, abs=0.01)
     np.testing.assert_array_equal(surface.vertices, full.vertices)
     assert surface.evaluated < 0.1 * full.evaluated
@@ -106,13 +105,13 @@ def test_every_point_is_asked_once():
         asked.append(points)
         return sphere(points)
 
-    sampled = sdf_grid.sample(distances, 50, coarsest=9, safety=2.0)
+    sampled = grid.sample(distances, 50, coarsest=9, safety=2.0)
     points = np.concatenate(asked)
     assert len(points) == sampled.evaluated == len(np.unique(points, axis=0))
 
 
 def test_a_torus_has_one_handle(closed_field):
-    surface = sdf_mesh.find_surface(closed_field(torus), settings())
+    surface = extract.find_surface(closed_field(torus), settings())
     closed, edges = edge_state(surface)
     assert closed
     assert len(surface.vertices) - edges + len(surface.faces) == 0
@@ -122,17 +121,17 @@ def test_lids_close_what_leaves_the_cube(closed_field):
     def below(points):
         return points[:, 2] - 0.3
 
-    surface = sdf_mesh.find_surface(closed_field(below), settings())
+    surface = extract.find_surface(closed_field(below), settings())
     assert edge_state(surface)[0]
     assert volume(surface) == pytest.approx(2 * 2 * 1.3, rel=0.01)
-    open_surface = sdf_mesh.find_surface(closed_field(below), settings(closed=False, min_share=0.0))
+    open_surface = extract.find_surface(closed_field(below), settings(closed=False, min_share=0.0))
     assert not edge_state(open_surface)[0]
     np.testing.assert_allclose(open_surface.vertices[:, 2], 0.3, atol=1e-5)
 
 
 def test_noise_that_fills_the_cube_still_gives_closed_outward_meshes_without_slivers():
     values = np.random.default_rng(0).normal(size=(20, 20, 20)).astype(np.float32)
-    vertices, faces = sdf_mesh.level_set(values, closed=True)
+    vertices, faces = extract.level_set(values, closed=True)
     assert mesh_checks.edges(faces)[0]
     assert signed_volume(vertices, faces) > 0
     assert len(np.unique(vertices, axis=0)) == len(vertices)
@@ -149,7 +148,7 @@ def shells(points):
 
 @pytest.mark.parametrize(("min_share", "pieces"), [(0.0, 3), (0.001, 2), (0.01, 1), (1.0, 1)])
 def test_floaters_and_hollows_stay_only_if_asked_for(min_share, pieces, closed_field):
-    surface = sdf_mesh.find_surface(closed_field(shells), settings(min_share=min_share))
+    surface = extract.find_surface(closed_field(shells), settings(min_share=min_share))
     assert meshes.pieces(surface.faces, len(surface.vertices)).max() + 1 == pieces
     assert len(np.unique(surface.faces)) == len(surface.vertices)
     if pieces == 1:
@@ -158,10 +157,10 @@ def test_floaters_and_hollows_stay_only_if_asked_for(min_share, pieces, closed_f
 
 def test_what_too_few_views_see_is_outside_unless_asked_for(closed_field):
     field = closed_field(sphere, known=lambda points: points[:, 0] < 0)
-    half = sdf_mesh.find_surface(field, settings())
+    half = extract.find_surface(field, settings())
     assert half.vertices[:, 0].max() < 2 / 64
     assert edge_state(half)[0]
-    whole = sdf_mesh.find_surface(field, settings(only_known=False))
+    whole = extract.find_surface(field, settings(only_known=False))
     assert whole.vertices[:, 0].max() == pytest.approx(0.65, abs=0.001)
 
 
@@ -170,7 +169,7 @@ def test_the_mesh_lies_where_the_cube_does(closed_field):
     world_from_cube = np.eye(4, dtype=np.float32)
     world_from_cube[:3, :3], world_from_cube[:3, 3] = 0.5 * turn, [1, 2, 3]
     cube = frame.Cube(jnp.asarray(world_from_cube), jnp.asarray(0.5))
-    mesh = sdf_mesh.extract(closed_field(sphere, cube=cube), settings())
+    mesh = extract.extract(closed_field(sphere, cube=cube), settings())
     center = 0.5 * turn @ CENTER + [1, 2, 3]
     distance = np.linalg.norm(mesh.vertices - center, axis=-1)
     np.testing.assert_allclose(distance, 0.3, atol=1e-3)
@@ -183,7 +182,7 @@ def test_the_mesh_lies_where_the_cube_does(closed_field):
 def test_a_field_without_surface_is_reported_in_one_line(value, words, closed_field):
     field = closed_field(lambda points: np.full(len(points), value, np.float32))
     with pytest.raises(UserError, match=words):
-        sdf_mesh.find_surface(field, settings())
+        extract.find_surface(field, settings())
 
 
 @pytest.mark.parametrize("changes", [{"resolution": 4}, {"min_share": 2.0}, {"closed": False}])

@@ -15,8 +15,10 @@ import skimage.measure
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
-from jaxrelic.inference import sdf_grid, surface_colours, surface_texture
-from jaxrelic.inference.fields import ColourField, DistanceField
+from jaxrelic.inference.surface import colours as surface_colours
+from jaxrelic.inference.surface import grid
+from jaxrelic.inference.surface import texture as surface_texture
+from jaxrelic.inference.surface.fields import ColourField, DistanceField
 
 NODE_CLEARANCE = 1e-3
 """Least distance at a grid point, in cells: keeps the vertices of marching cubes apart."""
@@ -122,7 +124,7 @@ def find_surface(field: DistanceField, settings: SurfaceSettings) -> Surface:
             found = np.where(field.known(points), found, np.maximum(found, cell))
         return found
 
-    sampled = sdf_grid.sample(
+    sampled = grid.sample(
         distances, settings.resolution, coarsest=settings.coarsest, safety=settings.safety
     )
     vertices, faces = level_set(sampled.values, closed=settings.closed)

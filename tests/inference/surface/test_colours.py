@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxrelic.geometry import meshes
-from jaxrelic.inference import sdf_mesh, surface_colours
+from jaxrelic.inference.surface import colours as surface_colours
+from jaxrelic.inference.surface import extract
 
 SETTINGS = surface_colours.ColourSettings()
 BALL, FRONT = (np.zeros(3), 0.25), (np.array([0.33, 0.02, 0.03]), 0.07)
@@ -174,7 +175,7 @@ def test_extraction_paints_in_the_frame_of_the_field(painted_ball):
     """Marching cubes, normals of the field and colours by position, from cube to world and back."""
     _, _, field = painted_ball
     by_place = type(field)(field.distances, views=field.views)
-    mesh = sdf_mesh.extract(by_place, sdf_mesh.SurfaceSettings(resolution=33, coarsest=17))
+    mesh = extract.extract(by_place, extract.SurfaceSettings(resolution=33, coarsest=17))
     seen = np.abs(mesh.vertices[:, 2]) < 0.2
     expected = (mesh.vertices / 0.44 + 1) / 2
     np.testing.assert_allclose(mesh.vertex_colors[seen], expected[seen], atol=1e-5)

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.inference import mesh_checks, scene_model, sdf_mesh
+from jaxrelic.inference import mesh_checks, scene_model
+from jaxrelic.inference.surface import extract
 from jaxrelic.mesh_files import formats
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
@@ -31,8 +32,8 @@ def field(ring_of_views):
 
 
 def test_a_network_becomes_a_closed_coloured_file(field, tmp_path):
-    settings = sdf_mesh.SurfaceSettings(resolution=33, coarsest=17)
-    mesh = sdf_mesh.extract(field, settings)
+    settings = extract.SurfaceSettings(resolution=33, coarsest=17)
+    mesh = extract.extract(field, settings)
     assert mesh.vertex_colors.shape == mesh.vertices.shape
     assert np.isfinite(mesh.vertex_colors).all()
     report = mesh_checks.check(mesh, field.views)

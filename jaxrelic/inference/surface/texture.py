@@ -13,8 +13,8 @@ import scipy.sparse
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes, z_buffer
-from jaxrelic.inference import surface_colours
-from jaxrelic.inference.fields import ColourField
+from jaxrelic.inference.surface import colours as surface_colours
+from jaxrelic.inference.surface.fields import ColourField
 
 SMOOTHING_ROUNDS = 8
 """How often directions are averaged with those around them before they choose an axis: fewer make

@@ -1,0 +1,1 @@
+"""A field of distance and colour becomes a mesh."""
