@@ -24,12 +24,13 @@ from data_engine.gltf.reader import Geometry, load_geometry
 from data_engine.procedural.folder import write_relics
 from data_engine.rendering.framing import Framing
 from jaxrelic.cli import models
+from jaxrelic.evaluation.single_view.evaluate import Evaluation, EvaluationSettings
+from jaxrelic.evaluation.single_view.truth import Record
+from jaxrelic.evaluation.view_sets import methods as scene_methods
+from jaxrelic.evaluation.view_sets import truth as known_scenes
+from jaxrelic.evaluation.view_sets.evaluate import evaluate_scenes
 from jaxrelic.geometry import meshes
 from jaxrelic.geometry.surface_samples import sample_surface
-from jaxrelic.inference import known_scenes, scene_methods
-from jaxrelic.inference.evaluate import Evaluation, EvaluationSettings
-from jaxrelic.inference.known_relics import Record
-from jaxrelic.inference.scene_evaluate import evaluate_scenes
 from jaxrelic.inference.surface import extract
 
 SEED = 11

@@ -10,8 +10,8 @@ import numpy as np
 import tyro
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference.evaluate import Evaluation, EvaluationSettings
-from jaxrelic.inference.scene_evaluate import SceneEvaluationSettings
+from jaxrelic.evaluation.single_view.evaluate import Evaluation, EvaluationSettings
+from jaxrelic.evaluation.view_sets.evaluate import SceneEvaluationSettings
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def run(args: EvaluateArguments) -> int:
 def _run_photographs(args: EvaluateArguments) -> int:
     """Of a model that sees one photograph."""
     from jaxrelic.cli import models
-    from jaxrelic.inference import evaluate, gallery, methods
+    from jaxrelic.evaluation.single_view import evaluate, gallery, methods
 
     reconstructor = models.open_model(args.model, args.icosphere_level)
     supervision, trained_on = _training(args.model)
@@ -102,7 +102,7 @@ def report(
     num_relics: int,
 ) -> None:
     """Writes the files and prints the table; the sheet is the gallery, [h, w, 3]."""
-    from jaxrelic.inference import metric_tables
+    from jaxrelic.evaluation.tables import metrics as metric_tables
     from jaxrelic.viz import grids
 
     output = args.output or args.model / "evaluation"

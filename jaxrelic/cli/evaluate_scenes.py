@@ -11,8 +11,9 @@ from jaxrelic.cli import evaluate, models
 from jaxrelic.data.image_sets.locate import locate
 from jaxrelic.data.view_sets.batches import one2345_folder
 from jaxrelic.errors import UserError
-from jaxrelic.inference import known_scenes, scene_methods, scene_pictures
-from jaxrelic.inference.scene_evaluate import evaluate_scenes
+from jaxrelic.evaluation.view_sets import gallery as scene_pictures
+from jaxrelic.evaluation.view_sets import methods, truth
+from jaxrelic.evaluation.view_sets.evaluate import evaluate_scenes
 from jaxrelic.inference.surface import extract
 from jaxrelic.viz import grids
 
@@ -28,19 +29,19 @@ def run(args: evaluate.EvaluateArguments) -> int:
     if not shards:
         raise UserError(f"{args.model} does not say on what it was trained; give --shards")
     split, records = evaluate.first_split(lambda name: open_split(shards, name), args.split)
-    choice = known_scenes.Choice(
+    choice = truth.Choice(
         selection=args.scenes.selection or trained.selection,
         num_sources=args.scenes.num_sources or model.num_sources,
         held_out=args.scenes.held_out,
     )
     surface = extract.SurfaceSettings(resolution=args.scenes.resolution)
     named = {
-        MODEL: scene_methods.of_fields(
+        MODEL: methods.of_fields(
             model.read, lambda field: extract.extract(field, surface), drawn=args.scenes.drawn
         ),
     }
     if args.scenes.baselines:
-        named |= scene_methods.baselines(args.scenes.hull_resolution)
+        named |= methods.baselines(args.scenes.hull_resolution)
     gallery = _Gallery(len(records), args.gallery)
     evaluation = evaluate_scenes(
         named, records, choice, args.settings, source_size=model.image_size, watch=gallery.watch
@@ -80,8 +81,8 @@ class _Gallery:
         self,
         index: int,
         name: str,
-        relic: known_scenes.KnownScene,
-        shape: scene_methods.SceneShape,
+        relic: truth.KnownScene,
+        shape: methods.SceneShape,
     ) -> None:
         """See `evaluate_scenes`."""
         if name == MODEL and index in self._chosen:
@@ -101,6 +102,6 @@ def open_split(shards: str, split: str) -> tuple[str, Sequence[Any] | None]:
             "shards with --shards"
         )
     try:
-        return "", known_scenes.open_records(shards, split)
+        return "", truth.open_records(shards, split)
     except UserError as error:
         return str(error), None

@@ -25,17 +25,17 @@ class TablesArguments:
 
 def run(args: TablesArguments) -> int:
     """Writes the tables and prints them."""
-    from jaxrelic.inference import tables
+    from jaxrelic.evaluation.tables import papers as paper_tables
     from jaxrelic.metrics import protocols, published
 
     (protocol,) = protocols.named((args.protocol,))
-    results = [tables.read_result(text) for text in args.results]
+    results = [paper_tables.read_result(text) for text in args.results]
     filled = []
-    for name in args.table or (*published.TABLES, tables.OWN):
-        if name != tables.OWN:
-            table = tables.find_table(name)
-            filled.append((table, tables.fill(table, results, protocol.name)))
-        elif any(result.table == tables.OWN for result in results):
-            filled.append(tables.own_table(results, protocol.name))
-    print(tables.write(args.output, filled, protocol.name))
+    for name in args.table or (*published.TABLES, paper_tables.OWN):
+        if name != paper_tables.OWN:
+            table = paper_tables.find_table(name)
+            filled.append((table, paper_tables.fill(table, results, protocol.name)))
+        elif any(result.table == paper_tables.OWN for result in results):
+            filled.append(paper_tables.own_table(results, protocol.name))
+    print(paper_tables.write(args.output, filled, protocol.name))
     return 0

@@ -3,8 +3,8 @@
 import pathlib
 
 from jaxrelic.cli import evaluate, evaluate_scenes
-from jaxrelic.inference import known_scenes
-from jaxrelic.inference.scene_validation import SceneValidator
+from jaxrelic.evaluation.view_sets import truth
+from jaxrelic.evaluation.view_sets.validation import SceneValidator
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 
@@ -25,7 +25,7 @@ def validator(experiment: Experiment, folder: pathlib.Path) -> SceneValidator | 
     _, records = evaluate.first_split(
         lambda name: evaluate_scenes.open_split(data.path, name), None, usual=SPLITS
     )
-    choice = known_scenes.Choice(selection=data.selection, num_sources=data.num_sources)
+    choice = truth.Choice(selection=data.selection, num_sources=data.num_sources)
     return SceneValidator.of_records(
         records,
         choice,

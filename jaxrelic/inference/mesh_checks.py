@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
+from jaxrelic.evaluation import image_scores
 from jaxrelic.geometry import meshes
-from jaxrelic.inference import image_scores
 
 LEAST_IOU = 0.85
 """A view whose mask the mesh's silhouette overlaps by less is worth a look."""

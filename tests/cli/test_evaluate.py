@@ -4,7 +4,7 @@ import pytest
 
 from jaxrelic.cli import evaluate
 from jaxrelic.cli import main as cli
-from jaxrelic.inference.evaluate import EvaluationSettings
+from jaxrelic.evaluation.single_view.evaluate import EvaluationSettings
 
 
 @pytest.mark.parametrize(

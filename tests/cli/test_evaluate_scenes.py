@@ -13,7 +13,7 @@ from jaxrelic.cli import main as cli
 from jaxrelic.cli import models, validation
 from jaxrelic.data.view_sets.batches import one2345_folder
 from jaxrelic.errors import UserError
-from jaxrelic.inference import known_scenes, scene_pictures
+from jaxrelic.evaluation.view_sets import gallery, truth
 from jaxrelic.models.one2345 import convert
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.state import TrainState
@@ -66,8 +66,8 @@ def test_an_export_is_read_as_the_run_it_was_made_of(run, tmp_path):
 
 @pytest.mark.slow
 def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
-    every = known_scenes.open_records
-    monkeypatch.setattr(known_scenes, "open_records", lambda *which: every(*which)[:2])
+    every = truth.open_records
+    monkeypatch.setattr(truth, "open_records", lambda *which: every(*which)[:2])
     options = ["--protocols", "none", "--num-points", "500", "--silhouette-size", "24"]
     scenes = ["--scenes.held-out", "2", "--scenes.resolution", "32", "--scenes.hull-resolution"]
     code = cli.main(["evaluate", str(run), *options, *scenes, "32", "--gallery", "1"])
@@ -85,8 +85,8 @@ def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
     assert {"psnr", "ssim", "mask_iou", "depth_error"} <= set(page["image_summary"][0])
     assert "depth error" in (folder / "metrics.md").read_text()
     with PIL.Image.open(folder / "gallery.png") as sheet:
-        tile = scene_pictures.TILE_PX
-        across = scene_pictures.GALLERY_COLUMNS * (tile + grids.GAP_PX) - grids.GAP_PX
+        tile = gallery.TILE_PX
+        across = gallery.GALLERY_COLUMNS * (tile + grids.GAP_PX) - grids.GAP_PX
         assert sheet.size == (across, tile)
     less = ["--scenes.no-drawn", "--scenes.no-baselines", "--gallery", "0"]
     assert cli.main(["evaluate", str(run), *options, *scenes, "32", *less]) == 0

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
+from jaxrelic.evaluation.view_sets import baselines as scene_baselines
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import scene_baselines
 from jaxrelic.inference.surface.fields import Drawn, SceneField
 
 Draw = Callable[[cameras.Camera, int], Drawn]

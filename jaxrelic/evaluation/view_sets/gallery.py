@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.inference.known_scenes import WHITE, KnownScene
-from jaxrelic.inference.scene_evaluate import camera_of, drawing_of
-from jaxrelic.inference.scene_methods import SceneShape
+from jaxrelic.evaluation.view_sets.evaluate import camera_of, drawing_of
+from jaxrelic.evaluation.view_sets.methods import SceneShape
+from jaxrelic.evaluation.view_sets.truth import WHITE, KnownScene
 from jaxrelic.inference.scene_model import Drawn
 from jaxrelic.viz import grids, pictures
 

@@ -9,8 +9,9 @@ import pytest
 import trimesh
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.inference import known_scenes, scene_evaluate
-from jaxrelic.inference.scene_validation import SceneValidator
+from jaxrelic.evaluation.view_sets import evaluate
+from jaxrelic.evaluation.view_sets import truth as known_scenes
+from jaxrelic.evaluation.view_sets.validation import SceneValidator
 from jaxrelic.viz import grids
 
 VIEWS = 6
@@ -49,7 +50,7 @@ def test_figures_are_means_over_relics_of_the_view_that_was_held_out(validated, 
         (view,) = scene.held_out
         assert view.depth.shape == (24, 24)
         field = scene_model.read(scene.sources)
-        each.append(scene_evaluate.picture_scores(field.draw, [view]))
+        each.append(evaluate.picture_scores(field.draw, [view]))
     for name, theirs in {"psnr_db": "psnr", "ssim": "ssim", "mask_iou": "mask_iou"}.items():
         expected = np.mean([figures[theirs] for figures in each])
         assert figures[name] == pytest.approx(expected, abs=1e-3)

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.inference import baselines
+from jaxrelic.evaluation.single_view import baselines
 
 RELICS = synthetic.SyntheticRelics(num_relics=2, num_views=12, image_size=96)
 

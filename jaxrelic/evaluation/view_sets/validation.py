@@ -11,10 +11,10 @@ from typing import Any, Self
 import numpy as np
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference import scene_pictures
-from jaxrelic.inference.known_relics import Record
-from jaxrelic.inference.known_scenes import Choice, KnownScene
-from jaxrelic.inference.scene_evaluate import camera_of, picture_scores
+from jaxrelic.evaluation.single_view.truth import Record
+from jaxrelic.evaluation.view_sets import gallery
+from jaxrelic.evaluation.view_sets.evaluate import camera_of, picture_scores
+from jaxrelic.evaluation.view_sets.truth import Choice, KnownScene
 from jaxrelic.inference.scene_model import POINTS_PER_BLOCK, SceneModel
 from jaxrelic.inference.surface import extract
 from jaxrelic.mesh_files import formats
@@ -104,7 +104,7 @@ class SceneValidator:
         drawn = field.draw(camera_of(view), self.image_size)
         figures = picture_scores(lambda camera, size: drawn, [view])
         name = scene.uid.replace(os.sep, "_")
-        picture = grids.png_bytes(scene_pictures.strip(scene, view, drawn))
+        picture = grids.png_bytes(gallery.strip(scene, view, drawn))
         grids.write_bytes(folder / f"{name}.png", picture)
         settings = extract.SurfaceSettings(resolution=self.resolution)
         try:

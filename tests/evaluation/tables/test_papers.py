@@ -6,7 +6,7 @@ import pytest
 
 from jaxrelic.cli import main as cli
 from jaxrelic.errors import UserError
-from jaxrelic.inference import tables
+from jaxrelic.evaluation.tables import papers as paper_tables
 from jaxrelic.metrics.published import CD, IOU, TABLES, TEST_OBJECTS, F
 
 
@@ -38,11 +38,11 @@ def measured(tmp_path):
 
 
 def rows(name, results, protocol="unicorn"):
-    return {row.name: row for row in tables.fill(TABLES[name], results, protocol)}
+    return {row.name: row for row in paper_tables.fill(TABLES[name], results, protocol)}
 
 
 def test_our_row_stands_under_the_quoted_one_with_the_models_numbers(measured):
-    result = tables.read_result(f"T8:w/o FC={measured.parent}")
+    result = paper_tables.read_result(f"T8:w/o FC={measured.parent}")
     table = rows("T8", [result])
     assert list(table) == [
         *("w/o FC", "w/o FC (ours)", "w/o NC", "w/o NC (ours)", "full", "full (ours)")
@@ -63,7 +63,7 @@ def test_what_nobody_measured_is_not_obtained():
 
 
 def test_3d_iou_is_that_of_ucmr_in_percent(measured):
-    table = rows("T6", [tables.read_result(f"T6:M-SRN={measured / 'metrics.json'}")])
+    table = rows("T6", [paper_tables.read_result(f"T6:M-SRN={measured / 'metrics.json'}")])
     assert table["M-SRN (ours)"].cells == {IOU: 62.5, CD: 2.5}
 
 
@@ -72,7 +72,7 @@ def test_categories_come_from_a_file_each_and_means_need_all_of_them(tmp_path):
     for index, category in enumerate(TEST_OBJECTS):
         lines = [("unicorn", category, {"chamfer": 1.0 + index})]
         folder = evaluation(tmp_path / category, lines)
-        results.append(tables.read_result(f"T5:M-SRN={folder}"))
+        results.append(paper_tables.read_result(f"T5:M-SRN={folder}"))
     ours = rows("T5", results)["M-SRN (ours)"].cells
     assert ours["airplane"] == 1.0
     assert ours["mean"] == pytest.approx(7.0)
@@ -102,7 +102,7 @@ def test_quoted_means_are_computed_from_the_quoted_cells():
 )
 def test_a_mistake_is_one_line(text, message):
     with pytest.raises(UserError, match=message):
-        tables.read_result(text)
+        paper_tables.read_result(text)
 
 
 def test_the_command_writes_all_tables_and_says_what_is_missing(measured, tmp_path, capsys):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference import metric_tables, table_text
+from jaxrelic.evaluation.tables import metrics as metric_tables
+from jaxrelic.evaluation.tables import text as table_text
 from jaxrelic.metrics import published
 from jaxrelic.metrics.published import CD, IOU, TABLES, TEST_OBJECTS, F, PublishedTable
 

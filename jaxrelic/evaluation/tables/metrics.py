@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference import table_text
-from jaxrelic.inference.evaluate import Evaluation, Row
-from jaxrelic.inference.image_scores import NO_LPIPS, ImageRow
+from jaxrelic.evaluation.image_scores import NO_LPIPS, ImageRow
+from jaxrelic.evaluation.single_view.evaluate import Evaluation, Row
+from jaxrelic.evaluation.tables import text as table_text
 from jaxrelic.metrics import protocols
 
 ALL = "all"

@@ -9,9 +9,11 @@ import pytest
 from jaxrelic.data import synthetic
 from jaxrelic.data.view_sets.batches import records as view_records
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation.single_view.evaluate import EvaluationSettings
+from jaxrelic.evaluation.view_sets import baselines, evaluate
+from jaxrelic.evaluation.view_sets import methods as scene_methods
+from jaxrelic.evaluation.view_sets import truth as known_scenes
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import known_scenes, scene_baselines, scene_evaluate, scene_methods
-from jaxrelic.inference.evaluate import EvaluationSettings
 from jaxrelic.inference.scene_model import Drawn
 from jaxrelic.inference.surface import extract
 from jaxrelic.models.one2345 import frame
@@ -71,7 +73,7 @@ def exact(record):
 @pytest.fixture(scope="module")
 def evaluation():
     methods = {"exact": exact(RECORDS[0]), **scene_methods.baselines(hull_resolution=48)}
-    return scene_evaluate.evaluate_scenes(methods, RECORDS, CHOICE, SETTINGS, source_size=64)
+    return evaluate.evaluate_scenes(methods, RECORDS, CHOICE, SETTINGS, source_size=64)
 
 
 def surface(evaluation, method, protocol, uid="synthetic-0"):
@@ -130,9 +132,7 @@ def test_a_method_that_fails_is_named_with_the_relic():
         raise UserError("the masks are empty")
 
     with pytest.raises(UserError, match=r"model on relic synthetic-0: the masks are empty"):
-        scene_evaluate.evaluate_scenes(
-            {"model": fails}, RECORDS[:1], CHOICE, SETTINGS, source_size=48
-        )
+        evaluate.evaluate_scenes({"model": fails}, RECORDS[:1], CHOICE, SETTINGS, source_size=48)
 
 
 def without_a_surface(views):
@@ -145,9 +145,7 @@ def test_a_relic_without_a_surface_is_left_out_and_told():
     def half(views):
         return next(methods)(views)
 
-    found = scene_evaluate.evaluate_scenes(
-        {"model": half}, RECORDS, CHOICE, SETTINGS, source_size=48
-    )
+    found = evaluate.evaluate_scenes({"model": half}, RECORDS, CHOICE, SETTINGS, source_size=48)
     assert found.without_surface == {"model": ("synthetic-1",)}
     assert {row.uid for row in found.rows} == {"synthetic-0"}
     assert {row.uid for row in found.images} == {"synthetic-0"}
@@ -155,15 +153,15 @@ def test_a_relic_without_a_surface_is_left_out_and_told():
 
 def test_no_surface_at_all_ends_the_evaluation():
     with pytest.raises(UserError, match="model finds no surface of any relic"):
-        scene_evaluate.evaluate_scenes(
+        evaluate.evaluate_scenes(
             {"model": without_a_surface}, RECORDS[:1], CHOICE, SETTINGS, source_size=48
         )
 
 
 def test_depth_is_compared_where_both_have_one():
     drawn, truth = np.array([[1.0, 0.0, 1.2]]), np.array([[1.1, 1.0, 0.0]])
-    assert scene_evaluate.depth_error(drawn, truth) == pytest.approx(0.1)
-    assert scene_evaluate.depth_error(drawn, np.roll(drawn, 1) * 0) is None
+    assert evaluate.depth_error(drawn, truth) == pytest.approx(0.1)
+    assert evaluate.depth_error(drawn, np.roll(drawn, 1) * 0) is None
 
 
 @pytest.fixture(scope="module")
@@ -172,8 +170,8 @@ def scene():
 
 
 def test_the_sphere_has_the_volume_of_the_hull_and_the_colour_of_the_object(scene):
-    hull = scene_baselines.visual_hull(scene.sources, resolution=48)
-    ball = scene_baselines.sphere(scene.sources, resolution=48)
+    hull = baselines.visual_hull(scene.sources, resolution=48)
+    ball = baselines.sphere(scene.sources, resolution=48)
     volumes = [float(meshes.signed_volume(mesh.vertices, mesh.faces)) for mesh in (hull, ball)]
     assert volumes[0] == pytest.approx(volumes[1], rel=0.03)
     assert volumes[1] > 0
@@ -191,7 +189,7 @@ def test_the_hull_has_at_each_vertex_the_colour_of_the_views_that_see_it(scene):
     colours = np.where(red[:, None], [1.0, 0, 0], [0, 0, 1.0])
     rgb = np.broadcast_to(colours[:, None, None], scene.sources.rgb.shape)
     views = dataclasses.replace(scene.sources, rgb=np.float32(rgb))
-    mesh = scene_baselines.visual_hull(views, resolution=48)
+    mesh = baselines.visual_hull(views, resolution=48)
     x = np.asarray(mesh.vertices)[:, 0]
     tip = 0.9 * np.abs(x).max()
     np.testing.assert_allclose(mesh.vertex_colors[x > tip].mean(axis=0), [1, 0, 0], atol=0.15)
@@ -201,7 +199,7 @@ def test_the_hull_has_at_each_vertex_the_colour_of_the_views_that_see_it(scene):
 def test_masks_without_a_common_point_are_named(scene):
     nothing = dataclasses.replace(scene.sources, mask=np.zeros_like(scene.sources.mask))
     with pytest.raises(UserError, match=r"masks of view_\d+ and 7 others have no point"):
-        scene_baselines.visual_hull(nothing, resolution=16)
+        baselines.visual_hull(nothing, resolution=16)
 
 
 def chosen(record, fit=None, **settings):

@@ -16,10 +16,11 @@ import jax
 import numpy as np
 
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation import image_scores
+from jaxrelic.evaluation.single_view import baselines
+from jaxrelic.evaluation.single_view.methods import Method, Surfaces
+from jaxrelic.evaluation.single_view.truth import KnownRelic, Record, is_known, views_of
 from jaxrelic.geometry import alignment, cameras, meshes, sampling
-from jaxrelic.inference import baselines, image_scores
-from jaxrelic.inference.known_relics import KnownRelic, Record, is_known, views_of
-from jaxrelic.inference.methods import Method, Surfaces
 from jaxrelic.metrics import geometry, protocols, scoring
 from jaxrelic.photos import photo
 

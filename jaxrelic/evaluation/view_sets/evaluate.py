@@ -14,9 +14,8 @@ import numpy as np
 from jaxrelic.data import transforms
 from jaxrelic.data.view_sets.choice import Selection
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras, meshes, padding
-from jaxrelic.inference import image_scores
-from jaxrelic.inference.evaluate import (
+from jaxrelic.evaluation import image_scores
+from jaxrelic.evaluation.single_view.evaluate import (
     Evaluation,
     EvaluationSettings,
     Row,
@@ -24,9 +23,10 @@ from jaxrelic.inference.evaluate import (
     shapes_of,
     surface_rows,
 )
-from jaxrelic.inference.known_relics import Record
-from jaxrelic.inference.known_scenes import WHITE, Choice, KnownScene
-from jaxrelic.inference.scene_methods import Draw, SceneMethod, SceneShape
+from jaxrelic.evaluation.single_view.truth import Record
+from jaxrelic.evaluation.view_sets.methods import Draw, SceneMethod, SceneShape
+from jaxrelic.evaluation.view_sets.truth import WHITE, Choice, KnownScene
+from jaxrelic.geometry import cameras, meshes, padding
 from jaxrelic.inference.surface.extract import NoSurfaceError
 from jaxrelic.metrics import geometry, image, protocols, scoring
 from jaxrelic.viz import pictures

@@ -11,9 +11,11 @@ import trimesh
 
 from jaxrelic.data import synthetic
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation import image_scores
+from jaxrelic.evaluation.single_view import evaluate, truth
+from jaxrelic.evaluation.single_view.methods import Surfaces, predict
+from jaxrelic.evaluation.tables import metrics as metric_tables
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import evaluate, image_scores, known_relics, metric_tables
-from jaxrelic.inference.methods import Surfaces, predict
 from jaxrelic.photos.photo import Preprocessing
 
 RELICS = synthetic.SyntheticRelics(num_relics=3, num_views=5, image_size=64)
@@ -88,7 +90,7 @@ def test_a_relic_always_shows_the_same_side(rows):
 
 def test_silhouettes_agree_with_the_true_masks():
     record = RELICS[0]
-    views = known_relics.views_of(record, SETTINGS.silhouette_size)
+    views = truth.views_of(record, SETTINGS.silhouette_size)
     overlap = image_scores.silhouette_iou(
         (SPHERE[0] * half_sides(0)).astype(np.float64),
         SPHERE[1],
@@ -164,7 +166,7 @@ def test_pictures_are_compared_at_the_views_that_were_not_shown(evaluation):
 
 def test_the_right_shape_in_the_right_colour_looks_right():
     shape = (half_sides(0) * SPHERE[0]).astype(np.float32)
-    views = known_relics.views_of(RELICS[0], 64)
+    views = truth.views_of(RELICS[0], 64)
     seen = np.concatenate([view.rgba[view.rgba[..., 3] == 1] for view in views])
     mean = np.broadcast_to(seen[:, :3].mean(axis=0), (len(shape), 3))
     coloured, black = (
@@ -186,7 +188,7 @@ def turned(vertices, degrees):
 
     def method(images):
         del images
-        relic = known_relics.KnownRelic.read(RELICS[0], PREPROCESSING, 32)
+        relic = truth.KnownRelic.read(RELICS[0], PREPROCESSING, 32)
         camera = cameras.Camera(
             cam_from_world=(relic.input_camera.cam_from_world @ np.linalg.inv(turn))[None],
             pixel_from_cam=relic.input_camera.pixel_from_cam[None],
@@ -225,7 +227,7 @@ def test_a_frame_turned_about_the_vertical_changes_no_score_of_a_model_without_a
 
 def test_views_without_a_camera_are_left_out_and_protocols_that_need_one_refused():
     record = {**RELICS[0], "category_name": "airplane"}
-    shown = known_relics.view_shown(record)
+    shown = truth.view_shown(record)
     poses = np.array(record["cam_from_world"])
     poses[shown] = np.nan
     partly = {**record, "cam_from_world": poses}

@@ -11,8 +11,8 @@ import scipy.ndimage
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation.single_view import baselines
 from jaxrelic.geometry import cameras, meshes, padding
-from jaxrelic.inference import baselines
 from jaxrelic.inference.surface import colours as surface_colours
 
 HULL_RESOLUTION = 128

@@ -13,8 +13,8 @@ from jaxrelic.data.view_sets.batches import records as view_records
 from jaxrelic.data.view_sets.choice import Selection
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation.single_view.truth import Record, category_of, is_known
 from jaxrelic.geometry import cameras
-from jaxrelic.inference.known_relics import Record, category_of, is_known
 
 WHITE = (1.0, 1.0, 1.0)
 COVERED = 0.5

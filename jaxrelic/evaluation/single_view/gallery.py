@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from jaxrelic.data import transforms
+from jaxrelic.evaluation.single_view import truth
+from jaxrelic.evaluation.single_view.methods import Method
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import known_relics
-from jaxrelic.inference.methods import Method
 from jaxrelic.photos import photo
 from jaxrelic.viz import grids, pictures, turntable
 
@@ -40,7 +40,7 @@ def draw(
 def _four(
     method: Method, preprocessing: photo.Preprocessing, record: Mapping[str, Any]
 ) -> list[np.ndarray]:
-    seen = transforms.decode_view(record, known_relics.view_shown(record))
+    seen = transforms.decode_view(record, truth.view_shown(record))
     view = photo.prepare(seen, preprocessing)
     image = photo.over_background(view, preprocessing)
     inputs = cameras.Camera(

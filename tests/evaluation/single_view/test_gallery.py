@@ -2,7 +2,7 @@ import numpy as np
 
 from jaxrelic.data import synthetic
 from jaxrelic.data.single_view import batches
-from jaxrelic.inference import gallery, known_relics, methods
+from jaxrelic.evaluation.single_view import gallery, methods, truth
 from jaxrelic.viz import grids
 
 
@@ -28,5 +28,5 @@ def test_a_finer_template_changes_the_mesh_and_no_parameter(reconstructor):
 
 def test_the_view_shown_depends_on_the_relic_alone():
     record = dict(batches.open_records(batches.DataConfig(path=batches.SYNTHETIC))[0])
-    assert known_relics.view_shown(record) == known_relics.view_shown({**record, "title": b"other"})
-    assert 0 <= known_relics.view_shown(record) < len(record["rgba"])
+    assert truth.view_shown(record) == truth.view_shown({**record, "title": b"other"})
+    assert 0 <= truth.view_shown(record) < len(record["rgba"])

@@ -1,0 +1,1 @@
+"""Scores of one photograph turned into one mesh."""

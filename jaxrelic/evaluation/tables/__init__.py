@@ -1,0 +1,1 @@
+"""Scores laid out as tables, ours beside the papers'."""

@@ -1,0 +1,1 @@
+"""Scores of several posed views turned into one surface."""
