@@ -15,11 +15,11 @@ import pathlib
 import cv2
 import numpy as np
 
-from jaxrelic.cli import models
 from jaxrelic.data.foreground import batches as foreground_batches
 from jaxrelic.data.foreground import clutter
 from jaxrelic.photos.masks.finder import Perceiver
 from jaxrelic.photos.masks.refinement import RefineSettings, refine
+from jaxrelic.saved import load
 
 
 def with_false_positive(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    perceiver = models.open_perceiver(args.run)
+    perceiver = load.open_perceiver(args.run)
     result = measure(perceiver, split=args.split, count=args.count, seed=args.seed)
     print(json.dumps({**vars(args), "run": str(args.run), "mean_iou": result}, indent=2))
 

@@ -28,7 +28,6 @@ import numpy as np
 import tyro
 
 from configs import msrn_toy
-from jaxrelic.cli import models
 from jaxrelic.data.archives.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
 from jaxrelic.data.fixtures import solids
 from jaxrelic.data.image_sets.locate import candidates, locate, pixel_features, prepare
@@ -39,6 +38,7 @@ from jaxrelic.nn import feature_bank
 from jaxrelic.rendering import overlap
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.views import render_silhouettes
+from jaxrelic.saved import load
 from jaxrelic.train import loop, objectives
 
 SIDE_PX = 64
@@ -255,7 +255,7 @@ def main(settings: ToyBenchmark) -> None:
     cpu, wall = time.process_time(), time.perf_counter()
     loop.train(experiment, objectives.build(experiment), run, devices=jax.local_devices()[:1])
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    model = models.open_run(run)[0]
+    model = load.open_run(run)[0]
     seen = {
         name: look(model, locate.open_images(photographs, split))
         for name, split in {"training": "train", "views": "val", "objects": "test"}.items()

@@ -23,7 +23,6 @@ from configs import one2345_overfit
 from data_engine.gltf.reader import Geometry, load_geometry
 from data_engine.procedural.folder import write_relics
 from data_engine.rendering.framing import Framing
-from jaxrelic.cli import models
 from jaxrelic.evaluation.single_view.evaluate import Evaluation, EvaluationSettings
 from jaxrelic.evaluation.single_view.truth import Record
 from jaxrelic.evaluation.view_sets import methods as scene_methods
@@ -32,6 +31,7 @@ from jaxrelic.evaluation.view_sets.evaluate import evaluate_scenes
 from jaxrelic.geometry import meshes
 from jaxrelic.geometry.surface_samples import sample_surface
 from jaxrelic.inference.surface import extract
+from jaxrelic.saved import load
 
 SEED = 11
 """Of the amphora."""
@@ -93,7 +93,7 @@ def in_world(record: Record, scan: Geometry) -> meshes.Mesh:
 
 def measure(run: pathlib.Path, scan: pathlib.Path, settings: OverfitBenchmark) -> Evaluation:
     """The network's mesh, the baselines and the scan itself."""
-    trained, model = models.scene_training(run), models.open_scene_model(run)
+    trained, model = load.scene_training(run), load.open_scene_model(run)
     record = known_scenes.open_records(trained.path, "train")[0]
     truth = in_world(record, load_geometry(scan))
     points, normals = sample_surface(

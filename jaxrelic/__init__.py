@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jaxrelic.geometry.cameras import Camera
     from jaxrelic.geometry.meshes import Mesh
-    from jaxrelic.inference.export import load
     from jaxrelic.inference.reconstruct import reconstruct
     from jaxrelic.inference.render import render
+    from jaxrelic.saved.export import load
 
 __all__ = ["Camera", "Mesh", "load", "reconstruct", "render"]
 
 _HOME = {
     "Camera": "jaxrelic.geometry.cameras",
     "Mesh": "jaxrelic.geometry.meshes",
-    "load": "jaxrelic.inference.export",
+    "load": "jaxrelic.saved.export",
     "reconstruct": "jaxrelic.inference.reconstruct",
     "render": "jaxrelic.inference.render",
 }

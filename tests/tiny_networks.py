@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.inference import export
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.photos.photo import Preprocessing
+from jaxrelic.saved import export
 
 TINY = MsrnConfig(
     shared_encoder=True,

@@ -48,21 +48,22 @@ class EvaluateArguments:
 
 def run(args: EvaluateArguments) -> int:
     """Measures, writes the files and prints the table."""
-    from jaxrelic.cli import evaluate_scenes, models
+    from jaxrelic.cli import evaluate_scenes
     from jaxrelic.metrics import protocols
+    from jaxrelic.saved import load
 
     protocols.named(args.settings.protocols)  # A mistake is told before minutes of work.
-    if models.sees_posed_views(args.model):
+    if load.sees_posed_views(args.model):
         return evaluate_scenes.run(args)
     return _run_photographs(args)
 
 
 def _run_photographs(args: EvaluateArguments) -> int:
     """Of a model that sees one photograph."""
-    from jaxrelic.cli import models
     from jaxrelic.evaluation.single_view import evaluate, gallery, methods
+    from jaxrelic.saved import load
 
-    reconstructor = models.open_model(args.model, args.icosphere_level)
+    reconstructor = load.open_model(args.model, args.icosphere_level)
     supervision, trained_on = _training(args.model)
     shards = str(args.shards) if args.shards is not None else trained_on
     placement = _placement(args.settings, supervision)
@@ -121,7 +122,7 @@ def _placement(settings: EvaluationSettings, supervision: str) -> str:
 
 def _training(model: pathlib.Path) -> tuple[str, str]:
     """Supervision of a run or an export, and where its training relics were."""
-    from jaxrelic.inference import export
+    from jaxrelic.saved import export
     from jaxrelic.train import workdir
 
     if (model / workdir.CONFIG_FILE).exists():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrelic.cli import evaluate, models
+from jaxrelic.cli import evaluate
 from jaxrelic.data.image_sets.locate import locate
 from jaxrelic.data.view_sets.batches import one2345_folder
 from jaxrelic.errors import UserError
@@ -15,6 +15,7 @@ from jaxrelic.evaluation.view_sets import gallery as scene_pictures
 from jaxrelic.evaluation.view_sets import methods, truth
 from jaxrelic.evaluation.view_sets.evaluate import evaluate_scenes
 from jaxrelic.inference.surface import extract
+from jaxrelic.saved import load
 from jaxrelic.viz import grids
 
 MODEL = "model"
@@ -23,8 +24,8 @@ MODEL = "model"
 
 def run(args: evaluate.EvaluateArguments) -> int:
     """Measures, writes the files and prints the table."""
-    trained = models.scene_training(args.model)
-    model = models.open_scene_model(args.model)
+    trained = load.scene_training(args.model)
+    model = load.open_scene_model(args.model)
     shards = str(args.shards) if args.shards is not None else trained.path
     if not shards:
         raise UserError(f"{args.model} does not say on what it was trained; give --shards")

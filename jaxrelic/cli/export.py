@@ -27,7 +27,7 @@ class ExportArguments:
 
 def run(args: ExportArguments) -> int:
     """Writes the export; prints where."""
-    from jaxrelic.inference import export
+    from jaxrelic.saved import export
 
     converted = args.source.is_file()
     model, training, data = _converted(args.source) if converted else _trained(args.source)
@@ -39,10 +39,10 @@ def run(args: ExportArguments) -> int:
 
 def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
     """The network of a run, how it was trained, and on what."""
-    from jaxrelic.cli import models
     from jaxrelic.data.view_sets.batches import ViewSetsConfig
+    from jaxrelic.saved import load
 
-    model, experiment, step = models.open_any_run(folder)
+    model, experiment, step = load.open_any_run(folder)
     training = {
         "name": experiment.name,
         "steps": step,

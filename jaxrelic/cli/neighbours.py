@@ -127,13 +127,13 @@ def _embed(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray",
 
 
 def _embed_by_run(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray", str]:
-    from jaxrelic.cli import models
     from jaxrelic.errors import UserError
     from jaxrelic.inference import embed
+    from jaxrelic.saved import load
 
     if args.run is None:
         raise UserError("--features run needs --run DIR, the folder of a run or an export")
-    reconstructor = models.open_model(args.run)
+    reconstructor = load.open_model(args.run)
     return embed.embed_by_run(images, reconstructor), f"run:{args.run.absolute().name}"
 
 

@@ -84,17 +84,17 @@ def _refuse(args: ReconstructArguments, options: tuple[str, ...]) -> None:
 
 
 def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
-    from jaxrelic.cli import models
     from jaxrelic.inference import previews
     from jaxrelic.mesh_files import glb_writer
     from jaxrelic.photos import photo
+    from jaxrelic.saved import load
 
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     # The photograph first: a bad one should not cost the time to load a model.
-    finder = models.open_mask_finder(args.segment_onnx, args.foreground)
+    finder = load.open_mask_finder(args.segment_onnx, args.foreground)
     picture = photo.read_photo(path, args.mask, find=finder.find)
-    reconstruction = models.open_model(args.model, args.icosphere_level).reconstruct(picture)
+    reconstruction = load.open_model(args.model, args.icosphere_level).reconstruct(picture)
     glb_writer.write_glb(reconstruction.mesh, args.output)
     print(args.output)
     if args.previews is not None:
@@ -106,12 +106,12 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
-    from jaxrelic.cli import models
     from jaxrelic.inference import mesh_checks
     from jaxrelic.inference.surface import extract
     from jaxrelic.mesh_files import formats
     from jaxrelic.photos import checks
     from jaxrelic.photos import posed as posed_photographs
+    from jaxrelic.saved import load
 
     formats.check_suffix(args.output)
     if args.poses is None:
@@ -119,8 +119,8 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     if args.max_views < checks.MIN_VIEWS:
         raise UserError(f"--max-views {args.max_views}; the network compares two views or more")
     settings = _surface(args)
-    model = models.open_scene_model(args.model)
-    finder = models.open_mask_finder(args.segment_onnx, args.foreground)
+    model = load.open_scene_model(args.model)
+    finder = load.open_mask_finder(args.segment_onnx, args.foreground)
     posed = posed_photographs.read(
         folder,
         args.poses,

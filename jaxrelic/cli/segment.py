@@ -43,13 +43,13 @@ class SegmentArguments:
 
 def run(args: SegmentArguments) -> int:
     """Writes a mask per photograph; a photograph that cannot be read does not stop the others."""
-    from jaxrelic.cli import models
     from jaxrelic.errors import UserError
     from jaxrelic.photos import photo
+    from jaxrelic.saved import load
     from jaxrelic.viz import grids
 
     photos = _photographs(args.photos, args.output)
-    finder = models.open_mask_finder(args.onnx, args.foreground, args.refine, args.category)
+    finder = load.open_mask_finder(args.onnx, args.foreground, args.refine, args.category)
     args.output.mkdir(parents=True, exist_ok=True)
     tiles, failed = [], 0
     for path in photos:

@@ -124,7 +124,7 @@ def reconstruct(
 ) -> Reconstruction:
     """Reconstructs one photograph with a loaded model, or with the export at a path."""
     if not isinstance(model, Reconstructor):
-        from jaxrelic.inference import export  # It imports this module.
+        from jaxrelic.saved import export
 
         model = export.load(model)
     return model.reconstruct(photo, mask)

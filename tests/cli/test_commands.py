@@ -13,8 +13,8 @@ import trimesh
 from jaxrelic import config_json
 from jaxrelic.cli import main
 from jaxrelic.data.single_view.batches import DataConfig
-from jaxrelic.inference import export
 from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.saved import export
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.state import TrainState

@@ -10,11 +10,12 @@ import pytest
 
 from configs import smoke
 from jaxrelic.cli import main as cli
-from jaxrelic.cli import models, validation
+from jaxrelic.cli import validation
 from jaxrelic.data.view_sets.batches import one2345_folder
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.view_sets import gallery, truth
 from jaxrelic.models.one2345 import convert
+from jaxrelic.saved import load
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.state import TrainState
 from jaxrelic.viz import grids
@@ -44,24 +45,24 @@ def run(tmp_path_factory):
 
 
 def test_a_run_is_read_with_its_weights_sizes_and_number_of_views(run):
-    model = models.open_scene_model(run)
+    model = load.open_scene_model(run)
     assert (model.image_size, model.num_sources) == (24, 3)
     assert model.variables["params"]["sdf_network"]["layer_2"]["bias"][0] == np.float32(-0.1)
     with pytest.raises(UserError, match=r"reconstructs objects from posed views; give one that"):
-        models.open_model(run)
+        load.open_model(run)
 
 
 def test_an_export_is_read_as_the_run_it_was_made_of(run, tmp_path):
     folder = tmp_path / "export"
     assert cli.main(["export", str(run), "-o", str(folder), "--no-stable-hlo"]) == 0
-    exported, trained = models.open_scene_model(folder), models.open_scene_model(run)
+    exported, trained = load.open_scene_model(folder), load.open_scene_model(run)
     jax.tree.map(np.testing.assert_array_equal, exported.variables, trained.variables)
     assert (exported.image_size, exported.num_sources) == (24, 3)
-    assert models.sees_posed_views(folder)
-    views = models.scene_training(folder)
+    assert load.sees_posed_views(folder)
+    views = load.scene_training(folder)
     assert (views.path, views.selection) == (EXPERIMENT.data.path, EXPERIMENT.data.selection)
     with pytest.raises(UserError, match=r"is an export that reconstructs objects from posed view"):
-        models.open_model(folder)
+        load.open_model(folder)
 
 
 @pytest.mark.slow

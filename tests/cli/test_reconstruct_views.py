@@ -8,9 +8,10 @@ import posed_folders
 import pytest
 import trimesh
 
-from jaxrelic.cli import main, models
+from jaxrelic.cli import main
 from jaxrelic.geometry import alignment
 from jaxrelic.models.one2345 import frame
+from jaxrelic.saved import load
 
 SHOTS = posed_folders.shots(count=6, size=96)
 
@@ -71,7 +72,7 @@ def seen(monkeypatch):
         return BoxField(views, half_sides, moved)
 
     model = types.SimpleNamespace(image_size=48, read=read)
-    monkeypatch.setattr(models, "open_scene_model", lambda path: model)
+    monkeypatch.setattr(load, "open_scene_model", lambda path: model)
     return given
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from configs import foreground_smoke, smoke
 from jaxrelic import config_json
-from jaxrelic.cli import main, models, segment
+from jaxrelic.cli import main, segment
 from jaxrelic.errors import UserError
 from jaxrelic.photos.masks import finder as segmentation
+from jaxrelic.saved import load
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ class LeftHalf:
 
 def test_a_foreground_run_has_its_say(tmp_path, monkeypatch, capsys):
     photos, out = write_photos(tmp_path / "photos"), tmp_path / "masks"
-    monkeypatch.setattr(models, "open_perceiver", lambda path: LeftHalf())
+    monkeypatch.setattr(load, "open_perceiver", lambda path: LeftHalf())
     command = ["segment", str(photos / "square.png"), "-o", str(out), "--foreground", "run"]
     assert main.main([*command, "--refine.threshold", "0.5"]) == 0
     mask = read_mask(out / "square.png")
@@ -104,12 +105,12 @@ def test_a_run_of_the_other_kind_is_refused_with_what_it_is_for(tmp_path):
         page = json.dumps(config_json.to_json(experiment.get_config()))
         (tmp_path / name / "config.json").write_text(page)
     with pytest.raises(UserError, match=r"seer is a run that finds foregrounds .* reconstructs"):
-        models.open_model(tmp_path / "seer")
+        load.open_model(tmp_path / "seer")
     with pytest.raises(UserError, match=r"maker is a run that reconstructs .* finds foregrounds"):
-        models.open_perceiver(tmp_path / "maker")
+        load.open_perceiver(tmp_path / "maker")
 
 
 def test_without_a_run_masks_stay_coarse():
-    finder = models.open_mask_finder(None, None)
+    finder = load.open_mask_finder(None, None)
     assert isinstance(finder, segmentation.MaskFinder)
     assert finder.perceiver is None

@@ -14,9 +14,9 @@ import pytest
 from places import ROOT
 
 from jaxrelic import config_json
-from jaxrelic.cli import models
 from jaxrelic.cli.train import load_experiment
 from jaxrelic.data.single_view import batches
+from jaxrelic.saved import load
 from jaxrelic.train import loop, objectives, state
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
@@ -112,7 +112,7 @@ def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source
             loop.train(whole(source, steps=steps), objective, folder, devices=jax.devices()[:2])
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     one, other = (
-        models.open_run(tmp_path / name)[0].variables["memory"]["shape"]
+        load.open_run(tmp_path / name)[0].variables["memory"]["shape"]
         for name in ("whole", "parts")
     )
     jax.tree.map(np.testing.assert_array_equal, one, other)

@@ -9,10 +9,10 @@ import pytest
 
 from configs import foreground, foreground_smoke, smoke
 from jaxrelic import config_json, weights
-from jaxrelic.cli import models
 from jaxrelic.errors import UserError
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.models.foreground.model import ForegroundConfig
+from jaxrelic.saved import load
 from jaxrelic.train import inputs, loop, objectives, optim, state, warm_start, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
@@ -47,16 +47,16 @@ def test_a_run_continues_with_identical_losses_and_bank_on_two_devices(tmp_path)
             )
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     banks = [
-        models._newest(tmp_path / name, ForegroundConfig)[1].collections["memory"]["pairs"]
+        load._newest(tmp_path / name, ForegroundConfig)[1].collections["memory"]["pairs"]
         for name in ("whole", "parts")
     ]
     jax.tree.map(np.testing.assert_array_equal, *banks)
     assert banks[0].writes[0] > 4
-    perceiver = models.open_perceiver(tmp_path / "whole")
+    perceiver = load.open_perceiver(tmp_path / "whole")
     activation = perceiver.activation(np.zeros((40, 30, 3), np.float32))
     assert activation.shape == (40, 30)
     with pytest.raises(UserError, match=r"whole is a run that finds foregrounds .* give one that"):
-        models.open_run(tmp_path / "whole")
+        load.open_run(tmp_path / "whole")
 
 
 def test_all_kinds_of_experiments_survive_json():

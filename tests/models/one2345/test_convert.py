@@ -9,10 +9,10 @@ import one2345_specification as specification
 import pytest
 
 from jaxrelic.cli import main as cli
-from jaxrelic.cli import models
 from jaxrelic.errors import UserError
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.convert import convert
+from jaxrelic.saved import load
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_released_weights_become_an_export_that_opens_as_a_model(released, tmp_p
     file, folder = tmp_path / "released.safetensors", tmp_path / "export"
     write_safetensors(file, {name: np.asarray(x) for name, x in released.items()})
     assert cli.main(["export", str(file), "-o", str(folder), "--no-stable-hlo"]) == 0
-    model = models.open_scene_model(folder)
+    model = load.open_scene_model(folder)
     assert (model.image_size, model.num_sources) == (256, 32)
     assert model.config == One2345Config.compat()
     wanted = convert(released, One2345Config.compat())

@@ -10,9 +10,10 @@ import pytest
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
-from jaxrelic.inference import export, scene_model, stablehlo
+from jaxrelic.inference import scene_model
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.saved import export, stablehlo
 from jaxrelic.typing import typechecked
 
 SIDE, VIEWS = 24, 3

@@ -6,10 +6,10 @@ import numpy as np
 from jaxrelic.geometry.cameras import Camera
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.inference.scene_model import SceneModel
-from jaxrelic.inference.stablehlo import Arrays, Program, symbolic
 from jaxrelic.models.msrn.model import Msrn
 from jaxrelic.models.one2345 import frame
 from jaxrelic.models.one2345.model import One2345, Scene
+from jaxrelic.saved.stablehlo import Arrays, Program, symbolic
 
 _MSRN_MEANINGS = {
     "image": "RGB in [0, 1], sRGB; the square around the object, `preprocessing.crop_margin` times "

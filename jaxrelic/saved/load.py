@@ -10,7 +10,6 @@ import numpy as np
 
 from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.errors import UserError
-from jaxrelic.inference import export
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.inference.scene_model import SceneModel
 from jaxrelic.models.foreground.model import ForegroundConfig
@@ -23,6 +22,7 @@ from jaxrelic.photos.masks import onnx as onnx_masks
 from jaxrelic.photos.masks.finder import MaskFinder, Perceiver
 from jaxrelic.photos.masks.refinement import RefineSettings
 from jaxrelic.photos.photo import Preprocessing
+from jaxrelic.saved import export
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.foreground_objective import ForegroundObjective

@@ -7,7 +7,7 @@ import pytest
 
 import jaxrelic
 from jaxrelic.errors import UserError
-from jaxrelic.inference import export
+from jaxrelic.saved import export
 
 
 @pytest.fixture(scope="module")

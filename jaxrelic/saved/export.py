@@ -21,13 +21,13 @@ import orbax.checkpoint as ocp
 
 from jaxrelic import config_json
 from jaxrelic.errors import UserError
-from jaxrelic.inference import programs, stablehlo
 from jaxrelic.inference.reconstruct import Reconstructor
 from jaxrelic.inference.scene_model import SceneModel
 from jaxrelic.models.msrn import model as msrn
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.photos import photo
+from jaxrelic.saved import programs, stablehlo
 
 FORMAT, FORMAT_VERSION = "jaxrelic-export", 1
 PAGE, ARRAYS, PROGRAMS = "export.json", "variables", "programs"
