@@ -32,7 +32,7 @@ from jaxrelic.data.archives.archive import WORLD_FROM_YUP, Entry, Shot, make_sho
 from jaxrelic.data.fixtures import solids
 from jaxrelic.data.image_sets.locate import candidates, locate, pixel_features, prepare
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference.reconstruct import Reconstructor
+from jaxrelic.inference.msrn import Reconstructor
 from jaxrelic.models.msrn import neighbours
 from jaxrelic.nn import feature_bank
 from jaxrelic.rendering import overlap

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jaxrelic.geometry.cameras import Camera
     from jaxrelic.geometry.meshes import Mesh
-    from jaxrelic.inference.reconstruct import reconstruct
+    from jaxrelic.inference.msrn import reconstruct
     from jaxrelic.inference.render import render
     from jaxrelic.saved.export import load
 
@@ -25,7 +25,7 @@ _HOME = {
     "Camera": "jaxrelic.geometry.cameras",
     "Mesh": "jaxrelic.geometry.meshes",
     "load": "jaxrelic.saved.export",
-    "reconstruct": "jaxrelic.inference.reconstruct",
+    "reconstruct": "jaxrelic.inference.msrn",
     "render": "jaxrelic.inference.render",
 }
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.inference.reconstruct import Reconstructor
+from jaxrelic.inference.msrn import Reconstructor
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.photos.photo import Preprocessing
 from jaxrelic.saved import export
@@ -136,7 +136,7 @@ def ring_of_views():
 @pytest.fixture(scope="session")
 def scene_model():
     """A tiny One-2-3-45 with random weights whose zero set is somewhere in the cube."""
-    from jaxrelic.inference.scene_model import SceneModel
+    from jaxrelic.inference.one2345 import SceneModel
     from jaxrelic.models.one2345 import convert
     from jaxrelic.models.one2345.config import One2345Config
 

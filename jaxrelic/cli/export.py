@@ -60,13 +60,13 @@ def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
 def _converted(weights: pathlib.Path) -> tuple[Any, dict, dict]:
     """The released network, of which the file says little."""
     from jaxrelic import weights as published
-    from jaxrelic.inference import scene_model
+    from jaxrelic.inference import one2345
     from jaxrelic.models.one2345 import convert
     from jaxrelic.models.one2345.config import One2345Config
 
     config = One2345Config.compat()
     variables = convert.convert(published.read_weights(weights), config, source=str(weights))
-    model = scene_model.SceneModel(
+    model = one2345.SceneModel(
         config=config,
         image_size=convert.IMAGE_SIZE,
         num_sources=convert.NUM_SOURCES,

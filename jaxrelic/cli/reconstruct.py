@@ -106,7 +106,7 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
-    from jaxrelic.inference import mesh_checks
+    from jaxrelic.inference import mesh_report
     from jaxrelic.inference.surface import extract
     from jaxrelic.mesh_files import formats
     from jaxrelic.photos import checks
@@ -131,7 +131,7 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
         find=finder.find,
     )
     surface = extract.extract(model.read(posed.views), settings)
-    report = mesh_checks.check(surface, posed.views)
+    report = mesh_report.check(surface, posed.views)
     if args.front is not None:
         surface = formats.facing_front(surface, posed.views.camera_of(args.front))
     formats.write(posed_photographs.placed(surface, posed.world_from_ours), args.output)

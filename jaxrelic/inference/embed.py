@@ -13,7 +13,7 @@ from jaxrelic.data import transforms
 from jaxrelic.data.image_sets.locate import ImageSet, Photograph, tower_inputs
 from jaxrelic.data.single_view import examples
 from jaxrelic.errors import UserError
-from jaxrelic.inference.reconstruct import Reconstructor
+from jaxrelic.inference.msrn import Reconstructor
 from jaxrelic.models.clip import convert as clip
 from jaxrelic.models.clip import model as clip_sizes
 from jaxrelic.models.dino import convert as dino

@@ -21,8 +21,8 @@ import orbax.checkpoint as ocp
 
 from jaxrelic import config_json
 from jaxrelic.errors import UserError
-from jaxrelic.inference.reconstruct import Reconstructor
-from jaxrelic.inference.scene_model import SceneModel
+from jaxrelic.inference.msrn import Reconstructor
+from jaxrelic.inference.one2345 import SceneModel
 from jaxrelic.models.msrn import model as msrn
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config

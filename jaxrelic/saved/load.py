@@ -10,8 +10,8 @@ import numpy as np
 
 from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.errors import UserError
-from jaxrelic.inference.reconstruct import Reconstructor
-from jaxrelic.inference.scene_model import SceneModel
+from jaxrelic.inference.msrn import Reconstructor
+from jaxrelic.inference.one2345 import SceneModel
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.progress import active_size

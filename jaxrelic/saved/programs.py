@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from jaxrelic.geometry.cameras import Camera
-from jaxrelic.inference.reconstruct import Reconstructor
-from jaxrelic.inference.scene_model import SceneModel
+from jaxrelic.inference.msrn import Reconstructor
+from jaxrelic.inference.one2345 import SceneModel
 from jaxrelic.models.msrn.model import Msrn
 from jaxrelic.models.one2345 import frame
 from jaxrelic.models.one2345.model import One2345, Scene

@@ -10,7 +10,7 @@ import pytest
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
-from jaxrelic.inference import scene_model
+from jaxrelic.inference import one2345
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.saved import export, stablehlo
@@ -35,7 +35,7 @@ def scenes():
         lambda x: rng.normal(scale=0.3, size=x.shape).astype(x.dtype),
         convert.abstract_variables(config),
     )
-    return scene_model.SceneModel(
+    return one2345.SceneModel(
         config=config, image_size=SIDE, num_sources=VIEWS, variables=variables
     )
 

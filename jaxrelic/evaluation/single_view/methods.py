@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.geometry import cameras, placement
-from jaxrelic.inference.reconstruct import Reconstructor, likeliest_camera
+from jaxrelic.inference.msrn import Reconstructor, likeliest_camera
 
 Method = Callable[[np.ndarray], "Surfaces"]
 """From prepared input images [b, s, s, 3] to one mesh per image."""

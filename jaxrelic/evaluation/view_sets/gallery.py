@@ -8,7 +8,7 @@ from jaxrelic.data import transforms
 from jaxrelic.evaluation.view_sets.evaluate import camera_of, drawing_of
 from jaxrelic.evaluation.view_sets.methods import SceneShape
 from jaxrelic.evaluation.view_sets.truth import WHITE, KnownScene
-from jaxrelic.inference.scene_model import Drawn
+from jaxrelic.inference.one2345 import Drawn
 from jaxrelic.viz import grids, pictures
 
 TILE_PX = 128

@@ -15,7 +15,7 @@ from jaxrelic.evaluation.single_view.truth import Record
 from jaxrelic.evaluation.view_sets import gallery
 from jaxrelic.evaluation.view_sets.evaluate import camera_of, picture_scores
 from jaxrelic.evaluation.view_sets.truth import Choice, KnownScene
-from jaxrelic.inference.scene_model import POINTS_PER_BLOCK, SceneModel
+from jaxrelic.inference.one2345 import POINTS_PER_BLOCK, SceneModel
 from jaxrelic.inference.surface import extract
 from jaxrelic.mesh_files import formats
 from jaxrelic.models.one2345.config import One2345Config

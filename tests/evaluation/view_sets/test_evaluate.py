@@ -14,7 +14,7 @@ from jaxrelic.evaluation.view_sets import baselines, evaluate
 from jaxrelic.evaluation.view_sets import methods as scene_methods
 from jaxrelic.evaluation.view_sets import truth as known_scenes
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference.scene_model import Drawn
+from jaxrelic.inference.one2345 import Drawn
 from jaxrelic.inference.surface import extract
 from jaxrelic.models.one2345 import frame
 

@@ -6,7 +6,7 @@ import pytest
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import meshes
-from jaxrelic.inference import mesh_checks
+from jaxrelic.inference import mesh_report
 from jaxrelic.inference.surface import extract, grid
 from jaxrelic.models.one2345 import frame
 
@@ -39,7 +39,7 @@ def settings(**changes):
 
 
 def edge_state(surface):
-    return mesh_checks.edges(surface.faces)
+    return mesh_report.edges(surface.faces)
 
 
 def volume(surface):
@@ -132,7 +132,7 @@ def test_lids_close_what_leaves_the_cube(closed_field):
 def test_noise_that_fills_the_cube_still_gives_closed_outward_meshes_without_slivers():
     values = np.random.default_rng(0).normal(size=(20, 20, 20)).astype(np.float32)
     vertices, faces = extract.level_set(values, closed=True)
-    assert mesh_checks.edges(faces)[0]
+    assert mesh_report.edges(faces)[0]
     assert signed_volume(vertices, faces) > 0
     assert len(np.unique(vertices, axis=0)) == len(vertices)
     a, b, c = np.moveaxis(vertices[faces].astype(np.float64), 1, 0)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.inference import mesh_checks, scene_model
+from jaxrelic.inference import mesh_report, one2345
 from jaxrelic.inference.surface import extract
 from jaxrelic.mesh_files import formats
 from jaxrelic.models.one2345 import convert
@@ -25,7 +25,7 @@ def field(ring_of_views):
     vertices = np.float32([[-0.3, -0.3, -0.3], [0.3, 0, 0], [0, 0.3, 0], [0, 0, 0.3]])
     faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
     views = ring_of_views(vertices, faces, azimuths_deg=[0, 90, 180, 270], size=24)
-    model = scene_model.SceneModel(
+    model = one2345.SceneModel(
         config=TINY, image_size=24, num_sources=4, variables=variables, points_per_block=4096
     )
     return model.read(views)
@@ -36,7 +36,7 @@ def test_a_network_becomes_a_closed_coloured_file(field, tmp_path):
     mesh = extract.extract(field, settings)
     assert mesh.vertex_colors.shape == mesh.vertices.shape
     assert np.isfinite(mesh.vertex_colors).all()
-    report = mesh_checks.check(mesh, field.views)
+    report = mesh_report.check(mesh, field.views)
     assert report.watertight
     assert report.volume > 0
     assert max(report.extent) <= 0.88 * 1.001

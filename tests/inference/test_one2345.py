@@ -10,7 +10,7 @@ import pytest
 from jaxrelic.data import synthetic, transforms
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
-from jaxrelic.inference.scene_model import COVERED, _programs
+from jaxrelic.inference.one2345 import COVERED, _programs
 from jaxrelic.models.one2345 import rays, render
 from jaxrelic.models.one2345.model import One2345
 

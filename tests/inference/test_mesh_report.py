@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.geometry import meshes
-from jaxrelic.inference import mesh_checks
+from jaxrelic.inference import mesh_report
 
 AZIMUTHS = [0, 70, 140, 210, 300]
 
@@ -38,7 +38,7 @@ def views(ball, ring_of_views):
 
 
 def report(vertices, faces, views, **settings):
-    return mesh_checks.check(meshes.Mesh(vertices=vertices, faces=faces), views, **settings)
+    return mesh_report.check(meshes.Mesh(vertices=vertices, faces=faces), views, **settings)
 
 
 def test_a_perfect_mesh_has_nothing_to_be_warned_of(ball, views):
