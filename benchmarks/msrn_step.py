@@ -30,9 +30,10 @@ from jaxrelic.losses.msrn import loss_terms
 from jaxrelic.models.msrn.model import Msrn, MsrnConfig, MsrnOutput, template
 from jaxrelic.rendering import native
 from jaxrelic.rendering.views import render_views
-from jaxrelic.train import objectives, optim, parallel, state
+from jaxrelic.train import optim, parallel, state
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
+from jaxrelic.train.tasks import kinds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class Parts:
 
     def __init__(self, experiment: Experiment):
         self.experiment = experiment
-        self.objective = objectives.build(experiment)
+        self.objective = kinds.build(experiment)
         self.optimizer = optim.make_optimizer(experiment.optim)
         self.batch = batches.batches(
             experiment.data, supervision=experiment.supervision, seed=experiment.seed

@@ -39,7 +39,8 @@ from jaxrelic.rendering import overlap
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.views import render_silhouettes
 from jaxrelic.saved import load
-from jaxrelic.train import loop, objectives
+from jaxrelic.train import loop
+from jaxrelic.train.tasks import kinds
 
 SIDE_PX = 64
 SCALE = 0.55
@@ -253,7 +254,7 @@ def main(settings: ToyBenchmark) -> None:
     data = dataclasses.replace(plain.data, path=str(photographs))
     experiment = dataclasses.replace(plain, data=data, steps=settings.steps)
     cpu, wall = time.process_time(), time.perf_counter()
-    loop.train(experiment, objectives.build(experiment), run, devices=jax.local_devices()[:1])
+    loop.train(experiment, kinds.build(experiment), run, devices=jax.local_devices()[:1])
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     model = load.open_run(run)[0]
     seen = {

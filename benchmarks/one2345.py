@@ -28,7 +28,7 @@ from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.config import CubeKind, One2345Config
 from jaxrelic.models.one2345.convert import abstract_variables
 from jaxrelic.models.one2345.model import One2345, Remat, nearest_views
-from jaxrelic.train.rays import RaysConfig
+from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 GIBI = 2**30
 FREE_POINTS = 1024

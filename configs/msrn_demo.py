@@ -14,7 +14,7 @@ from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
-from jaxrelic.train.schedule import SoftnessSchedule
+from jaxrelic.train.tasks.msrn_phases import SoftnessSchedule
 
 STEPS = 1600
 

@@ -17,7 +17,7 @@ from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
-from jaxrelic.train.rays import RaysConfig
+from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 STEPS = 800
 

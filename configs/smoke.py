@@ -19,7 +19,7 @@ from jaxrelic.models.msrn.neighbours import NeighbourConfig
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
-from jaxrelic.train.rays import RaysConfig
+from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 
 def get_config() -> Experiment:

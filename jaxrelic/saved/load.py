@@ -25,10 +25,10 @@ from jaxrelic.photos.photo import Preprocessing
 from jaxrelic.saved import export
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.foreground_objective import ForegroundObjective
-from jaxrelic.train.msrn_objective import fresh_recent
-from jaxrelic.train.objective import Variables
 from jaxrelic.train.state import TrainState
+from jaxrelic.train.tasks.foreground import ForegroundObjective
+from jaxrelic.train.tasks.msrn import fresh_recent
+from jaxrelic.train.tasks.task import Variables
 
 FINEST_LEVEL = 5
 """Of a template: 20,480 faces; the next would be four times as many."""

@@ -12,10 +12,10 @@ from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.train.initial.from_sphere import PretrainConfig
 from jaxrelic.train.optim import OptimConfig
-from jaxrelic.train.pretrain import PretrainConfig
-from jaxrelic.train.rays import RaysConfig
-from jaxrelic.train.schedule import SoftnessSchedule
+from jaxrelic.train.tasks.msrn_phases import SoftnessSchedule
+from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 PARTS = {
     MsrnConfig: (DataConfig, MsrnLossSettings),

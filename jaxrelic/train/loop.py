@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 import jax
 
 from jaxrelic.data.single_view import batches as loader
-from jaxrelic.train import inputs, interrupt, optim, parallel, start, state, workdir
+from jaxrelic.train import inputs, interrupt, optim, parallel, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.initial.from_network import prepare as start
 from jaxrelic.train.metrics_log import MetricsLog, open_metrics_log
 from jaxrelic.train.monitor import Monitor
-from jaxrelic.train.objective import Objective, Variables
 from jaxrelic.train.progress import show_progress
 from jaxrelic.train.step import make_train_step
+from jaxrelic.train.tasks.task import Objective, Variables
 
 Validator = Callable[[int, Variables], Mapping[str, float]]
 """Judges the network after so many steps by its variables, as arrays of the host."""

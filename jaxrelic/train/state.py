@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxrelic.data.single_view.batches import Batch
-from jaxrelic.train.objective import Objective
+from jaxrelic.train.tasks.task import Objective
 
 _INIT_STREAM = 0
 """Folded into the seed for parameters; steps use streams of their own (`step.py`)."""

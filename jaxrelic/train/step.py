@@ -6,8 +6,8 @@ import jax
 import optax
 
 from jaxrelic import losses
-from jaxrelic.train.objective import Objective
 from jaxrelic.train.state import TrainState
+from jaxrelic.train.tasks.task import Objective
 from jaxrelic.typing import Array
 
 AXIS = "batch"

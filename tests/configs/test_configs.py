@@ -17,9 +17,10 @@ from jaxrelic import config_json
 from jaxrelic.cli.train import load_experiment
 from jaxrelic.data.single_view import batches
 from jaxrelic.saved import load
-from jaxrelic.train import loop, objectives, state
+from jaxrelic.train import loop, state
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
+from jaxrelic.train.tasks import kinds
 
 CONFIGS = ROOT / "configs"
 FILES = sorted(path for path in CONFIGS.glob("*.py") if path.name != "__init__.py")
@@ -80,7 +81,7 @@ def whole(source="filtered", **changes):
 def test_msrn_steps_agree_on_every_replica(experiment):
     supervision = experiment.supervision
     batch = batches.batches(experiment.data, supervision=supervision, seed=0)[0]
-    objective, optimizer = objectives.build(experiment), optax.adam(1e-3)
+    objective, optimizer = kinds.build(experiment), optax.adam(1e-3)
     start = jax.eval_shape(lambda: state.initial(objective, optimizer, batch, seed=0))
     dealt = {name: x.reshape(2, 2, *x.shape[1:]) for name, x in batch.items()}
     for phase in objective.phases:
@@ -92,7 +93,7 @@ def test_msrn_steps_agree_on_every_replica(experiment):
 @pytest.mark.slow
 def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_path):
     one = jax.devices()[:1]
-    objective = objectives.build(smoke())
+    objective = kinds.build(smoke())
     loop.train(smoke(), objective, tmp_path / "whole", devices=one)
     loop.train(smoke(steps=3), objective, tmp_path / "parts", devices=one)
     loop.train(smoke(), objective, tmp_path / "parts", devices=one)
@@ -105,7 +106,7 @@ def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["filtered", "unicorn"])
 def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source):
-    objective = objectives.build(whole(source))
+    objective = kinds.build(whole(source))
     for name, stops in {"whole": [8], "parts": [5, 8]}.items():
         for steps in stops:
             folder = tmp_path / name

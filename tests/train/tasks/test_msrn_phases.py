@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.train import schedule
-from jaxrelic.train.schedule import SoftnessSchedule, sigma_at
+from jaxrelic.train.tasks import msrn_phases
+from jaxrelic.train.tasks.msrn_phases import SoftnessSchedule, sigma_at
 
 
 def test_softness_falls_by_equal_factors_and_then_stays():
@@ -23,6 +23,6 @@ def test_a_start_that_has_no_logarithm_is_refused():
 
 
 def test_only_latent_poses_take_turns_and_the_pose_goes_first():
-    assert schedule.phases("latent") == ("pose", "shape")
-    assert schedule.phases("posed") == schedule.phases("multiview") == ("joint",)
-    assert schedule.phases("latent", alternate=False) == ("joint",)
+    assert msrn_phases.phases("latent") == ("pose", "shape")
+    assert msrn_phases.phases("posed") == msrn_phases.phases("multiview") == ("joint",)
+    assert msrn_phases.phases("latent", alternate=False) == ("joint",)

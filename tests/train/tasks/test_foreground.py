@@ -13,9 +13,10 @@ from jaxrelic.errors import UserError
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.saved import load
-from jaxrelic.train import inputs, loop, objectives, optim, state, warm_start, workdir
+from jaxrelic.train import inputs, loop, optim, state, warm_start, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
+from jaxrelic.train.tasks import kinds
 
 
 def experiment(**changes):
@@ -29,7 +30,7 @@ def losses(folder):
 
 def test_steps_agree_on_every_replica():
     batch = inputs.batches(experiment())[0]
-    objective, optimizer = objectives.build(experiment()), optim.make_optimizer(experiment().optim)
+    objective, optimizer = kinds.build(experiment()), optim.make_optimizer(experiment().optim)
     start = jax.eval_shape(lambda: state.initial(objective, optimizer, batch, seed=0))
     dealt = {name: x.reshape(2, 2, *x.shape[1:]) for name, x in batch.items()}
     step = make_train_step(objective, optimizer, phase="joint", seed=0)
@@ -39,7 +40,7 @@ def test_steps_agree_on_every_replica():
 
 @pytest.mark.slow
 def test_a_run_continues_with_identical_losses_and_bank_on_two_devices(tmp_path):
-    objective = objectives.build(experiment())
+    objective = kinds.build(experiment())
     for name, stops in {"whole": [8], "parts": [5, 8]}.items():
         for steps in stops:
             loop.train(
@@ -109,7 +110,7 @@ def test_published_weights_start_a_run_of_foreground_perception_only(monkeypatch
         warm_start.from_published(asked, None)
     assert warm_start.from_published(experiment(), "as it was") == "as it was"
     batch = inputs.batches(experiment())[0]
-    objective = objectives.build(experiment())
+    objective = kinds.build(experiment())
     fresh = jax.eval_shape(
         lambda: state.initial(objective, optim.make_optimizer(experiment().optim), batch, seed=0)
     )

@@ -10,8 +10,8 @@ from jaxrelic.losses import foreground as losses
 from jaxrelic.models.foreground import memory
 from jaxrelic.models.foreground.model import Foreground
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.objective import Variables
 from jaxrelic.train.step import AXIS
+from jaxrelic.train.tasks.task import Variables
 from jaxrelic.typing import Array
 
 _BANK_STREAM = 1

@@ -9,7 +9,7 @@ import pytest
 from jaxrelic.errors import UserError
 from jaxrelic.models.msrn.model import MsrnConfig, template
 from jaxrelic.models.msrn.shape import DeformationField
-from jaxrelic.train.pretrain import PretrainConfig, pretrained
+from jaxrelic.train.initial.from_sphere import PretrainConfig, pretrained
 
 MODEL = dataclasses.replace(MsrnConfig.compact(), icosphere_level=1, field_units=32)
 CONFIG = PretrainConfig(steps=800, learning_rate=3e-3, radius=0.3)

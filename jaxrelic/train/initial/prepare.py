@@ -1,8 +1,9 @@
 """The state before the first step: random, or with what is known already."""
 
 from jaxrelic.errors import UserError
-from jaxrelic.train import initial, pretrain, warm_start
+from jaxrelic.train import warm_start
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.initial.from_network import from_network, from_sphere
 from jaxrelic.train.state import TrainState
 
 
@@ -18,8 +19,8 @@ def prepared(experiment: Experiment, fresh: TrainState) -> TrainState:
         raise UserError(f"{' and '.join(asked)} are set; a run can start in one way only")
     fresh = warm_start.from_published(experiment, fresh)
     if experiment.initial:
-        fresh = initial.from_network(fresh, experiment.initial)
-    params = pretrain.pretrained(
+        fresh = from_network.from_network(fresh, experiment.initial)
+    params = from_sphere.pretrained(
         experiment.pretrain, experiment.model, fresh.params, seed=experiment.seed
     )
     return fresh.replace(params=params)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.train import initial, loop
+from jaxrelic.train import loop
 from jaxrelic.train.checkpoint import open_checkpoints
+from jaxrelic.train.initial.from_network import from_network
 from jaxrelic.train.state import TrainState
 
 
@@ -32,7 +33,7 @@ def trained(tmp_path):
 
 
 def test_parameters_and_statistics_are_taken_over_and_all_else_begins_anew(trained):
-    taken = initial.from_network(state_of(network(0.0)), trained)
+    taken = from_network.from_network(state_of(network(0.0)), trained)
     assert np.all(taken.params["shape_encoder"]["kernel"] == 5)
     assert np.all(taken.collections["batch_stats"]["norm"]["mean"] == 7)
     fresh = state_of(network(0.0))
@@ -43,7 +44,7 @@ def test_parameters_and_statistics_are_taken_over_and_all_else_begins_anew(train
 
 def test_a_network_without_compensation_gives_all_but_the_fusion(trained):
     fusion = {"compensation": {"fusion": {"kernel": jnp.eye(2)}}}
-    taken = initial.from_network(state_of(network(0.0) | fusion), trained)
+    taken = from_network.from_network(state_of(network(0.0) | fusion), trained)
     np.testing.assert_array_equal(taken.params["compensation"]["fusion"]["kernel"], np.eye(2))
     assert np.all(taken.params["shape_encoder"]["kernel"] == 5)
 
@@ -57,12 +58,12 @@ def test_a_network_without_compensation_gives_all_but_the_fusion(trained):
 )
 def test_a_network_of_another_kind_is_refused_by_name(trained, params, message):
     with pytest.raises(UserError, match=message):
-        initial.from_network(state_of(params), trained)
+        from_network.from_network(state_of(params), trained)
 
 
 def test_a_folder_without_a_network_is_refused(tmp_path):
     with pytest.raises(UserError, match="neither a run with a checkpoint nor an export"):
-        initial.from_network(state_of(network(0.0)), str(tmp_path / "absent"))
+        from_network.from_network(state_of(network(0.0)), str(tmp_path / "absent"))
 
 
 def test_a_run_starts_from_another_once_and_then_continues_itself(
@@ -74,7 +75,7 @@ def test_a_run_starts_from_another_once_and_then_continues_itself(
     loop.train(experiment, tiny_objective(), second)
 
     def kernel(folder, step):
-        tree = initial._restore(folder / "checkpoints" / str(step) / "state")
+        tree = from_network._restore(folder / "checkpoints" / str(step) / "state")
         return np.asarray(tree["params"]["hidden"]["kernel"])
 
     # One step of Adam moves a parameter by its learning rate at most.

@@ -4,10 +4,10 @@ from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.foreground_objective import ForegroundObjective
-from jaxrelic.train.msrn_objective import MsrnObjective
-from jaxrelic.train.objective import Objective
-from jaxrelic.train.one2345_objective import One2345Objective
+from jaxrelic.train.tasks.foreground import ForegroundObjective
+from jaxrelic.train.tasks.msrn import MsrnObjective
+from jaxrelic.train.tasks.one2345 import One2345Objective
+from jaxrelic.train.tasks.task import Objective
 
 OBJECTIVES = {
     MsrnConfig: MsrnObjective,

@@ -11,7 +11,7 @@ from jaxrelic.models.msrn.model import MsrnOutput
 from jaxrelic.models.msrn.neighbours import NeighbourConfig
 from jaxrelic.models.msrn.template import ellipsoid
 from jaxrelic.rendering.settings import RasterSettings
-from jaxrelic.train.msrn_neighbours import NeighbourStep
+from jaxrelic.train.tasks.msrn_neighbours import NeighbourStep
 
 SIZE, COUNT = 8, 2
 TEMPLATE = ellipsoid(1, (0.3, 0.2, 0.35), True)

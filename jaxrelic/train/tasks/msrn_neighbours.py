@@ -15,7 +15,7 @@ from jaxrelic.models.msrn.model import MsrnOutput
 from jaxrelic.models.msrn.neighbours import FROM_BATCH, Candidates, NeighbourConfig
 from jaxrelic.models.msrn.template import Template
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.objective import Variables
+from jaxrelic.train.tasks.task import Variables
 from jaxrelic.typing import Array, Bool
 
 See = Callable[[Array], MsrnOutput]

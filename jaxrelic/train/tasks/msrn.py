@@ -13,11 +13,11 @@ from jaxrelic.models.msrn import memory, unicorn_memory
 from jaxrelic.models.msrn.model import Msrn, MsrnOutput, template
 from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.models.msrn.texture import simplified
-from jaxrelic.train import msrn_neighbours, schedule
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.msrn_neighbours import NeighbourStep
-from jaxrelic.train.objective import Variables
 from jaxrelic.train.step import AXIS
+from jaxrelic.train.tasks import msrn_neighbours, msrn_phases
+from jaxrelic.train.tasks.msrn_neighbours import NeighbourStep
+from jaxrelic.train.tasks.task import Variables
 from jaxrelic.typing import Array
 
 _PURIFY_STREAM = 2
@@ -38,7 +38,9 @@ class MsrnObjective:
         self._config = experiment.model
         self._model = Msrn(experiment.model)
         self._template = template(experiment.model)
-        self.phases = schedule.phases(experiment.supervision, alternate=self._config.pose.alternate)
+        self.phases = msrn_phases.phases(
+            experiment.supervision, alternate=self._config.pose.alternate
+        )
         if self._config.keeps_banks:
             _check_categories(experiment)
             self._steps_per_pass = batches.steps_per_pass(experiment.data)
@@ -85,7 +87,7 @@ class MsrnObjective:
         tricks = jax.random.fold_in(rng, _TEXTURE_STREAM)
         shown = simplified(tricks, output.texture, self._config.texture_tricks, step)
         output = output.replace(texture=shown)
-        sigma = schedule.sigma_at(
+        sigma = msrn_phases.sigma_at(
             self._experiment.softness, self._experiment.losses.raster.sigma, step
         )
         terms = msrn_losses.loss_terms(

@@ -17,7 +17,7 @@ from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.frame import Cube
 from jaxrelic.models.one2345.model import One2345, Scene, fresh_variables, nearest_views
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.objective import Variables
+from jaxrelic.train.tasks.task import Variables
 from jaxrelic.typing import Array
 
 SCHEDULED = "scheduled_{}"

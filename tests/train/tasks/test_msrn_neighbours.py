@@ -17,9 +17,9 @@ from jaxrelic.models.msrn.template import ellipsoid
 from jaxrelic.nn.kmeans import Clusters
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.views import render_views
-from jaxrelic.train import msrn_neighbours
-from jaxrelic.train.msrn_neighbours import NeighbourStep
-from jaxrelic.train.msrn_objective import MsrnObjective
+from jaxrelic.train.tasks import msrn_neighbours
+from jaxrelic.train.tasks.msrn import MsrnObjective
+from jaxrelic.train.tasks.msrn_neighbours import NeighbourStep
 
 SIZE, QUERIES, OFFERED = 8, 3, 2
 TEMPLATE = ellipsoid(1, (0.3, 0.2, 0.4), True)
