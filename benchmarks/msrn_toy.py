@@ -30,7 +30,7 @@ import tyro
 from configs import msrn_toy
 from jaxrelic.data.archives.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
 from jaxrelic.data.fixtures import solids
-from jaxrelic.data.image_sets.locate import candidates, locate, pixel_features, prepare
+from jaxrelic.data.image_sets import candidates, locate, pixel_features, prepare
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference.msrn import Reconstructor
 from jaxrelic.models.msrn import neighbours

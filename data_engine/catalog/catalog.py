@@ -7,8 +7,8 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from data_engine.catalog.catalog import schema as catalog_schema
-from data_engine.catalog.catalog import tables as catalog_tables
+from data_engine.catalog import schema as catalog_schema
+from data_engine.catalog import tables as catalog_tables
 from data_engine.catalog.owners import is_dead, this_process
 from data_engine.catalog.records import Records, state_names, utc_now
 from data_engine.catalog.schema import STATES, Event, Relic

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from data_engine.catalog.catalog import tables as catalog_tables
+from data_engine.catalog import tables as catalog_tables
 from data_engine.catalog.schema import STATES, VERDICT_COLUMNS, Event, Relic
 
 BUSY_TIMEOUT_S = 60.0

@@ -67,7 +67,7 @@ class Prepare:
     def run(self) -> int:
         """Prepares the archive and says what was written."""
         from jaxrelic.data.archives import layouts
-        from jaxrelic.data.image_sets.locate import prepare
+        from jaxrelic.data.image_sets import prepare
 
         wanted = prepare.Wanted(
             splits=self.split,

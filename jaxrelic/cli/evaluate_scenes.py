@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.cli import evaluate
-from jaxrelic.data.image_sets.locate import locate
-from jaxrelic.data.view_sets.batches import one2345_folder
+from jaxrelic.data.image_sets import locate
+from jaxrelic.data.view_sets import one2345_folder
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.view_sets import gallery as scene_pictures
 from jaxrelic.evaluation.view_sets import methods, truth

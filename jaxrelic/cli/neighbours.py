@@ -55,7 +55,7 @@ class NeighboursArguments:
 
 def run(args: NeighboursArguments) -> int:
     """Compares, writes, and says what was found."""
-    from jaxrelic.data.image_sets.locate import candidates, candidates_csv, locate
+    from jaxrelic.data.image_sets import candidates, candidates_csv, locate
     from jaxrelic.errors import UserError
     from jaxrelic.viz import grids
 
@@ -85,7 +85,7 @@ def run(args: NeighboursArguments) -> int:
 
 def _folder(args: NeighboursArguments) -> pathlib.Path:
     """Where the data set is."""
-    from jaxrelic.data.image_sets.locate import locate
+    from jaxrelic.data.image_sets import locate
     from jaxrelic.errors import UserError
 
     if args.data == locate.SYNTHETIC:
@@ -94,7 +94,7 @@ def _folder(args: NeighboursArguments) -> pathlib.Path:
 
 
 def _compute(args: NeighboursArguments, images: "ImageSet") -> "Candidates":
-    from jaxrelic.data.image_sets.locate import candidates
+    from jaxrelic.data.image_sets import candidates
 
     embeddings, features, weights = _embed(args, images)
     indices, similarities = candidates.nearest_candidates(
@@ -117,7 +117,7 @@ def _compute(args: NeighboursArguments, images: "ImageSet") -> "Candidates":
 
 def _embed(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray", str, str]:
     """Embeddings [N, d], their name, and the digest of the weights they are from."""
-    from jaxrelic.data.image_sets.locate import pixel_features
+    from jaxrelic.data.image_sets import pixel_features
 
     if args.features == "pixels":
         return pixel_features.embed_pixels(images), "pixels", ""
@@ -154,7 +154,7 @@ def _embed_by_tower(args: NeighboursArguments, images: "ImageSet") -> tuple["np.
 
 def _summary(found: "Candidates", images: "ImageSet") -> str:
     """Counts that tell whether the neighbours are of use."""
-    from jaxrelic.data.image_sets.locate import candidates, candidates_csv
+    from jaxrelic.data.image_sets import candidates, candidates_csv
 
     count = found.indices.shape[1]
     known = found.indices != candidates.NONE
@@ -175,7 +175,7 @@ def _draw(found: "Candidates", images: "ImageSet") -> "np.ndarray":
     """Rows of a query and its neighbours, spread over the set; [h, w, 3] in [0, 1]."""
     import numpy as np
 
-    from jaxrelic.data.image_sets.locate import candidates
+    from jaxrelic.data.image_sets import candidates
     from jaxrelic.viz import grids
 
     rows = np.unique(np.linspace(0, len(images) - 1, SHEET_QUERIES).astype(int))

@@ -43,8 +43,8 @@ A `relic_images` record is one photograph of a relic; its words are in `relic_sh
 | cam_from_world, pixel_from_cam | [4, 4], [3, 3] float32 | of this image; evaluation only |
 | crop | [4] float32 | left, top, right, bottom of the square cut out, in pixels of the render |
 
-The nearest images of each are a file beside the shards (`jaxrelic.data.image_sets.candidates`). Masks of an
-off-the-shelf segmenter (`mask_coarse`) are not part of this version: nothing computes them yet.
+The nearest images of each are a file beside the shards (`jaxrelic.data.image_sets.candidates`).
+Masks of an off-the-shelf segmenter (`mask_coarse`) are not part of this version: nothing computes them yet.
 """
 
 LABELS = ("artifact", "plant", "animal", "building", "other")

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.data.image_sets.locate import ImageSet, Photograph, tower_inputs
+from jaxrelic.data.image_sets import tower_inputs
+from jaxrelic.data.image_sets.locate import ImageSet, Photograph
 from jaxrelic.data.single_view import examples
 from jaxrelic.errors import UserError
 from jaxrelic.inference.msrn import Reconstructor

@@ -6,8 +6,8 @@ from jaxrelic.data.foreground import batches as foreground_batches
 from jaxrelic.data.foreground.batches import ScenesConfig
 from jaxrelic.data.single_view import batches as loader
 from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.view_sets import batches as view_sets
 from jaxrelic.data.view_sets.batches import ViewSetsConfig
-from jaxrelic.data.view_sets.batches import batches as view_sets
 from jaxrelic.errors import UserError
 from jaxrelic.train.experiment import Experiment
 

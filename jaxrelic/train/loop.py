@@ -12,7 +12,7 @@ from jaxrelic.data.single_view import batches as loader
 from jaxrelic.train import inputs, interrupt, optim, parallel, state, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.initial.from_network import prepare as start
+from jaxrelic.train.initial import prepare as start
 from jaxrelic.train.metrics_log import MetricsLog, open_metrics_log
 from jaxrelic.train.monitor import Monitor
 from jaxrelic.train.progress import show_progress

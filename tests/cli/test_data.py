@@ -8,7 +8,7 @@ import pytest
 from jaxrelic.cli import data, main
 from jaxrelic.data.archives.layouts import LAYOUTS
 from jaxrelic.data.fixtures.archives import WRITERS
-from jaxrelic.data.image_sets.locate import locate
+from jaxrelic.data.image_sets import locate
 
 
 @pytest.fixture(scope="module")

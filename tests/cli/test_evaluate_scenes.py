@@ -11,7 +11,7 @@ import pytest
 from configs import smoke
 from jaxrelic.cli import main as cli
 from jaxrelic.cli import validation
-from jaxrelic.data.view_sets.batches import one2345_folder
+from jaxrelic.data.view_sets import one2345_folder
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.view_sets import gallery, truth
 from jaxrelic.models.one2345 import convert

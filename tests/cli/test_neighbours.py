@@ -8,7 +8,7 @@ import pytest
 
 from jaxrelic.cli import main as cli
 from jaxrelic.cli import neighbours
-from jaxrelic.data.image_sets.locate import candidates, locate, tower_inputs
+from jaxrelic.data.image_sets import candidates, locate, tower_inputs
 from jaxrelic.errors import UserError
 from jaxrelic.models.clip import convert
 from jaxrelic.nn.vit import VisionTransformer

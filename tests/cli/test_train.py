@@ -4,7 +4,7 @@ import pytest
 from places import ROOT
 
 from jaxrelic.cli import train, validation
-from jaxrelic.data.view_sets.batches import batches as view_sets
+from jaxrelic.data.view_sets import batches as view_sets
 from jaxrelic.errors import UserError
 
 SMOKE = str(ROOT / "configs" / "smoke.py")

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 
 from jaxrelic.data import transforms
-from jaxrelic.data.image_sets.locate import locate
+from jaxrelic.data.image_sets import locate
 from jaxrelic.data.schema import IMAGE_SIZE_PX
 from jaxrelic.errors import UserError
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxrelic.data import synthetic
 from jaxrelic.data.foreground import clutter
-from jaxrelic.data.image_sets.locate import locate
+from jaxrelic.data.image_sets import locate
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import examples as photographs
 from jaxrelic.data.transforms import decode_view

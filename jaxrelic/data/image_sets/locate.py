@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.data.image_sets.locate import prepared
+from jaxrelic.data.image_sets import prepared
 from jaxrelic.data.schema import CATEGORIES, IMAGE_SIZE_PX
 
 Photograph = dict[str, Any]
@@ -71,7 +71,7 @@ def open_images(path: str | pathlib.Path, split: str) -> ImageSet:
         return SyntheticImages()
     if is_prepared(path):
         return prepared.PreparedImages(pathlib.Path(path), split)
-    from jaxrelic.data.image_sets.locate import shards
+    from jaxrelic.data.image_sets import shards
 
     return kept_decoded(shards.ShardImages(path, split))
 

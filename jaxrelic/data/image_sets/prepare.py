@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxrelic.data.archives.archive import Archive, BrokenFileError, Entry, Shot, Surface
-from jaxrelic.data.image_sets.locate import candidates, prepared
+from jaxrelic.data.image_sets import candidates, prepared
 from jaxrelic.data.schema import IMAGE_SIZE_PX
 from jaxrelic.errors import UserError
 

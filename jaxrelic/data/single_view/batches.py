@@ -12,7 +12,7 @@ import grain
 import numpy as np
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.data.image_sets.locate import locate, prepared
+from jaxrelic.data.image_sets import locate, prepared
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import examples as photographs
 from jaxrelic.errors import UserError

@@ -12,7 +12,7 @@ import grain
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.data.image_sets.locate import candidates, locate, pixel_features
+from jaxrelic.data.image_sets import candidates, locate, pixel_features
 from jaxrelic.errors import UserError
 
 WHITE = (1.0, 1.0, 1.0)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from jaxrelic.data.image_sets.locate import locate
+from jaxrelic.data.image_sets import locate
 from jaxrelic.data.transforms import View, composite
-from jaxrelic.data.view_sets.batches import choice, corruption, one2345_folder
-from jaxrelic.data.view_sets.batches import records as view_records
+from jaxrelic.data.view_sets import choice, corruption, one2345_folder
+from jaxrelic.data.view_sets import records as view_records
 from jaxrelic.data.view_sets.choice import Selection, ViewSet
 from jaxrelic.data.view_sets.corruption import CorruptionConfig
 from jaxrelic.data.view_sets.one2345_folder import Predictions

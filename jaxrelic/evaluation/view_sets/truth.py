@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from jaxrelic.data import relics, transforms
-from jaxrelic.data.image_sets.locate import locate
-from jaxrelic.data.view_sets.batches import choice as view_choice
-from jaxrelic.data.view_sets.batches import records as view_records
+from jaxrelic.data.image_sets import locate
+from jaxrelic.data.view_sets import choice as view_choice
+from jaxrelic.data.view_sets import records as view_records
 from jaxrelic.data.view_sets.choice import Selection
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError

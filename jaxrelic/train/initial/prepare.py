@@ -3,7 +3,7 @@
 from jaxrelic.errors import UserError
 from jaxrelic.train import warm_start
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.initial.from_network import from_network, from_sphere
+from jaxrelic.train.initial import from_network, from_sphere
 from jaxrelic.train.state import TrainState
 
 

@@ -4,8 +4,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from jaxrelic.data.image_sets.locate import SyntheticImages, candidates_csv, pixel_features
-from jaxrelic.data.image_sets.locate import candidates as c
+from jaxrelic.data.image_sets import candidates as c
+from jaxrelic.data.image_sets import candidates_csv, pixel_features
+from jaxrelic.data.image_sets.locate import SyntheticImages
 from jaxrelic.data.synthetic import SyntheticRelics
 from jaxrelic.errors import UserError
 

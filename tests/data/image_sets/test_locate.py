@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic
-from jaxrelic.data.image_sets.locate import candidates, locate
-from jaxrelic.data.image_sets.locate import shards as relic_images
+from jaxrelic.data.image_sets import candidates, locate
+from jaxrelic.data.image_sets import shards as relic_images
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import batches as loader
 from jaxrelic.errors import UserError

@@ -12,7 +12,7 @@ import pytest
 from jaxrelic.data import transforms
 from jaxrelic.data.archives.layouts import open_archive
 from jaxrelic.data.fixtures import archives
-from jaxrelic.data.image_sets.locate import candidates, locate, prepare, prepared
+from jaxrelic.data.image_sets import candidates, locate, prepare, prepared
 from jaxrelic.data.single_view import batches
 from jaxrelic.errors import UserError
 

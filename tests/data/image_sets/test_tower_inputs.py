@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from places import GOLDENS
 
-from jaxrelic.data.image_sets.locate import tower_inputs
+from jaxrelic.data.image_sets import tower_inputs
 
 GOLDEN = GOLDENS / "tower_inputs.npz"
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxrelic.data.image_sets.locate import candidates, locate
+from jaxrelic.data.image_sets import candidates, locate
 from jaxrelic.data.image_sets.pixel_features import pixel_features
 from jaxrelic.data.single_view import batches
 from jaxrelic.data.transforms import CAMERA_FIELDS

@@ -8,9 +8,10 @@ import pytest
 
 from jaxrelic.data import synthetic, transforms
 from jaxrelic.data.single_view import batches
-from jaxrelic.data.view_sets.batches import ViewSetsConfig, choice
-from jaxrelic.data.view_sets.batches import batches as view_sets
-from jaxrelic.data.view_sets.batches import records as view_records
+from jaxrelic.data.view_sets import batches as view_sets
+from jaxrelic.data.view_sets import choice
+from jaxrelic.data.view_sets import records as view_records
+from jaxrelic.data.view_sets.batches import ViewSetsConfig
 from jaxrelic.data.view_sets.corruption import CorruptionConfig
 from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError

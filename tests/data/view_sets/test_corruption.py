@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.data.view_sets.batches import corruption
+from jaxrelic.data.view_sets import corruption
 from jaxrelic.data.view_sets.corruption import CorruptionConfig, corrupt
 from jaxrelic.errors import UserError
 

@@ -11,8 +11,8 @@ import pytest
 from places import SHARED_DATA
 
 from jaxrelic.data import synthetic
+from jaxrelic.data.view_sets import batches as view_sets
 from jaxrelic.data.view_sets.batches import ViewSetsConfig, one2345_folder
-from jaxrelic.data.view_sets.batches import batches as view_sets
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 

@@ -13,7 +13,7 @@ from data_engine.errors import UserError
 from data_engine.exchange.one2345 import layout, reader, writer
 from data_engine.rendering import poses as pose_files
 from data_engine.rendering import views
-from jaxrelic.data.view_sets.batches import one2345_folder
+from jaxrelic.data.view_sets import one2345_folder
 
 SIZE, RENDER_ID = 16, "0123456789ab"
 POSES = pose_files.one2345().scaled(SIZE)

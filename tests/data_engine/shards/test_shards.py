@@ -17,7 +17,7 @@ from data_engine.commands import shards as command
 from data_engine.errors import UserError
 from data_engine.rendering import poses, views
 from jaxrelic.data import schema
-from jaxrelic.data.image_sets.locate import locate
+from jaxrelic.data.image_sets import locate
 
 SIZE, RENDER_ID = 16, "0123456789ab"
 POSES = poses.sphere(3).scaled(SIZE)

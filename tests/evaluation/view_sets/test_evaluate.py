@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic
-from jaxrelic.data.view_sets.batches import records as view_records
+from jaxrelic.data.view_sets import records as view_records
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.single_view.evaluate import EvaluationSettings
 from jaxrelic.evaluation.view_sets import baselines, evaluate

@@ -8,7 +8,7 @@ import pytest
 from jaxrelic.errors import UserError
 from jaxrelic.train import loop
 from jaxrelic.train.checkpoint import open_checkpoints
-from jaxrelic.train.initial.from_network import from_network
+from jaxrelic.train.initial import from_network
 from jaxrelic.train.state import TrainState
 
 
