@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxrelic.data.foreground import batches as foreground_batches
 from jaxrelic.data.foreground import clutter
-from jaxrelic.photos.masks.finder import Perceiver
+from jaxrelic.photos.masks.finder import MaskPredictor
 from jaxrelic.photos.masks.refinement import RefineSettings, refine
 from jaxrelic.saved import load
 
@@ -44,20 +44,20 @@ def iou(mask: np.ndarray, truth: np.ndarray) -> float:
 
 
 def measure(
-    perceiver: Perceiver, *, split: str, count: int, seed: int
+    mask_predictor: MaskPredictor, *, split: str, count: int, seed: int
 ) -> dict[str, dict[str, float]]:
     """Mean intersection over union with the truth, by category and by what the mask is made of.
 
     Beside it how often too little was left of the coarse mask, so that it was kept.
     """
-    cutouts, size = foreground_batches.SyntheticCutouts(split), perceiver.image_size
+    cutouts, size = foreground_batches.SyntheticCutouts(split), mask_predictor.image_size
     rng = np.random.default_rng(seed)
     rows, none = {name: [] for name in ("all", *cutouts.categories)}, RefineSettings(threshold=0.0)
     for index in rng.permutation(len(cutouts))[:count]:
         painted = foreground_batches.PaintSurface().random_map(cutouts[int(index)], rng)
         placed = clutter.place(painted["rgba"], size, rng)
         rgb, truth = clutter.compose(placed, clutter.background(size, rng)), placed[..., 3]
-        coarse, activation = with_false_positive(truth, rng), perceiver.activation(rgb)
+        coarse, activation = with_false_positive(truth, rng), mask_predictor.activation(rgb)
         masks = {
             "coarse": coarse,
             "largest_piece_of_coarse": refine(coarse, activation, none).mask,
@@ -83,8 +83,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    perceiver = load.open_perceiver(args.run)
-    result = measure(perceiver, split=args.split, count=args.count, seed=args.seed)
+    mask_predictor = load.open_mask_predictor(args.run)
+    result = measure(mask_predictor, split=args.split, count=args.count, seed=args.seed)
     print(json.dumps({**vars(args), "run": str(args.run), "mean_iou": result}, indent=2))
 
 

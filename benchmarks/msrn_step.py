@@ -52,7 +52,7 @@ class StepBenchmark:
 
 def experiment_of(settings: StepBenchmark) -> Experiment:
     model = MsrnConfig.compact() if settings.preset == "compact" else MsrnConfig()
-    data = batches.DataConfig(
+    data = batches.SingleViewData(
         path="synthetic",
         batch_size=settings.batch,
         image_size=settings.size,

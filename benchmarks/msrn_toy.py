@@ -32,7 +32,7 @@ from jaxrelic.data.archives.archive import WORLD_FROM_YUP, Entry, Shot, make_sho
 from jaxrelic.data.fixtures import solids
 from jaxrelic.data.image_sets import candidates, locate, pixel_features, prepare
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference.msrn import Reconstructor
+from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.models.msrn import neighbours
 from jaxrelic.nn import feature_bank
 from jaxrelic.rendering import overlap
@@ -154,7 +154,7 @@ class Seen:
     """Similarity of each pair of photographs by pixels; that of one object's is -inf."""
 
 
-def look(model: Reconstructor, images: locate.ImageSet) -> Seen:
+def look(model: MsrnPredictor, images: locate.ImageSet) -> Seen:
     """Reconstructs every photograph, 32 at a time."""
     parts = []
     for start in range(0, len(images), 32):
@@ -172,7 +172,7 @@ def look(model: Reconstructor, images: locate.ImageSet) -> Seen:
 
 
 def _compare(
-    model: Reconstructor, images: jax.Array, masks: np.ndarray
+    model: MsrnPredictor, images: jax.Array, masks: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """IoU of the mesh, best IoU of the template, and shape codes."""
     output = model.predict(images)
@@ -195,7 +195,7 @@ def _silhouettes(faces: jax.Array, vertices: jax.Array, cam_from_world: jax.Arra
     return render_silhouettes(mesh, views, image_size=SIDE_PX, settings=sharp)
 
 
-def filter_report(model: Reconstructor, seen: Seen) -> dict[str, float]:
+def filter_report(model: MsrnPredictor, seen: Seen) -> dict[str, float]:
     """How codes compare with the identities that training left."""
     identities = model.variables["memory"]["shape"].identities
     centres = jnp.asarray(identities.centres)
@@ -231,7 +231,7 @@ def filter_report(model: Reconstructor, seen: Seen) -> dict[str, float]:
     }
 
 
-def split_report(model: Reconstructor, seen: Seen, mean_mask: np.ndarray) -> dict[str, Any]:
+def split_report(model: MsrnPredictor, seen: Seen, mean_mask: np.ndarray) -> dict[str, Any]:
     guess = np.broadcast_to(mean_mask, seen.masks.shape)
     by_kind = {
         name: float(seen.mask_iou[seen.kind == i].mean())

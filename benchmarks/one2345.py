@@ -94,33 +94,33 @@ def build(settings: One2345Benchmark) -> dict[str, tuple[Callable, tuple]]:
     def rays_of(camera, pixels):
         target = jax.tree.map(lambda x: x[0], camera)
         return rays.pixel_rays(
-            target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
+            target, pixels, pixel_centre=config.pixel_centre, limits=config.ray_limits
         )
 
-    def draw(variables, scene, camera):
+    def draw(variables, encoded, camera):
         chosen = rays_of(camera, pixels)
         if settings.views_per_ray is not None:
-            scene = nearest_views(scene, chosen.origins[0], settings.views_per_ray)
-        return render.render_rays(model, variables, scene, chosen, chunk=settings.chunk)
+            encoded = nearest_views(encoded, chosen.origins[0], settings.views_per_ray)
+        return render.render_rays(model, variables, encoded, chosen, chunk=settings.chunk)
 
     def loss(variables, images, camera):
-        scene = encode(variables, images, camera)
-        drawn = draw(variables, scene, camera)
+        encoded = encode(variables, images, camera)
+        drawn = draw(variables, encoded, camera)
         free = jax.random.uniform(jax.random.key(0), (FREE_POINTS, 3), minval=-1, maxval=1)
-        free_sdf, _ = model.apply(variables, scene, free, method="sdf")
+        free_sdf, _ = model.apply(variables, encoded, free, method="sdf")
         wanted = rays.RayTargets(drawn.rgb * 0, drawn.opacity * 0, drawn.depth * 0)
         terms_of = losses.One2345LossSettings()
         terms = losses.loss_terms(drawn, wanted, free_sdf, terms_of)
         key, along = jax.random.key(1), rays_of(camera, bound_pixels)
         nothing = rays.RayTargets(along.origins * 0, along.near * 0, along.near * 0)
-        of_field = model, variables, scene, key, along, nothing, along.directions
+        of_field = model, variables, encoded, key, along, nothing, along.directions
         terms |= distance_bounds.field_terms(*of_field)
         return combine(terms, losses.loss_weights(terms_of, 0))[0]
 
-    scene = jax.eval_shape(encode, variables, images, camera)
+    encoded = jax.eval_shape(encode, variables, images, camera)
     return {
         "encode": (encode, (variables, images, camera)),
-        "draw": (draw, (variables, scene, camera)),
+        "draw": (draw, (variables, encoded, camera)),
         "training step": (jax.value_and_grad(loss), (variables, images, camera)),
     }
 

@@ -27,7 +27,7 @@ from jaxrelic.evaluation.single_view.evaluate import Evaluation, EvaluationSetti
 from jaxrelic.evaluation.single_view.truth import Record
 from jaxrelic.evaluation.view_sets import methods as scene_methods
 from jaxrelic.evaluation.view_sets import truth as known_scenes
-from jaxrelic.evaluation.view_sets.evaluate import evaluate_scenes
+from jaxrelic.evaluation.view_sets.evaluate import evaluate_view_sets
 from jaxrelic.geometry import meshes
 from jaxrelic.geometry.surface_samples import sample_surface
 from jaxrelic.inference.surface import extract
@@ -86,14 +86,14 @@ def train(run: pathlib.Path, shards: pathlib.Path, steps: int) -> float:
 def in_world(record: Record, scan: Geometry) -> meshes.Mesh:
     """The scan as it was rendered."""
     framing = Framing(
-        scale=float(record["normalize_scale"]), center=tuple(record["normalize_center"])
+        scale=float(record["normalize_scale"]), centre=tuple(record["normalize_center"])
     )
     return meshes.Mesh(vertices=framing.to_world(scan.vertices), faces=scan.faces)
 
 
 def measure(run: pathlib.Path, scan: pathlib.Path, settings: OverfitBenchmark) -> Evaluation:
     """The network's mesh, the baselines and the scan itself."""
-    trained, model = load.scene_training(run), load.open_scene_model(run)
+    trained, model = load.scene_training(run), load.open_view_set_model(run)
     record = known_scenes.open_records(trained.path, "train")[0]
     truth = in_world(record, load_geometry(scan))
     points, normals = sample_surface(
@@ -103,9 +103,9 @@ def measure(run: pathlib.Path, scan: pathlib.Path, settings: OverfitBenchmark) -
     methods = {
         "model": scene_methods.of_fields(model.read, lambda field: extract.extract(field, surface)),
         **scene_methods.baselines(),
-        "scan": lambda views: scene_methods.SceneShape(mesh=truth),
+        "scan": lambda views: scene_methods.ViewSetShape(mesh=truth),
     }
-    return evaluate_scenes(
+    return evaluate_view_sets(
         methods,
         [{**record, "points": points, "normals": normals}],
         known_scenes.Choice(selection=trained.selection, num_sources=model.num_sources),

@@ -22,7 +22,7 @@ import raster_cases
 
 from jaxrelic.geometry import meshes
 from jaxrelic.rendering.soft_rasterizer import (
-    CornerColors,
+    CornerColours,
     RasterSettings,
     UvTexture,
     nearest_face,
@@ -46,8 +46,8 @@ DEMO_CASES = {"demo_l2": (2, 64, 16), "demo_l3": (3, 64, 16)}
 def make_scene(case):
     """Faces, appearance, image size and target of a case."""
     level, size, batch = {**raster_cases.CASES, **DEMO_CASES}[case]
-    faces, colors, _, _, index = raster_cases.scene(level, batch)
-    appearance = CornerColors(jnp.asarray(colors))
+    faces, colours, _, _, index = raster_cases.scene(level, batch)
+    appearance = CornerColours(jnp.asarray(colours))
     if case in DEMO_CASES:
         directions, _ = raster_cases.icosphere(level)
         uvs = meshes.sphere_uv(directions)[index].astype(np.float32)
@@ -106,7 +106,7 @@ def compare(scene, render, reference):
         return float(jnp.max(jnp.abs(ours - theirs)) / jnp.max(jnp.abs(theirs)))
 
     def learned(gradient):
-        return gradient.texture if isinstance(gradient, UvTexture) else gradient.colors
+        return gradient.texture if isinstance(gradient, UvTexture) else gradient.colours
 
     return {
         "alpha_max": float(jnp.max(jnp.abs(image.alpha - expected.alpha))),

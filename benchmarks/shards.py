@@ -87,7 +87,7 @@ def pack(settings: command.Shards) -> None:
 
 def load_with_grain(shards: pathlib.Path) -> float:
     """The training loader, supervision multiview; CPU seconds of a batch."""
-    config = loader.DataConfig(
+    config = loader.SingleViewData(
         path=str(shards),
         batch_size=BATCH,
         image_size=IMAGE_PX,

@@ -10,7 +10,7 @@ For an accelerator. `jaxrelic segment --foreground runs/foreground` uses the res
 
 import dataclasses
 
-from jaxrelic.data.foreground.batches import ScenesConfig
+from jaxrelic.data.foreground.batches import BackgroundData
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.models.foreground.memory import ForegroundMemoryConfig
 from jaxrelic.models.foreground.model import ForegroundConfig
@@ -24,7 +24,7 @@ def get_config() -> Experiment:
     return Experiment(
         name="foreground",
         model=ForegroundConfig(categories=9),
-        data=ScenesConfig(path="pix3d/img", batch_size=32),
+        data=BackgroundData(path="pix3d/img", batch_size=32),
         losses=ForegroundLossSettings(temperature=0.2),
         optim=OptimConfig(
             optimizer="sgd",

@@ -7,7 +7,7 @@ The second command injects false positives into masks of shapes that were not tr
 measures how many the map takes out again.
 """
 
-from jaxrelic.data.foreground.batches import ScenesConfig
+from jaxrelic.data.foreground.batches import BackgroundData
 from jaxrelic.losses.foreground import ForegroundLossSettings, ForegroundLossWeights
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.train.experiment import Experiment
@@ -22,7 +22,7 @@ def get_config() -> Experiment:
         # Of two categories one needs no evidence: it wins where the other has none. A map of its
         # own would stay empty.
         model=ForegroundConfig.compact(categories=2, class_agnostic=True),
-        data=ScenesConfig(path="synthetic", source="cutouts", batch_size=16, image_size=64),
+        data=BackgroundData(path="synthetic", source="cutouts", batch_size=16, image_size=64),
         losses=ForegroundLossSettings(
             weights=ForegroundLossWeights(contrast=0.1), classify_until=STEPS // 3
         ),

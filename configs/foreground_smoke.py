@@ -3,7 +3,7 @@
 jaxrelic train configs/foreground_smoke.py --workdir runs/foreground_smoke
 """
 
-from jaxrelic.data.foreground.batches import ScenesConfig
+from jaxrelic.data.foreground.batches import BackgroundData
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.models.foreground.memory import ForegroundMemoryConfig
 from jaxrelic.models.foreground.model import ForegroundConfig
@@ -24,7 +24,7 @@ def get_config() -> Experiment:
             # Two categories are never told apart with certainty in eight steps.
             memory=ForegroundMemoryConfig(slots=16, min_score=0.45),
         ),
-        data=ScenesConfig(path="synthetic", source="cutouts", batch_size=4, image_size=32),
+        data=BackgroundData(path="synthetic", source="cutouts", batch_size=4, image_size=32),
         losses=ForegroundLossSettings(),
         optim=OptimConfig(
             optimizer="sgd", learning_rate=1e-2, heads=("generator", "classifier"), head_factor=10.0

@@ -8,7 +8,7 @@ reference run measured on held-out relics: RESULTS in README.md.
 
 import dataclasses
 
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.losses.msrn import MsrnLossSettings, MsrnLossWeights
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.rendering.settings import RasterSettings
@@ -25,7 +25,7 @@ def get_config() -> Experiment:
         # 320 faces are enough for 32 px; reconstruction may use a finer template.
         model=dataclasses.replace(MsrnConfig.compact(), icosphere_level=2),
         supervision="multiview",
-        data=DataConfig(
+        data=SingleViewData(
             path="runs/demo/workspace/shards",
             batch_size=16,
             image_size=64,

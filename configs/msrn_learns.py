@@ -12,7 +12,7 @@ the horizon, and neighbours never show the query's own relic; `posed` and `multi
 
 import dataclasses
 
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.losses.msrn import MsrnLossSettings, MsrnLossWeights
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
@@ -46,7 +46,7 @@ MODEL = dataclasses.replace(
     memory=MEMORY,
     neighbours=NEIGHBOURS,
 )
-PHOTOGRAPHS = DataConfig(
+PHOTOGRAPHS = SingleViewData(
     path=SHARDS,
     records="images",
     image_size=64,

@@ -9,7 +9,7 @@ may show the query's own object. Why each was doubted: `msrn_recommended.py`. No
 on an accelerator.
 """
 
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.experiment import Experiment
@@ -23,7 +23,7 @@ def get_config() -> Experiment:
         name="msrn_paper",
         model=MsrnConfig.paper(),
         supervision="latent",
-        data=DataConfig(
+        data=SingleViewData(
             path="data/shapenet",
             records="images",
             batch_size=16,

@@ -8,7 +8,7 @@ The network of the demo at 64 px targets, with a wider deformation field and mor
 
 import dataclasses
 
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.rendering.settings import RasterSettings
@@ -23,7 +23,7 @@ def get_config() -> Experiment:
         name="msrn_procedural",
         model=dataclasses.replace(MsrnConfig.compact(), field_units=256, texture_size=64),
         supervision="multiview",
-        data=DataConfig(
+        data=SingleViewData(
             path="runs/procedural/shards",
             batch_size=16,
             image_size=64,

@@ -9,7 +9,7 @@ pixels (`affinity_mode`), neighbours never show the query's own object (`candida
 no seam. Not run: it is days on an accelerator.
 """
 
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.experiment import Experiment
@@ -23,7 +23,7 @@ def get_config() -> Experiment:
         name="msrn_recommended",
         model=MsrnConfig.recommended(),
         supervision="latent",
-        data=DataConfig(
+        data=SingleViewData(
             path="data/shapenet",
             records="images",
             batch_size=16,

@@ -12,7 +12,7 @@ the pose head may look from -30 to 60 degrees. For an accelerator: a step takes 
 import dataclasses
 
 from jaxrelic.data.schema import CATEGORIES
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.neighbours import NeighbourConfig
@@ -29,7 +29,7 @@ def get_config() -> Experiment:
             neighbours=NeighbourConfig(source="filtered"),
         ),
         supervision="latent",
-        data=DataConfig(
+        data=SingleViewData(
             path="ws/shards",
             records="images",
             batch_size=16,

@@ -8,7 +8,7 @@ latent, on a ring 30 degrees above the horizon; neighbours are other objects of 
 
 import dataclasses
 
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.losses.msrn import MsrnLossSettings, MsrnLossWeights
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
@@ -51,7 +51,7 @@ def get_config() -> Experiment:
             neighbours=NeighbourConfig(source="filtered", start_step=2 * OPEN, max_render=1),
         ),
         supervision="latent",
-        data=DataConfig(
+        data=SingleViewData(
             path="runs/toy/photographs",
             batch_size=16,
             image_size=32,

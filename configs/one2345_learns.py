@@ -10,7 +10,7 @@ schedules of the original are scaled to the length of this run.
 
 import dataclasses
 
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
@@ -38,7 +38,7 @@ def _row(
     return Experiment(
         name=f"one2345_learns_{name}",
         model=dataclasses.replace(model, **SIZES),
-        data=ViewSetsConfig(path="runs/learns/shards", image_size=64, num_sources=8),
+        data=ViewSetData(path="runs/learns/shards", image_size=64, num_sources=8),
         losses=dataclasses.replace(_scaled(losses), weights=weights),
         rays=RaysConfig(count=96, free_points=256, views_per_ray=4),
         optim=OptimConfig(

@@ -12,7 +12,7 @@ eleven others.
 
 import dataclasses
 
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
@@ -28,7 +28,7 @@ def get_config() -> Experiment:
         model=dataclasses.replace(
             One2345Config.modern(), volume_size=24, coarse_samples=24, fine_samples=24
         ),
-        data=ViewSetsConfig(
+        data=ViewSetData(
             path="runs/one2345_overfit/shards", image_size=64, num_sources=11, selection="any"
         ),
         losses=dataclasses.replace(

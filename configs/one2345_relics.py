@@ -12,7 +12,7 @@ rate, clip and schedule are those of the released training (specification C.14).
 
 import dataclasses
 
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.data.view_sets.corruption import CorruptionConfig
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
@@ -27,7 +27,7 @@ def get_config() -> Experiment:
     return Experiment(
         name="one2345_relics",
         model=One2345Config.modern(),
-        data=ViewSetsConfig(
+        data=ViewSetData(
             path="runs/one2345/shards",
             image_size=256,
             num_sources=32,

@@ -10,8 +10,8 @@ is One-2-3-45's reconstruction from posed views.
 
 import dataclasses
 
-from jaxrelic.data.single_view.batches import DataConfig
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.single_view.batches import SingleViewData
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.msrn.memory import MemoryConfig
 from jaxrelic.models.msrn.model import MsrnConfig
@@ -34,7 +34,7 @@ def get_config() -> Experiment:
             texture_min_channels=4,
         ),
         supervision="multiview",
-        data=DataConfig(
+        data=SingleViewData(
             path="synthetic", batch_size=4, image_size=32, target_size=16, num_targets=2
         ),
         optim=OptimConfig(learning_rate=1e-3),
@@ -77,7 +77,7 @@ def one2345() -> Experiment:
             fine_rounds=2,
             min_ray_samples=2,
         ),
-        data=ViewSetsConfig(path="synthetic", image_size=24, num_sources=3),
+        data=ViewSetData(path="synthetic", image_size=24, num_sources=3),
         losses=dataclasses.replace(One2345LossSettings.modern(), sparse_steps=8, anneal_steps=4),
         rays=RaysConfig(count=32, free_points=32, bound_rays=64),
         optim=OptimConfig(learning_rate=1e-3, clip_norm=1.0),

@@ -15,6 +15,9 @@ _Config = TypeVar("_Config")
 
 KIND = "kind"
 
+FORMERLY = "formerly"
+"""Key of a field's metadata: the name that files of earlier versions have for it."""
+
 
 def to_json(config: Any) -> dict[str, Any]:
     """A dataclass as dicts, lists and plain values."""
@@ -41,6 +44,8 @@ def _plain(value: Any) -> Any:
 def from_json(kind: type[_Config], plain: Mapping[str, Any]) -> _Config:
     """The dataclass that `to_json` was given; unknown and missing names raise."""
     hints = typing.get_type_hints(kind)
+    former = {field.metadata.get(FORMERLY): field.name for field in dataclasses.fields(kind)}
+    plain = {former.get(name, name): value for name, value in plain.items()}
     if unknown := plain.keys() - hints.keys():
         raise ValueError(f"{kind.__name__} has no setting {sorted(unknown)}; was it renamed?")
     return kind(**{name: _restore(hints[name], value) for name, value in plain.items()})

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.inference.msrn import Reconstructor
+from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.photos.photo import Preprocessing
 from jaxrelic.saved import export
@@ -38,8 +38,8 @@ def random_variables(config, side):
 
 
 @pytest.fixture(scope="session")
-def reconstructor():
-    return Reconstructor(
+def predictor():
+    return MsrnPredictor(
         config=TINY,
         preprocessing=PREPROCESSING,
         variables=random_variables(TINY, PREPROCESSING.image_size),
@@ -134,9 +134,9 @@ def ring_of_views():
 
 
 @pytest.fixture(scope="session")
-def scene_model():
+def one2345_predictor():
     """A tiny One-2-3-45 with random weights whose zero set is somewhere in the cube."""
-    from jaxrelic.inference.one2345 import SceneModel
+    from jaxrelic.inference.one2345 import One2345Predictor
     from jaxrelic.models.one2345 import convert
     from jaxrelic.models.one2345.config import One2345Config
 
@@ -154,6 +154,6 @@ def scene_model():
     variables = jax.tree.map(lambda x: 0.2 * rng.normal(size=x.shape).astype(x.dtype), shapes)
     variables["params"]["sdf_network"]["layer_2"]["bias"][0] = -0.1
     variables["params"]["log_sharpness"] = np.float32(0.3)
-    return SceneModel(
+    return One2345Predictor(
         config=config, image_size=24, num_sources=4, variables=variables, points_per_block=1000
     )

@@ -24,11 +24,11 @@ _TURN = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Framing:
-    """The similarity `world = scale * (upright - center)`, upright = the turned source."""
+    """The similarity `world = scale * (upright - centre)`, upright = the turned source."""
 
     scale: float
     """World units per source unit."""
-    center: tuple[float, float, float]
+    centre: tuple[float, float, float]
     """Point of the upright source that becomes the origin, in source units."""
     up_axis: str = "Y"
     """Axis of the source file that points up: Y or Z."""
@@ -37,7 +37,7 @@ class Framing:
         """[4, 4] from coordinates as they stand in the GLB."""
         matrix = np.eye(4)
         matrix[:3, :3] = self.scale * _TURN[self.up_axis]
-        matrix[:3, 3] = -self.scale * np.array(self.center)
+        matrix[:3, 3] = -self.scale * np.array(self.centre)
         return matrix
 
     def world_from_import(self) -> np.ndarray:
@@ -48,7 +48,7 @@ class Framing:
 
     def to_world(self, points_gltf: np.ndarray) -> np.ndarray:
         """Points [n, 3] of the GLB in the world frame."""
-        return self.scale * (points_gltf @ _TURN[self.up_axis].T - np.array(self.center))
+        return self.scale * (points_gltf @ _TURN[self.up_axis].T - np.array(self.centre))
 
 
 def frame_relic(vertices: np.ndarray, *, up_axis: str, poses: PoseSet, mode: str) -> Framing:
@@ -62,18 +62,18 @@ def frame_relic(vertices: np.ndarray, *, up_axis: str, poses: PoseSet, mode: str
     """
     upright = vertices.astype(np.float64) @ _TURN[up_axis].T
     low, high = upright.min(axis=0), upright.max(axis=0)
-    center = (low + high) / 2
+    centre = (low + high) / 2
     extent = (high - low).max()
     if not np.isfinite(extent) or extent <= 0:
         raise Refusal("degenerate", f"its longest side is {extent}; it cannot be framed")
-    centred = upright - center
+    centred = upright - centre
     if mode == "sphere":
         scale = SPHERE_RADIUS / np.linalg.norm(centred, axis=-1).max()
     else:
         scale = LONGEST_SIDE / extent
     if mode == "fit":
         scale *= largest_fitting_factor(centred * scale, poses)
-    return Framing(scale=float(scale), center=tuple(center.tolist()), up_axis=up_axis)
+    return Framing(scale=float(scale), centre=tuple(centre.tolist()), up_axis=up_axis)
 
 
 def largest_fitting_factor(points: np.ndarray, poses: PoseSet) -> float:

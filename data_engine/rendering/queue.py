@@ -294,7 +294,7 @@ class RenderQueue:
             "glb_sha256": relic.glb_sha256,
             "up_axis": framing.up_axis,
             "normalize_scale": framing.scale,
-            "normalize_center": list(framing.center),
+            "normalize_center": list(framing.centre),
         }
 
 

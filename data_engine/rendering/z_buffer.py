@@ -44,8 +44,8 @@ def look(corners_cam: np.ndarray, pixel_from_cam: np.ndarray, size: int) -> Seen
     nearness = np.zeros(size * size)  # 1 / depth is affine in the image, depth is not
     triangle = np.full(size * size, -1)
     for face, column, row in _candidates(low, high):
-        center = np.stack([column, row], axis=-1) + 0.5
-        weights = np.einsum("nkc,nc->nk", slope[face], center) + offset[face]
+        centre = np.stack([column, row], axis=-1) + 0.5
+        weights = np.einsum("nkc,nc->nk", slope[face], centre) + offset[face]
         inside = (weights >= -EDGE_TOLERANCE).all(axis=-1)
         face, pixel = face[inside], (row * size + column)[inside]
         near = np.sum(weights[inside] / depth[face], axis=-1)

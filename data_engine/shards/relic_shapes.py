@@ -54,7 +54,7 @@ def _shape(source: ShardSource, relic: Relic) -> dict:
     meta = views.read_meta(source.workspace.render_dir(source.render_id, relic.uid))
     framing = Framing(
         scale=meta["normalize_scale"],
-        center=tuple(meta["normalize_center"]),
+        centre=tuple(meta["normalize_center"]),
         up_axis=meta["up_axis"],
     )
     mesh = load_geometry(source.workspace.blob_path(relic.glb_sha256))
@@ -63,7 +63,7 @@ def _shape(source: ShardSource, relic: Relic) -> dict:
     )
     return {
         "normalize_scale": np.float32(framing.scale),
-        "normalize_center": np.array(framing.center, np.float32),
+        "normalize_center": np.array(framing.centre, np.float32),
         "points": points,
         "normals": normals,
         "watertight": bool(relic.watertight),

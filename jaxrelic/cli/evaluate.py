@@ -11,7 +11,7 @@ import tyro
 
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.single_view.evaluate import Evaluation, EvaluationSettings
-from jaxrelic.evaluation.view_sets.evaluate import SceneEvaluationSettings
+from jaxrelic.evaluation.view_sets.evaluate import ViewSetEvaluationSettings
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class EvaluateArguments:
         default_factory=EvaluationSettings
     )
     """What is measured."""
-    scenes: SceneEvaluationSettings = dataclasses.field(default_factory=SceneEvaluationSettings)
+    scenes: ViewSetEvaluationSettings = dataclasses.field(default_factory=ViewSetEvaluationSettings)
     """Of One-2-3-45 alone, which sees several posed views."""
 
 
@@ -63,7 +63,7 @@ def _run_photographs(args: EvaluateArguments) -> int:
     from jaxrelic.evaluation.single_view import evaluate, gallery, methods
     from jaxrelic.saved import load
 
-    reconstructor = load.open_model(args.model, args.icosphere_level)
+    predictor = load.open_model(args.model, args.icosphere_level)
     supervision, trained_on = _training(args.model)
     shards = str(args.shards) if args.shards is not None else trained_on
     placement = _placement(args.settings, supervision)
@@ -71,17 +71,17 @@ def _run_photographs(args: EvaluateArguments) -> int:
     _, training = _open(shards, TRAINING_SPLIT)
     mean_shape = evaluate.training_mean_shape(training, args.settings) if training else None
     named = methods.methods(
-        reconstructor,
+        predictor,
         mean_shape,
-        own_frame=placement != "world",
-        heed_lens=placement != "cameras_one_lens",
+        in_own_frame=placement != "world",
+        correct_lens=placement != "cameras_one_lens",
     )
-    evaluation = evaluate.evaluate(named, records, reconstructor.preprocessing, args.settings)
+    evaluation = evaluate.evaluate(named, records, predictor.preprocessing, args.settings)
     facts = {
         "model": str(args.model),
         "shards": shards,
         "split": split,
-        "icosphere_level": reconstructor.config.icosphere_level,
+        "icosphere_level": predictor.config.icosphere_level,
         "held_out": split != TRAINING_SPLIT,
         "supervision": supervision,
         "placement": placement,
@@ -89,7 +89,7 @@ def _run_photographs(args: EvaluateArguments) -> int:
     }
     sheet = None
     if args.gallery > 0:
-        sheet = gallery.draw(named["model"], reconstructor.preprocessing, records, args.gallery)
+        sheet = gallery.draw(named["model"], predictor.preprocessing, records, args.gallery)
     report(args, evaluation, facts, sheet, num_relics=len(records))
     return 0
 
@@ -171,7 +171,7 @@ def _open(shards: str, split: str) -> tuple[str, Any]:
     from jaxrelic.data.single_view import batches
 
     try:
-        config = batches.DataConfig(path=shards, split=split)
+        config = batches.SingleViewData(path=shards, split=split)
         return "", batches.open_records(config)
     except UserError as error:
         return str(error), None

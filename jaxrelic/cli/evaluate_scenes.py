@@ -13,7 +13,7 @@ from jaxrelic.data.view_sets import one2345_folder
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.view_sets import gallery as scene_pictures
 from jaxrelic.evaluation.view_sets import methods, truth
-from jaxrelic.evaluation.view_sets.evaluate import evaluate_scenes
+from jaxrelic.evaluation.view_sets.evaluate import evaluate_view_sets
 from jaxrelic.inference.surface import extract
 from jaxrelic.saved import load
 from jaxrelic.viz import grids
@@ -25,7 +25,7 @@ MODEL = "model"
 def run(args: evaluate.EvaluateArguments) -> int:
     """Measures, writes the files and prints the table."""
     trained = load.scene_training(args.model)
-    model = load.open_scene_model(args.model)
+    model = load.open_view_set_model(args.model)
     shards = str(args.shards) if args.shards is not None else trained.path
     if not shards:
         raise UserError(f"{args.model} does not say on what it was trained; give --shards")
@@ -44,7 +44,7 @@ def run(args: evaluate.EvaluateArguments) -> int:
     if args.scenes.baselines:
         named |= methods.baselines(args.scenes.hull_resolution)
     gallery = _Gallery(len(records), args.gallery)
-    evaluation = evaluate_scenes(
+    evaluation = evaluate_view_sets(
         named, records, choice, args.settings, source_size=model.image_size, watch=gallery.watch
     )
     facts = {
@@ -82,8 +82,8 @@ class _Gallery:
         self,
         index: int,
         name: str,
-        relic: truth.KnownScene,
-        shape: methods.SceneShape,
+        relic: truth.ViewSetTruth,
+        shape: methods.ViewSetShape,
     ) -> None:
         """See `evaluate_scenes`."""
         if name == MODEL and index in self._chosen:

@@ -39,7 +39,7 @@ def run(args: ExportArguments) -> int:
 
 def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
     """The network of a run, how it was trained, and on what."""
-    from jaxrelic.data.view_sets.batches import ViewSetsConfig
+    from jaxrelic.data.view_sets.batches import ViewSetData
     from jaxrelic.saved import load
 
     model, experiment, step = load.open_any_run(folder)
@@ -52,7 +52,7 @@ def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
         "batch_size": experiment.data.batch_size,
     }
     data = _licences(experiment.data.path, experiment.data.split)
-    if isinstance(experiment.data, ViewSetsConfig):
+    if isinstance(experiment.data, ViewSetData):
         data["selection"] = experiment.data.selection
     return model, training, data
 
@@ -66,7 +66,7 @@ def _converted(weights: pathlib.Path) -> tuple[Any, dict, dict]:
 
     config = One2345Config.compat()
     variables = convert.convert(published.read_weights(weights), config, source=str(weights))
-    model = one2345.SceneModel(
+    model = one2345.One2345Predictor(
         config=config,
         image_size=convert.IMAGE_SIZE,
         num_sources=convert.NUM_SOURCES,

@@ -133,8 +133,8 @@ def _embed_by_run(args: NeighboursArguments, images: "ImageSet") -> tuple["np.nd
 
     if args.run is None:
         raise UserError("--features run needs --run DIR, the folder of a run or an export")
-    reconstructor = load.open_model(args.run)
-    return embed.embed_by_run(images, reconstructor), f"run:{args.run.absolute().name}"
+    predictor = load.open_model(args.run)
+    return embed.embed_by_run(images, predictor), f"run:{args.run.absolute().name}"
 
 
 def _embed_by_tower(args: NeighboursArguments, images: "ImageSet") -> tuple["np.ndarray", str, str]:

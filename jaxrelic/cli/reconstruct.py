@@ -119,7 +119,7 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     if args.max_views < checks.MIN_VIEWS:
         raise UserError(f"--max-views {args.max_views}; the network compares two views or more")
     settings = _surface(args)
-    model = load.open_scene_model(args.model)
+    model = load.open_view_set_model(args.model)
     finder = load.open_mask_finder(args.segment_onnx, args.foreground)
     posed = posed_photographs.read(
         folder,

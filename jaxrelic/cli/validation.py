@@ -4,7 +4,7 @@ import pathlib
 
 from jaxrelic.cli import evaluate, evaluate_scenes
 from jaxrelic.evaluation.view_sets import truth
-from jaxrelic.evaluation.view_sets.validation import SceneValidator
+from jaxrelic.evaluation.view_sets.validation import ViewSetValidator
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 
@@ -12,7 +12,7 @@ SPLITS = ("val", "test", evaluate.TRAINING_SPLIT)
 """Tried in this order; small collections may fill only the last."""
 
 
-def validator(experiment: Experiment, folder: pathlib.Path) -> SceneValidator | None:
+def validator(experiment: Experiment, folder: pathlib.Path) -> ViewSetValidator | None:
     """The judge of a run, if it asks for one.
 
     Args:
@@ -26,7 +26,7 @@ def validator(experiment: Experiment, folder: pathlib.Path) -> SceneValidator | 
         lambda name: evaluate_scenes.open_split(data.path, name), None, usual=SPLITS
     )
     choice = truth.Choice(selection=data.selection, num_sources=data.num_sources)
-    return SceneValidator.of_records(
+    return ViewSetValidator.of_records(
         records,
         choice,
         config=experiment.model,

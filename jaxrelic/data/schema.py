@@ -11,7 +11,7 @@ A `relic_shapes` record is one relic, its words and the surface it really has:
 | license, attribution, source_url | text | terms, with a complete credit line |
 | label, category | int | cleaning class; relic category (M-SRN's memory key) |
 | render_id | text | hash of the render settings |
-| normalize_scale, normalize_center | float32, [3] float32 | world = scale * (source - center) |
+| normalize_scale, normalize_center | float32, [3] float32 | world = scale * (source - centre) |
 | points, normals | [p, 3] float32 | surface samples in the world frame, by area |
 | watertight | bool | whether the source mesh encloses a volume |
 
@@ -44,7 +44,8 @@ A `relic_images` record is one photograph of a relic; its words are in `relic_sh
 | crop | [4] float32 | left, top, right, bottom of the square cut out, in pixels of the render |
 
 The nearest images of each are a file beside the shards (`jaxrelic.data.image_sets.candidates`).
-Masks of an off-the-shelf segmenter (`mask_coarse`) are not part of this version: nothing computes them yet.
+Masks of an off-the-shelf segmenter (`mask_coarse`) are not part of this version: nothing computes
+them yet.
 """
 
 LABELS = ("artifact", "plant", "animal", "building", "other")

@@ -26,10 +26,10 @@ class Camera:
 
 
 def intrinsics(
-    focal_px: float, width: int, height: int, center_px: tuple[float, float] | None = None
+    focal_px: float, width: int, height: int, centre_px: tuple[float, float] | None = None
 ) -> np.ndarray:
     """Returns pixel_from_cam [3, 3] for square pixels; the centre defaults to the image centre."""
-    cx, cy = center_px if center_px is not None else (width / 2, height / 2)
+    cx, cy = centre_px if centre_px is not None else (width / 2, height / 2)
     return np.array([[focal_px, 0, cx], [0, focal_px, cy], [0, 0, 1]], np.float32)
 
 

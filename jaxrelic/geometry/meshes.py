@@ -39,7 +39,7 @@ class Mesh:
     """World positions, [*b, v, 3]."""
     faces: jax.Array
     """Vertex indices, counter-clockwise seen from outside, [f, 3]."""
-    vertex_colors: jax.Array | None = None
+    vertex_colours: jax.Array | None = None
     """RGB in [0, 1], [*b, v, 3]."""
     face_uvs: jax.Array | None = None
     """Texture coordinates of each face corner, [f, 3, 2]; v = 1 is row 0 of the texture."""

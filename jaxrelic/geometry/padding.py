@@ -24,7 +24,7 @@ def filled_up(mesh: meshes.Mesh) -> meshes.Mesh:
 
     return mesh.replace(
         vertices=filled(mesh.vertices, "edge"),
-        vertex_colors=filled(mesh.vertex_colors, "edge"),
+        vertex_colours=filled(mesh.vertex_colours, "edge"),
         faces=filled(mesh.faces, "constant"),
         face_uvs=filled(mesh.face_uvs, "constant"),
     )

@@ -18,7 +18,7 @@ def world_from_prediction(
     true: cameras.Camera,
     centre: np.ndarray,
     *,
-    heed_lens: bool = True,
+    correct_lens: bool = True,
 ) -> np.ndarray:
     """Moves a shape so that the true camera sees what the predicted one saw, [4, 4].
 
@@ -26,13 +26,14 @@ def world_from_prediction(
         predicted: From the shape's own frame to the pixels of the input.
         true: From the world to the same pixels.
         centre: Of the shape in its own frame, [3].
-        heed_lens: The published formula, `true.cam_from_world^-1 predicted.cam_from_world`, takes
-            both cameras to have one lens. An input that was cropped around its object has not: the
-            shape is also turned to lie behind the same pixel, and scaled to cover as many of them,
-            at the same depth. With equal lenses this changes nothing.
+        correct_lens: Corrects for the crop. The published formula,
+            `true.cam_from_world^-1 predicted.cam_from_world`, takes both cameras to
+            have one lens. An input that was cropped around its object has not: the shape is also
+            turned to lie behind the same pixel, and scaled to cover as many of them, at the same
+            depth. With equal lenses this changes nothing.
     """
     cam_from_prediction = np.asarray(predicted.cam_from_world, np.float64)
-    if heed_lens:
+    if correct_lens:
         cam_from_prediction = _between_lenses(predicted, true, centre) @ cam_from_prediction
     return np.linalg.inv(np.asarray(true.cam_from_world, np.float64)) @ cam_from_prediction
 

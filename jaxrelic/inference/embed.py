@@ -14,7 +14,7 @@ from jaxrelic.data.image_sets import tower_inputs
 from jaxrelic.data.image_sets.locate import ImageSet, Photograph
 from jaxrelic.data.single_view import examples
 from jaxrelic.errors import UserError
-from jaxrelic.inference.msrn import Reconstructor
+from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.models.clip import convert as clip
 from jaxrelic.models.clip import model as clip_sizes
 from jaxrelic.models.dino import convert as dino
@@ -76,14 +76,14 @@ def normalised(features: np.ndarray) -> np.ndarray:
     return features / np.maximum(lengths, 1e-12)
 
 
-def embed_by_run(images: ImageSet, reconstructor: Reconstructor) -> np.ndarray:
+def embed_by_run(images: ImageSet, predictor: MsrnPredictor) -> np.ndarray:
     """Shape codes of a trained M-SRN, which the dynamic filter compares as well (eq 35)."""
 
     def prepare(item: Photograph) -> np.ndarray:
-        view = transforms.resize(examples.view_of(item), reconstructor.preprocessing.image_size)
-        return photo.over_background(view, reconstructor.preprocessing)
+        view = transforms.resize(examples.view_of(item), predictor.preprocessing.image_size)
+        return photo.over_background(view, predictor.preprocessing)
 
-    return embed(images, prepare, lambda image: reconstructor.predict(image).shape_code)
+    return embed(images, prepare, lambda image: predictor.predict(image).shape_code)
 
 
 def embed_by_clip(images: ImageSet, weights: pathlib.Path) -> tuple[np.ndarray, str]:

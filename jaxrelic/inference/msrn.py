@@ -32,7 +32,7 @@ class Reconstruction:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Reconstructor:
+class MsrnPredictor:
     """A trained M-SRN, ready to use; `inference.export.load` makes one."""
 
     config: msrn.MsrnConfig
@@ -119,11 +119,11 @@ def likeliest_camera(output: msrn.MsrnOutput, item: int) -> cameras.Camera:
 
 def reconstruct(
     photo: str | pathlib.Path,
-    model: Reconstructor | str | pathlib.Path,
+    model: MsrnPredictor | str | pathlib.Path,
     mask: str | pathlib.Path | None = None,
 ) -> Reconstruction:
     """Reconstructs one photograph with a loaded model, or with the export at a path."""
-    if not isinstance(model, Reconstructor):
+    if not isinstance(model, MsrnPredictor):
         from jaxrelic.saved import export
 
         model = export.load(model)

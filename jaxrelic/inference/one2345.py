@@ -1,6 +1,6 @@
 """A trained One-2-3-45 and posed views of an object to its field of distance and colour.
 
-    model = SceneModel(config=config, image_size=256, num_sources=8, variables=variables)
+    model = One2345Predictor(config=config, image_size=256, num_sources=8, variables=variables)
     field = model.read(views)
     picture = field.draw(camera, size=256)
 
@@ -23,7 +23,7 @@ from jaxrelic.geometry import cameras
 from jaxrelic.inference.surface.fields import Drawn
 from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.config import One2345Config
-from jaxrelic.models.one2345.model import One2345, Scene, is_active
+from jaxrelic.models.one2345.model import EncodedViews, One2345, is_active
 from jaxrelic.typing import Array, Bool, Float, typechecked
 
 POINTS_PER_BLOCK = 32_768
@@ -36,7 +36,7 @@ MIN_OPACITY = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SceneModel:
+class One2345Predictor:
     """A trained network, ready to read views."""
 
     config: One2345Config
@@ -71,13 +71,13 @@ class SceneModel:
         if cube is None:
             first = jax.tree.map(lambda x: x[reference], camera)
             cube = frame.choose_cube(self.config.cube, camera, first, (size, size))
-        scene = _programs(self.config).encode(
+        encoded = _programs(self.config).encode(
             self._on_device, jnp.asarray(views.rgb, jnp.float32), cube.cameras(camera)
         )
         return NetworkField(
             views=views,
             cube=cube,
-            scene=scene,
+            encoded=encoded,
             config=self.config,
             variables=self._on_device,
             points_per_block=self.points_per_block,
@@ -96,14 +96,14 @@ class NetworkField:
     """What the field was made of."""
     cube: frame.Cube
     """Where the cube lies in the world."""
-    scene: Scene
+    encoded: EncodedViews
     """What the network keeps of the views."""
     config: One2345Config
     """Of the network."""
     variables: Any
     """Of the network."""
     points_per_block: int
-    """See `SceneModel`."""
+    """See `One2345Predictor`."""
 
     @typechecked
     def distances(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
@@ -148,7 +148,7 @@ class NetworkField:
         count = max(1, self.points_per_block // self._samples_per_ray)
         numbers = np.arange(-(-(size**2) // count) * count, dtype=np.int32).reshape(-1, count)
         blocks = [
-            program(self.variables, self.scene, in_cube, np.minimum(block, size**2 - 1), size)
+            program(self.variables, self.encoded, in_cube, np.minimum(block, size**2 - 1), size)
             for block in numbers
         ]
         seen = jax.tree.map(lambda *x: np.concatenate(x)[: size**2], *blocks)
@@ -175,7 +175,7 @@ class NetworkField:
             for x in arrays
         ]
         blocks = [
-            program(self.variables, self.scene, *(x[start : start + size] for x in padded))
+            program(self.variables, self.encoded, *(x[start : start + size] for x in padded))
             for start in range(0, count, size)
         ]
         return jax.tree.map(lambda *x: np.concatenate(x)[:count], nothing, *blocks)
@@ -197,7 +197,7 @@ class _Pixels:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Programs:
-    """The compiled parts of one configuration; variables and scene come first."""
+    """The compiled parts of one configuration; variables and encoded views come first."""
 
     encode: Callable
     distances: Callable
@@ -212,34 +212,34 @@ def _programs(config: One2345Config) -> _Programs:
     """One set for all objects and weights."""
     model = One2345(config)
 
-    def distances(variables: Any, scene: Scene, points: Array) -> Array:
-        return model.apply(variables, scene, points, method="sdf")[0]
+    def distances(variables: Any, encoded: EncodedViews, points: Array) -> Array:
+        return model.apply(variables, encoded, points, method="sdf")[0]
 
-    def known(variables: Any, scene: Scene, points: Array) -> Array:
+    def known(variables: Any, encoded: EncodedViews, points: Array) -> Array:
         del variables
-        return is_active(scene.active, points, aligned=config.aligned_mask)
+        return is_active(encoded.active, points, aligned=config.aligned_mask)
 
-    def normals(variables: Any, scene: Scene, points: Array) -> Array:
-        gradient = render.sdf_and_normals(model, variables, scene, points)[1]
+    def normals(variables: Any, encoded: EncodedViews, points: Array) -> Array:
+        gradient = render.sdf_and_normals(model, variables, encoded, points)[1]
         length = jnp.linalg.norm(gradient, axis=-1, keepdims=True)
         return gradient / jnp.maximum(length, jnp.finfo(gradient.dtype).tiny)
 
     def colours(
-        variables: Any, scene: Scene, points: Array, towards: Array, hidden: Array
+        variables: Any, encoded: EncodedViews, points: Array, towards: Array, hidden: Array
     ) -> tuple[Array, Array]:
-        rgb, visible = model.apply(variables, scene, points, towards, hidden.T, method="blend")
+        rgb, visible = model.apply(variables, encoded, points, towards, hidden.T, method="blend")
         return rgb, visible.T
 
     def pixels(
-        variables: Any, scene: Scene, camera: cameras.Camera, index: Array, size: Array
+        variables: Any, encoded: EncodedViews, camera: cameras.Camera, index: Array, size: Array
     ) -> _Pixels:
         chosen = rays.pixel_rays(
             camera,
             jnp.stack([index // size, index % size], axis=-1),
-            pixel_center=config.pixel_center,
+            pixel_centre=config.pixel_centre,
             limits=config.ray_limits,
         )
-        drawn = render.render_rays(model, variables, scene, chosen, most_colours=MOST_COLOURS)
+        drawn = render.render_rays(model, variables, encoded, chosen, most_colours=MOST_COLOURS)
         cosine = jnp.sum(chosen.directions * camera.cam_from_world[2:3, :3], axis=-1)
         return _Pixels(
             rgb=drawn.rgb,

@@ -64,7 +64,7 @@ def render(
     batch = meshes.Mesh(
         vertices=mesh.vertices[None],
         faces=mesh.faces,
-        vertex_colors=None if mesh.vertex_colors is None else mesh.vertex_colors[None],
+        vertex_colours=None if mesh.vertex_colours is None else mesh.vertex_colours[None],
         face_uvs=mesh.face_uvs,
         texture=None if mesh.texture is None else mesh.texture[None],
     )
@@ -80,7 +80,7 @@ def render(
 
 
 def _is_plain(mesh: meshes.Mesh) -> bool:
-    return mesh.vertex_colors is None and (mesh.texture is None or mesh.face_uvs is None)
+    return mesh.vertex_colours is None and (mesh.texture is None or mesh.face_uvs is None)
 
 
 def _draw_clay(

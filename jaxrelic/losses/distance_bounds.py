@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.models.one2345 import render
-from jaxrelic.models.one2345.model import One2345, Scene
+from jaxrelic.models.one2345.model import EncodedViews, One2345
 from jaxrelic.models.one2345.rays import Rays, RayTargets
 from jaxrelic.models.one2345.render import Variables
 from jaxrelic.typing import Array, Float, Key, typechecked
@@ -73,7 +73,7 @@ def bounded_points(rng: Key[Array, ""], rays: Rays, target: RayTargets) -> Bound
 def field_terms(
     model: One2345,
     variables: Variables,
-    scene: Scene,
+    encoded: EncodedViews,
     rng: Key[Array, ""],
     rays: Rays,
     target: RayTargets,
@@ -84,7 +84,7 @@ def field_terms(
     Args:
         model: Whose field it is.
         variables: Of the model.
-        scene: Of `One2345.encode`.
+        encoded: Of `One2345.encode`.
         rng: Places the points.
         rays: In the frame of the cube, [r].
         target: What the image says along them.
@@ -95,8 +95,8 @@ def field_terms(
     """
     bounded = bounded_points(rng, rays, target)
     ends, others = bounded.points[: len(normals)], bounded.points[len(normals) :]
-    at_ends, gradient = render.sdf_and_normals(model, variables, scene, ends)
-    elsewhere, _ = model.apply(variables, scene, others, method="sdf")
+    at_ends, gradient = render.sdf_and_normals(model, variables, encoded, ends)
+    elsewhere, _ = model.apply(variables, encoded, others, method="sdf")
     terms = bound_terms(jnp.concatenate([at_ends, elsewhere]), bounded)
     return terms | {"normal": normal_term(gradient, normals)}
 

@@ -1,6 +1,6 @@
 """What One-2-3-45's reconstruction learns from, and when (specification C.13).
 
-Every term is one number per scene: a mean over its rays or points. Leading axes are scenes.
+Every term is one number per view set: a mean over its rays or points. Leading axes are view sets.
 """
 
 import dataclasses
@@ -128,10 +128,10 @@ def loss_terms(
     free_sdf: Float[Array, "*b p"],
     settings: One2345LossSettings,
 ) -> dict[str, Array]:
-    """Terms per scene [*b]; those that `loss_weights` does not name are measures for the logs.
+    """Terms per view set [*b]; those that `loss_weights` does not name are measures for the logs.
 
     Args:
-        drawn: Rays of each scene, [*b, r].
+        drawn: Rays of each encoded, [*b, r].
         target: What its image says along them.
         free_sdf: Signed distance at points anywhere in the cube.
         settings: Schedules and choices.
@@ -151,7 +151,7 @@ def loss_terms(
             drawn.opacity, target.mask, form=settings.mask_form, guarded=settings.guarded_mask
         ),
         "eikonal": jnp.sum(drawn.gradient_error, axis=-1) / (samples + COUNT_EPS),
-        # The floor keeps the logarithm finite for a scene without a valid ray.
+        # The floor keeps the logarithm finite for a view set without a valid ray.
         "psnr_db": -10 * jnp.log10(jnp.maximum(squared, 1e-10)),
         "valid_rays": jnp.mean(drawn.valid, axis=-1),
     }

@@ -84,7 +84,7 @@ def _with_vertex_colours(mesh: meshes.Mesh) -> meshes.Mesh:
     corners = np.maximum(np.bincount(index, minlength=count), 1)
     sums = [np.bincount(index, corner[:, k], minlength=count) for k in range(3)]
     colours = np.float32(np.stack(sums, axis=-1) / corners[:, None])
-    return mesh.replace(vertex_colors=colours, texture=None, face_uvs=None)
+    return mesh.replace(vertex_colours=colours, texture=None, face_uvs=None)
 
 
 def _write_obj(mesh: trimesh.Trimesh, path: pathlib.Path) -> None:

@@ -51,7 +51,7 @@ def read_glb(path: pathlib.Path) -> meshes.Mesh:
         texture, face_uvs = _stack_textures(parts)
         return mesh.replace(texture=texture, face_uvs=face_uvs)
     if any(part.colour is not None for part in parts):
-        return mesh.replace(vertex_colors=np.concatenate([part.vertex_colours for part in parts]))
+        return mesh.replace(vertex_colours=np.concatenate([part.vertex_colours for part in parts]))
     return mesh
 
 

@@ -52,7 +52,7 @@ def to_trimesh(mesh: meshes.Mesh) -> trimesh.Trimesh:
     check_surface(vertices, faces)
     normals = trimesh.Trimesh(vertices, faces, process=False).vertex_normals
     if mesh.texture is None or mesh.face_uvs is None:
-        colours = None if mesh.vertex_colors is None else _bytes(mesh.vertex_colors)
+        colours = None if mesh.vertex_colours is None else _bytes(mesh.vertex_colours)
         return _in_gltf_frame(vertices, faces, normals, vertex_colors=colours)
     origin, uvs, faces = split_seams(faces, np.asarray(mesh.face_uvs, np.float64))
     texture, uvs = bake_texture(np.asarray(mesh.texture, np.float32), uvs)

@@ -18,11 +18,11 @@ import numpy as np
 from jaxrelic.rendering import native
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.soft import dense, fast, fragments, nearest
-from jaxrelic.rendering.soft.texture import Appearance, CornerColors, UvTexture
+from jaxrelic.rendering.soft.texture import Appearance, CornerColours, UvTexture
 from jaxrelic.typing import Array, Float, Int, typechecked
 
 __all__ = [
-    "CornerColors",
+    "CornerColours",
     "RasterSettings",
     "SoftImage",
     "UvTexture",
@@ -120,11 +120,11 @@ def nearest_face(
     return index.reshape(*vertices.shape[:-3], *image_size)
 
 
-def _draw_pallas(*scene: Any, **constants: Any) -> SoftImage:
+def _draw_pallas(*drawn: Any, **constants: Any) -> SoftImage:
     # Imported on use: it loads JAX's compiler for GPU kernels, and JAX may drop that one day.
     from jaxrelic.rendering.soft import pallas_rasterizer
 
-    return pallas_rasterizer.rasterize_pallas(*scene, **constants)
+    return pallas_rasterizer.rasterize_pallas(*drawn, **constants)
 
 
 # Compiled here, so that calls outside of jit do not run operation by operation.
@@ -175,5 +175,5 @@ def flatten(vertices: Array, appearance: Appearance) -> tuple[Array, Appearance]
     if isinstance(appearance, UvTexture):
         appearance = UvTexture(flat(appearance.face_uvs, 3), flat(appearance.texture, 3))
     else:
-        appearance = CornerColors(flat(appearance.colors, 3))
+        appearance = CornerColours(flat(appearance.colours, 3))
     return flat(vertices, 3), appearance

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxrelic.geometry import cameras, meshes, transforms
 from jaxrelic.rendering.soft.layered import layered_rasterize
 from jaxrelic.rendering.soft_rasterizer import (
-    CornerColors,
+    CornerColours,
     Path,
     RasterSettings,
     SoftImage,
@@ -50,10 +50,10 @@ def render_views(
         the optical axis (0 = no face), and dropped [b n].
     """
     faces, appearance = _faces_ndc(mesh, views, image_size), _appearance(mesh)
-    scene = {"image_size": image_size, "settings": settings, "background": background}
+    options = {"image_size": image_size, "settings": settings, "background": background}
     if aggregator == "layered":
-        return layered_rasterize(faces, appearance, **scene)
-    return over(soft_rasterize(faces, appearance, **scene, path=path), background)
+        return layered_rasterize(faces, appearance, **options)
+    return over(soft_rasterize(faces, appearance, **options, path=path), background)
 
 
 def over(image: SoftImage, background: tuple[float, float, float]) -> SoftImage:
@@ -105,7 +105,7 @@ def render_normals(
         normals = transforms.rotate(views.cam_from_world[..., :3, :3], normals)
     image = soft_rasterize(
         _faces_ndc(mesh, views, image_size),
-        CornerColors(meshes.face_vertices(normals, mesh.faces)),
+        CornerColours(meshes.face_vertices(normals, mesh.faces)),
         image_size=image_size,
         settings=settings,
         background=(0.0, 0.0, 0.0),
@@ -142,10 +142,10 @@ def project_to_ndc(
     return jnp.stack([x, y, depth], axis=-1)
 
 
-def _appearance(mesh: meshes.Mesh) -> CornerColors | UvTexture:
+def _appearance(mesh: meshes.Mesh) -> CornerColours | UvTexture:
     """The mesh's colours with an axis for the views."""
     if mesh.texture is not None and mesh.face_uvs is not None:
         return UvTexture(mesh.face_uvs, mesh.texture[:, None])
-    if mesh.vertex_colors is not None:
-        return CornerColors(meshes.face_vertices(mesh.vertex_colors, mesh.faces)[:, None])
-    raise ValueError("this mesh has no colours; give it vertex_colors, or texture and face_uvs")
+    if mesh.vertex_colours is not None:
+        return CornerColours(meshes.face_vertices(mesh.vertex_colours, mesh.faces)[:, None])
+    raise ValueError("this mesh has no colours; give it vertex_colours, or texture and face_uvs")

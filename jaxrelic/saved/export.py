@@ -21,8 +21,8 @@ import orbax.checkpoint as ocp
 
 from jaxrelic import config_json
 from jaxrelic.errors import UserError
-from jaxrelic.inference.msrn import Reconstructor
-from jaxrelic.inference.one2345 import SceneModel
+from jaxrelic.inference.msrn import MsrnPredictor
+from jaxrelic.inference.one2345 import One2345Predictor
 from jaxrelic.models.msrn import model as msrn
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
@@ -32,7 +32,7 @@ from jaxrelic.saved import programs, stablehlo
 FORMAT, FORMAT_VERSION = "jaxrelic-export", 1
 PAGE, ARRAYS, PROGRAMS = "export.json", "variables", "programs"
 
-Model = Reconstructor | SceneModel
+Model = MsrnPredictor | One2345Predictor
 
 
 def save(
@@ -88,7 +88,7 @@ def _check_replaceable(directory: pathlib.Path) -> None:
 
 
 def load(path: str | pathlib.Path) -> Model:
-    """Loads an export: of M-SRN a `Reconstructor`, of One-2-3-45 a `SceneModel`.
+    """Loads an export: of M-SRN a `MsrnPredictor`, of One-2-3-45 a `One2345Predictor`.
 
     Args:
         path: Folder that `jaxrelic export` wrote.
@@ -111,7 +111,7 @@ def load(path: str | pathlib.Path) -> Model:
 def holds_scenes(path: pathlib.Path) -> bool:
     """Whether an export is of a network that sees several posed views."""
     kind = _KINDS.get(read_page(path).get("model"))
-    return kind is not None and kind.type is SceneModel
+    return kind is not None and kind.type is One2345Predictor
 
 
 def _restore(directory: pathlib.Path, abstract: Any) -> Any:
@@ -139,7 +139,7 @@ def abstract_variables(config: msrn.MsrnConfig, side: int) -> Any:
     )
 
 
-def _describe_msrn(model: Reconstructor) -> dict[str, Any]:
+def _describe_msrn(model: MsrnPredictor) -> dict[str, Any]:
     return {
         "open_entries": {"shape_size": model.shape_size, "texture_size": model.texture_size},
         "preprocessing": config_json.to_json(model.preprocessing),
@@ -154,7 +154,7 @@ def _restore_msrn(page: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     return arguments, abstract_variables(config, preprocessing.image_size)
 
 
-def _describe_one2345(model: SceneModel) -> dict[str, Any]:
+def _describe_one2345(model: One2345Predictor) -> dict[str, Any]:
     return {"views": {"image_size": model.image_size, "num_sources": model.num_sources}}
 
 
@@ -180,13 +180,13 @@ class _Kind:
 
 _KINDS = {
     "msrn": _Kind(
-        type=Reconstructor,
+        type=MsrnPredictor,
         describe=_describe_msrn,
         restore=_restore_msrn,
         programs=programs.of_msrn,
     ),
     "one2345": _Kind(
-        type=SceneModel,
+        type=One2345Predictor,
         describe=_describe_one2345,
         restore=_restore_one2345,
         programs=programs.of_one2345,

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.errors import UserError
-from jaxrelic.inference.msrn import Reconstructor
-from jaxrelic.inference.one2345 import SceneModel
+from jaxrelic.inference.msrn import MsrnPredictor
+from jaxrelic.inference.one2345 import One2345Predictor
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.progress import active_size
@@ -19,7 +19,7 @@ from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.photos.masks import grabcut
 from jaxrelic.photos.masks import onnx as onnx_masks
-from jaxrelic.photos.masks.finder import MaskFinder, Perceiver
+from jaxrelic.photos.masks.finder import MaskFinder, MaskPredictor
 from jaxrelic.photos.masks.refinement import RefineSettings
 from jaxrelic.photos.photo import Preprocessing
 from jaxrelic.saved import export
@@ -34,7 +34,7 @@ FINEST_LEVEL = 5
 """Of a template: 20,480 faces; the next would be four times as many."""
 
 
-def open_model(path: pathlib.Path, icosphere_level: int | None = None) -> Reconstructor:
+def open_model(path: pathlib.Path, icosphere_level: int | None = None) -> MsrnPredictor:
     """The network for single photographs of an export, or of a run's newest checkpoint.
 
     Args:
@@ -48,7 +48,7 @@ def open_model(path: pathlib.Path, icosphere_level: int | None = None) -> Recons
     return open_run(path)[0].at_level(icosphere_level)
 
 
-def open_scene_model(path: pathlib.Path) -> SceneModel:
+def open_view_set_model(path: pathlib.Path) -> One2345Predictor:
     """The network for posed views of an export, or of a run's newest checkpoint."""
     if (path / export.PAGE).exists():
         return _exported(path, One2345Config)
@@ -82,11 +82,11 @@ def check_is_run(path: pathlib.Path) -> None:
         )
 
 
-def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
+def open_run(path: pathlib.Path) -> tuple[MsrnPredictor, Experiment, int]:
     """The network of a run's newest checkpoint, its settings, and the steps it has taken."""
     experiment, state = _newest(path, MsrnConfig)
     model, step = experiment.model, int(state.step)
-    reconstructor = Reconstructor(
+    predictor = MsrnPredictor(
         config=model,
         preprocessing=Preprocessing(
             image_size=experiment.data.image_size,
@@ -101,13 +101,13 @@ def open_run(path: pathlib.Path) -> tuple[Reconstructor, Experiment, int]:
         shape_size=int(active_size(model.shape_milestones, np.int32(step))),
         texture_size=int(active_size(model.texture_milestones, np.int32(step))),
     )
-    return reconstructor, experiment, step
+    return predictor, experiment, step
 
 
-def open_scene_run(path: pathlib.Path) -> tuple[SceneModel, Experiment, int]:
+def open_scene_run(path: pathlib.Path) -> tuple[One2345Predictor, Experiment, int]:
     """The One-2-3-45 of a run's newest checkpoint, its settings, and the steps it has taken."""
     experiment, state = _newest(path, One2345Config)
-    model = SceneModel(
+    model = One2345Predictor(
         config=experiment.model,
         image_size=experiment.data.image_size,
         num_sources=experiment.data.num_sources,
@@ -125,12 +125,12 @@ def sees_posed_views(path: pathlib.Path) -> bool:
     return isinstance(workdir.read_config(path).model, One2345Config)
 
 
-def scene_training(path: pathlib.Path) -> ViewSetsConfig:
+def scene_training(path: pathlib.Path) -> ViewSetData:
     """Which views a One-2-3-45 run or export was trained on."""
     if not (path / export.PAGE).exists():
         return workdir.read_config(path).data
     views, data = (export.read_page(path)[name] for name in ("views", "data"))
-    return ViewSetsConfig(
+    return ViewSetData(
         path=data["path"] or "",
         image_size=views["image_size"],
         num_sources=views["num_sources"],
@@ -138,11 +138,11 @@ def scene_training(path: pathlib.Path) -> ViewSetsConfig:
     )
 
 
-def open_perceiver(path: pathlib.Path) -> Perceiver:
+def open_mask_predictor(path: pathlib.Path) -> MaskPredictor:
     """The foreground perception of a run's newest checkpoint."""
     experiment, state = _newest(path, ForegroundConfig)
     variables = {name: x for name, x in state.variables.items() if name != "memory"}
-    return Perceiver(
+    return MaskPredictor(
         config=experiment.model,
         image_size=experiment.data.image_size,
         variables=jax.tree.map(np.asarray, variables),
@@ -173,7 +173,7 @@ def open_mask_finder(
     coarse = grabcut.find if onnx is None else onnx_masks.OnnxSegmenter(onnx).find
     return MaskFinder(
         coarse=coarse,
-        perceiver=None if foreground_run is None else open_perceiver(foreground_run),
+        mask_predictor=None if foreground_run is None else open_mask_predictor(foreground_run),
         settings=settings or RefineSettings(),
         category=category,
     )

@@ -4,11 +4,11 @@ import jax
 import numpy as np
 
 from jaxrelic.geometry.cameras import Camera
-from jaxrelic.inference.msrn import Reconstructor
-from jaxrelic.inference.one2345 import SceneModel
+from jaxrelic.inference.msrn import MsrnPredictor
+from jaxrelic.inference.one2345 import One2345Predictor
 from jaxrelic.models.msrn.model import Msrn
 from jaxrelic.models.one2345 import frame
-from jaxrelic.models.one2345.model import One2345, Scene
+from jaxrelic.models.one2345.model import EncodedViews, One2345
 from jaxrelic.saved.stablehlo import Arrays, Program, symbolic
 
 _MSRN_MEANINGS = {
@@ -24,17 +24,17 @@ _MSRN_MEANINGS = {
 }
 
 
-def of_msrn(reconstructor: Reconstructor) -> list[Program]:
+def of_msrn(predictor: MsrnPredictor) -> list[Program]:
     """One program, from photographs cut out as in training to textured meshes."""
-    model, template = Msrn(reconstructor.config), reconstructor.template
+    model, template = Msrn(predictor.config), predictor.template
     sizes = {
-        "shape_size": reconstructor.shape_size,
-        "texture_size": reconstructor.texture_size,
+        "shape_size": predictor.shape_size,
+        "texture_size": predictor.texture_size,
     }
-    side = reconstructor.preprocessing.image_size
+    side = predictor.preprocessing.image_size
 
     def reconstruct(inputs: Arrays) -> Arrays:
-        output = model.apply(reconstructor.variables, inputs["image"], train=False, **sizes)
+        output = model.apply(predictor.variables, inputs["image"], train=False, **sizes)
         names = ("vertices", "texture", "cam_from_world", "pixel_from_cam", "pose_logits")
         return {name: getattr(output, name) for name in names} | {
             "faces": np.asarray(template.faces, np.int32),
@@ -68,29 +68,29 @@ _ONE2345_MEANINGS = {
     "rgb": "in [0, 1], sRGB",
     "visible": "whether a source shows the point; things in front are not heeded",
 }
-_SCENE = ("maps", "cam_from_cube", "pixel_from_cam", "volume", "active")
+_ENCODED = ("maps", "cam_from_cube", "pixel_from_cam", "volume", "active")
 
 
-def of_one2345(scene_model: SceneModel) -> list[Program]:
-    """Three programs: views to a scene, and points of a scene to distances or to colours."""
-    config, variables = scene_model.config, scene_model.variables
+def of_one2345(one2345_predictor: One2345Predictor) -> list[Program]:
+    """Three programs: views to what they say, and points to distances or to colours."""
+    config, variables = one2345_predictor.config, one2345_predictor.variables
     model = One2345(config)
-    side, count = scene_model.image_size, scene_model.num_sources
+    side, count = one2345_predictor.image_size, one2345_predictor.num_sources
 
     def read(inputs: Arrays) -> Arrays:
         camera = Camera(inputs["cam_from_world"], inputs["pixel_from_cam"])
         reference = jax.tree.map(lambda x: x[0], camera)
         cube = frame.choose_cube(config.cube, camera, reference, (side, side))
-        scene = model.apply(variables, inputs["images"], cube.cameras(camera), method="encode")
-        return _packed(scene) | {"world_from_cube": cube.world_from_cube}
+        encoded = model.apply(variables, inputs["images"], cube.cameras(camera), method="encode")
+        return _packed(encoded) | {"world_from_cube": cube.world_from_cube}
 
     def distance(inputs: Arrays) -> Arrays:
-        scene = _unpacked(inputs)
-        return {"distance": model.apply(variables, scene, inputs["points"], method="sdf")[0]}
+        encoded = _unpacked(inputs)
+        return {"distance": model.apply(variables, encoded, inputs["points"], method="sdf")[0]}
 
     def colour(inputs: Arrays) -> Arrays:
-        scene, points = _unpacked(inputs), inputs["points"]
-        rgb, visible = model.apply(variables, scene, points, inputs["normals"], method="blend")
+        encoded, points = _unpacked(inputs), inputs["points"]
+        rgb, visible = model.apply(variables, encoded, points, inputs["normals"], method="blend")
         return {"rgb": rgb, "visible": visible}
 
     views = {
@@ -99,12 +99,12 @@ def of_one2345(scene_model: SceneModel) -> list[Program]:
         "pixel_from_cam": jax.ShapeDtypeStruct((count, 3, 3), np.float32),
     }
     found = jax.eval_shape(read, views)
-    scene = {name: found[name] for name in _SCENE}
+    encoded = {name: found[name] for name in _ENCODED}
     points = jax.ShapeDtypeStruct(symbolic("n, 3"), np.float32)
     rows = (
         ("read", "source views to what they say of the scene", read, views),
-        ("distance", "distance from the surface", distance, scene | {"points": points}),
-        ("colour", "colour of a surface", colour, scene | {"points": points, "normals": points}),
+        ("distance", "distance from the surface", distance, encoded | {"points": points}),
+        ("colour", "colour of a surface", colour, encoded | {"points": points, "normals": points}),
     )
     return [
         Program(
@@ -118,18 +118,18 @@ def of_one2345(scene_model: SceneModel) -> list[Program]:
     ]
 
 
-def _packed(scene: Scene) -> Arrays:
+def _packed(encoded: EncodedViews) -> Arrays:
     return {
-        "maps": scene.maps,
-        "cam_from_cube": scene.camera.cam_from_world,
-        "pixel_from_cam": scene.camera.pixel_from_cam,
-        "volume": scene.volume,
-        "active": scene.active,
+        "maps": encoded.maps,
+        "cam_from_cube": encoded.camera.cam_from_world,
+        "pixel_from_cam": encoded.camera.pixel_from_cam,
+        "volume": encoded.volume,
+        "active": encoded.active,
     }
 
 
-def _unpacked(arrays: Arrays) -> Scene:
-    return Scene(
+def _unpacked(arrays: Arrays) -> EncodedViews:
+    return EncodedViews(
         maps=arrays["maps"],
         camera=Camera(arrays["cam_from_cube"], arrays["pixel_from_cam"]),
         volume=arrays["volume"],

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from jaxrelic.data.foreground.batches import ScenesConfig
-from jaxrelic.data.single_view.batches import DataConfig, Supervision
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.foreground.batches import BackgroundData
+from jaxrelic.data.single_view.batches import SingleViewData, Supervision
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.errors import UserError
 from jaxrelic.losses.foreground import ForegroundLossSettings
 from jaxrelic.losses.msrn import MsrnLossSettings
@@ -18,9 +18,9 @@ from jaxrelic.train.tasks.msrn_phases import SoftnessSchedule
 from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 PARTS = {
-    MsrnConfig: (DataConfig, MsrnLossSettings),
-    ForegroundConfig: (ScenesConfig, ForegroundLossSettings),
-    One2345Config: (ViewSetsConfig, One2345LossSettings),
+    MsrnConfig: (SingleViewData, MsrnLossSettings),
+    ForegroundConfig: (BackgroundData, ForegroundLossSettings),
+    One2345Config: (ViewSetData, One2345LossSettings),
 }
 """Settings of data and losses that belong to each kind of model."""
 
@@ -37,7 +37,7 @@ class Experiment:
     """What M-SRN may know. latent: image and mask only. posed: also the camera. multiview: also
     other posed views. Foreground perception always learns from labels alone, One-2-3-45 from posed
     views."""
-    data: DataConfig | ScenesConfig | ViewSetsConfig
+    data: SingleViewData | BackgroundData | ViewSetData
     """The relics or photographs and how examples are made of them."""
     losses: MsrnLossSettings | ForegroundLossSettings | One2345LossSettings = dataclasses.field(
         default_factory=MsrnLossSettings

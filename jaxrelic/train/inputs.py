@@ -3,11 +3,11 @@
 import grain
 
 from jaxrelic.data.foreground import batches as foreground_batches
-from jaxrelic.data.foreground.batches import ScenesConfig
+from jaxrelic.data.foreground.batches import BackgroundData
 from jaxrelic.data.single_view import batches as loader
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.data.view_sets import batches as view_sets
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.errors import UserError
 from jaxrelic.train.experiment import Experiment
 
@@ -22,7 +22,7 @@ def _relics(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
 
 
 def _scenes(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
-    found = foreground_batches.open_scenes(experiment.data).categories
+    found = foreground_batches.open_photographs(experiment.data).categories
     if len(found) != experiment.model.categories:
         raise UserError(
             f"{experiment.data.path} holds {len(found)} categories ({', '.join(found)}) and "
@@ -35,4 +35,4 @@ def _view_sets(experiment: Experiment) -> grain.MapDataset[loader.Batch]:
     return view_sets.batches(experiment.data, seed=experiment.seed)
 
 
-_BATCHES = {DataConfig: _relics, ScenesConfig: _scenes, ViewSetsConfig: _view_sets}
+_BATCHES = {SingleViewData: _relics, BackgroundData: _scenes, ViewSetData: _view_sets}

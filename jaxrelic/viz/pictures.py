@@ -75,8 +75,8 @@ def _albedo(mesh: meshes.Mesh, seen: z_buffer.Visible) -> np.ndarray:
             None,
             cv2.BORDER_REPLICATE,
         )
-    if mesh.vertex_colors is not None:
-        return _interpolate(np.asarray(mesh.vertex_colors)[np.asarray(mesh.faces)], seen)
+    if mesh.vertex_colours is not None:
+        return _interpolate(np.asarray(mesh.vertex_colours)[np.asarray(mesh.faces)], seen)
     return np.broadcast_to(shading.CLAY, (*seen.face.shape, 3))
 
 

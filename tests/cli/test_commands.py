@@ -12,7 +12,7 @@ import trimesh
 
 from jaxrelic import config_json
 from jaxrelic.cli import main
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.saved import export
 from jaxrelic.train import checkpoint, optim, workdir
@@ -35,7 +35,7 @@ EXPERIMENT = Experiment(
         texture_min_channels=4,
     ),
     supervision="multiview",
-    data=DataConfig(path="synthetic", image_size=32),
+    data=SingleViewData(path="synthetic", image_size=32),
     steps=7,
 )
 

@@ -45,7 +45,7 @@ def run(tmp_path_factory):
 
 
 def test_a_run_is_read_with_its_weights_sizes_and_number_of_views(run):
-    model = load.open_scene_model(run)
+    model = load.open_view_set_model(run)
     assert (model.image_size, model.num_sources) == (24, 3)
     assert model.variables["params"]["sdf_network"]["layer_2"]["bias"][0] == np.float32(-0.1)
     with pytest.raises(UserError, match=r"reconstructs objects from posed views; give one that"):
@@ -55,7 +55,7 @@ def test_a_run_is_read_with_its_weights_sizes_and_number_of_views(run):
 def test_an_export_is_read_as_the_run_it_was_made_of(run, tmp_path):
     folder = tmp_path / "export"
     assert cli.main(["export", str(run), "-o", str(folder), "--no-stable-hlo"]) == 0
-    exported, trained = load.open_scene_model(folder), load.open_scene_model(run)
+    exported, trained = load.open_view_set_model(folder), load.open_view_set_model(run)
     jax.tree.map(np.testing.assert_array_equal, exported.variables, trained.variables)
     assert (exported.image_size, exported.num_sources) == (24, 3)
     assert load.sees_posed_views(folder)

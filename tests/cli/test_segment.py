@@ -54,7 +54,7 @@ def test_masks_are_written_for_a_folder_with_a_line_each_and_a_sheet(tmp_path, c
 
 
 class LeftHalf:
-    """A perceiver that sees the object on the left."""
+    """A mask_predictor that sees the object on the left."""
 
     def activation(self, rgb, category=None):
         activation = np.zeros(rgb.shape[:2], np.float32)
@@ -64,7 +64,7 @@ class LeftHalf:
 
 def test_a_foreground_run_has_its_say(tmp_path, monkeypatch, capsys):
     photos, out = write_photos(tmp_path / "photos"), tmp_path / "masks"
-    monkeypatch.setattr(load, "open_perceiver", lambda path: LeftHalf())
+    monkeypatch.setattr(load, "open_mask_predictor", lambda path: LeftHalf())
     command = ["segment", str(photos / "square.png"), "-o", str(out), "--foreground", "run"]
     assert main.main([*command, "--refine.threshold", "0.5"]) == 0
     mask = read_mask(out / "square.png")
@@ -107,10 +107,10 @@ def test_a_run_of_the_other_kind_is_refused_with_what_it_is_for(tmp_path):
     with pytest.raises(UserError, match=r"seer is a run that finds foregrounds .* reconstructs"):
         load.open_model(tmp_path / "seer")
     with pytest.raises(UserError, match=r"maker is a run that reconstructs .* finds foregrounds"):
-        load.open_perceiver(tmp_path / "maker")
+        load.open_mask_predictor(tmp_path / "maker")
 
 
 def test_without_a_run_masks_stay_coarse():
     finder = load.open_mask_finder(None, None)
     assert isinstance(finder, segmentation.MaskFinder)
-    assert finder.perceiver is None
+    assert finder.mask_predictor is None

@@ -69,7 +69,7 @@ def test_training_reads_no_field_it_does_not_need(shards):
 
 def test_shards_and_the_relics_they_hold_give_the_same_examples(shards, monkeypatch):
     settings = {"batch_size": 3, "image_size": 16, "target_size": 16, "num_targets": 2}
-    config = batches.DataConfig(path=str(shards), **settings)
+    config = batches.SingleViewData(path=str(shards), **settings)
     from_shards = batches.batches(config, supervision="multiview", seed=0)[2]
     order = [int(r["uid"].split(b"-")[1]) for r in relics.open_relics(shards, "train")]
     monkeypatch.setattr(batches, "open_records", lambda *_, **__: [RELICS[i] for i in order])

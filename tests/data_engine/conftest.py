@@ -82,8 +82,8 @@ def draw(folder, uid, digest, poses):
         cv2.imwrite(str(folder / views.image_name(name)), rgba[..., [2, 1, 0, 3]])
         cv2.imwrite(str(folder / views.depth_name(name)), depth)
         facts.append(views.describe(name, rgba))
-    framing = Framing(scale=0.8 / 3, center=(0.0, 0.0, 0.0))
+    framing = Framing(scale=0.8 / 3, centre=(0.0, 0.0, 0.0))
     identity = {"uid": uid, "glb_sha256": digest, "up_axis": framing.up_axis}
-    frame = {"normalize_scale": framing.scale, "normalize_center": list(framing.center)}
+    frame = {"normalize_scale": framing.scale, "normalize_center": list(framing.centre)}
     views.write_meta(folder, poses, facts, **identity, **frame)
     (folder / views.DONE).touch()

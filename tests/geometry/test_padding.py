@@ -10,7 +10,7 @@ from jaxrelic.viz import pictures
 def blob():
     vertices, faces = meshes.icosphere(2)
     stretched = np.float32([0.2, 0.3, 0.1]) * vertices + np.float32([0.1, 0, 0.05])
-    return meshes.Mesh(vertices=stretched, faces=faces, vertex_colors=np.abs(vertices))
+    return meshes.Mesh(vertices=stretched, faces=faces, vertex_colours=np.abs(vertices))
 
 
 def test_a_filled_up_mesh_has_round_numbers_and_the_same_box_area_and_normals():

@@ -31,9 +31,9 @@ def test_with_equal_lenses_it_is_the_published_formula():
     predicted = cameras.Camera(pose(40, [1, 2, 3], 1.2), lens)
     true = cameras.Camera(pose(-100, [3, 1, 1], 1.4), lens)
     expected = np.linalg.inv(true.cam_from_world) @ predicted.cam_from_world
-    for heed_lens in (True, False):
+    for correct_lens in (True, False):
         found = placement.world_from_prediction(
-            predicted, true, [0.1, 0.2, -0.1], heed_lens=heed_lens
+            predicted, true, [0.1, 0.2, -0.1], correct_lens=correct_lens
         )
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -41,7 +41,7 @@ def test_with_equal_lenses_it_is_the_published_formula():
 def test_a_cropped_picture_is_explained_by_a_smaller_shape_behind_the_same_pixels():
     predicted = cameras.Camera(pose(40, [1, 2, 3], 1.2), cameras.intrinsics(70, 64, 64))
     true = cameras.Camera(
-        pose(-100, [3, 1, 1], 1.2), cameras.intrinsics(105, 64, 64, center_px=(20.0, 45.0))
+        pose(-100, [3, 1, 1], 1.2), cameras.intrinsics(105, 64, 64, centre_px=(20.0, 45.0))
     )
     centre = POINTS.mean(axis=0)
     small = centre + 0.02 * (POINTS - centre)  # Perspective is a similarity only nearby.

@@ -28,12 +28,12 @@ def test_every_image_is_embedded_once_in_order_and_the_last_batch_is_filled_up(i
     np.testing.assert_allclose(features, expected, rtol=1e-5)
 
 
-def test_a_run_embeds_by_its_shape_codes_of_the_image_as_it_was_trained_on(images, reconstructor):
-    features = embed.embed_by_run(images, reconstructor)
-    assert features.shape == (5, reconstructor.config.shape_code)
+def test_a_run_embeds_by_its_shape_codes_of_the_image_as_it_was_trained_on(images, predictor):
+    features = embed.embed_by_run(images, predictor)
+    assert features.shape == (5, predictor.config.shape_code)
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
     halves = images[3]["image"].reshape(32, 2, 32, 2, 3).mean(axis=(1, 3)) / np.float32(255)
-    code = reconstructor.predict(np.repeat(halves[None], 5, axis=0)).shape_code[0]
+    code = predictor.predict(np.repeat(halves[None], 5, axis=0)).shape_code[0]
     np.testing.assert_allclose(features[3], code / np.linalg.norm(code), atol=1e-4)
 
 

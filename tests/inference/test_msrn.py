@@ -16,8 +16,8 @@ SPHERE = meshes.icosphere(2)
 
 
 @pytest.fixture
-def reconstruction(reconstructor, disc_photo):
-    return jaxrelic.reconstruct(disc_photo, reconstructor)
+def reconstruction(predictor, disc_photo):
+    return jaxrelic.reconstruct(disc_photo, predictor)
 
 
 def test_the_answer_is_one_textured_mesh_and_one_camera(reconstruction):
@@ -28,28 +28,28 @@ def test_the_answer_is_one_textured_mesh_and_one_camera(reconstruction):
     assert reconstruction.image.shape == (32, 32, 3)
 
 
-def test_the_camera_is_the_most_probable_candidate(reconstructor, reconstruction):
-    output = reconstructor.predict(reconstruction.image[None])
+def test_the_camera_is_the_most_probable_candidate(predictor, reconstruction):
+    output = predictor.predict(reconstruction.image[None])
     best = int(np.argmax(output.pose_logits[0]))
     np.testing.assert_array_equal(
         reconstruction.camera.cam_from_world, output.cam_from_world[0, best]
     )
 
 
-def test_code_entries_that_training_never_opened_stay_closed(reconstructor, reconstruction):
-    output = reconstructor.predict(reconstruction.image[None])
+def test_code_entries_that_training_never_opened_stay_closed(predictor, reconstruction):
+    output = predictor.predict(reconstruction.image[None])
     assert (np.asarray(output.shape_code)[:, 2:] == 0).all()
     assert (np.asarray(output.shape_code)[:, :2] != 0).any()
 
 
-def test_inputs_of_another_size_are_refused(reconstructor):
+def test_inputs_of_another_size_are_refused(predictor):
     with pytest.raises(ValueError, match="wants 32"):
-        reconstructor.predict(np.zeros((1, 16, 16, 3), np.float32))
+        predictor.predict(np.zeros((1, 16, 16, 3), np.float32))
 
 
 def test_render_shows_the_mesh_in_the_middle_and_white_around(reconstruction):
     ball = meshes.Mesh(
-        vertices=0.3 * SPHERE[0], faces=SPHERE[1], vertex_colors=jnp.zeros_like(SPHERE[0])
+        vertices=0.3 * SPHERE[0], faces=SPHERE[1], vertex_colours=jnp.zeros_like(SPHERE[0])
     )
     centred = np.asarray(reconstruction.camera.cam_from_world).copy()
     centred[:2, 3] = 0

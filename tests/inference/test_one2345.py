@@ -35,8 +35,8 @@ RELIC = synthetic.SyntheticRelics(num_relics=1, num_views=6, image_size=48)[0]
 
 
 @pytest.fixture(scope="module")
-def field(scene_model):
-    return scene_model.read(posed_views(RELIC, [0, 1, 2, 4]))
+def field(one2345_predictor):
+    return one2345_predictor.read(posed_views(RELIC, [0, 1, 2, 4]))
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +51,18 @@ def quick(function):
 
 def directly(field, points, method, *rest):
     apply = quick(lambda *x: One2345(field.config).apply(*x, method=method))
-    return apply(field.variables, field.scene, points, *rest)
+    return apply(field.variables, field.encoded, points, *rest)
 
 
 def rays_of(field, camera, pixels):
     return rays.pixel_rays(
-        field.cube.cameras(camera), pixels, pixel_center=0.5, limits=field.config.ray_limits
+        field.cube.cameras(camera), pixels, pixel_centre=0.5, limits=field.config.ray_limits
     )
 
 
 def drawn_directly(field, chosen):
     draw = quick(lambda *x: render.render_rays(One2345(field.config), *x))
-    return draw(field.variables, field.scene, chosen)
+    return draw(field.variables, field.encoded, chosen)
 
 
 def test_distances_of_more_points_than_a_block_are_those_of_the_network(field, points):
@@ -93,7 +93,7 @@ def test_a_point_is_known_where_its_voxel_is_active(field):
     axis = np.linspace(-1, 1, field.config.volume_size, dtype=np.float32)
     nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
     known = field.known(nodes.reshape(-1, 3)).reshape(nodes.shape[:3])
-    np.testing.assert_array_equal(known, field.scene.active)
+    np.testing.assert_array_equal(known, field.encoded.active)
     assert 0 < known.mean() < 1
 
 
@@ -135,8 +135,8 @@ def test_a_hidden_view_gives_no_colour(field, points):
     hidden[0] = True
     _, visible = field.colours(points, normals, hidden=hidden)
     np.testing.assert_array_equal(visible, field.colours(points, normals)[1] & ~hidden)
-    maps = field.scene.maps.at[0, ..., :3].set(np.float32([1, 0, 0]))
-    painted = dataclasses.replace(field, scene=field.scene.replace(maps=maps))
+    maps = field.encoded.maps.at[0, ..., :3].set(np.float32([1, 0, 0]))
+    painted = dataclasses.replace(field, encoded=field.encoded.replace(maps=maps))
     np.testing.assert_array_equal(
         painted.colours(points, normals, hidden=hidden)[0],
         field.colours(points, normals, hidden=hidden)[0],
@@ -146,7 +146,9 @@ def test_a_hidden_view_gives_no_colour(field, points):
     )
 
 
-def test_turning_the_world_turns_the_normals_and_leaves_the_picture(scene_model, field, camera):
+def test_turning_the_world_turns_the_normals_and_leaves_the_picture(
+    one2345_predictor, field, camera
+):
     turn = np.eye(4, dtype=np.float32)
     turn[:3, :3] = [[0, -0.8, -0.6], [1, 0, 0], [0, -0.6, 0.8]]
 
@@ -156,7 +158,7 @@ def test_turning_the_world_turns_the_normals_and_leaves_the_picture(scene_model,
     cube = field.cube.replace(world_from_cube=turn @ field.cube.world_from_cube)
     views = dataclasses.replace(field.views, camera=turned(field.views.camera))
     there, here = (
-        scene_model.read(views, cube=cube).draw(turned(camera), SIDE),
+        one2345_predictor.read(views, cube=cube).draw(turned(camera), SIDE),
         field.draw(camera, SIDE),
     )
     same = np.abs(there.rgb - here.rgb).max(axis=-1) < 1e-4
@@ -165,10 +167,10 @@ def test_turning_the_world_turns_the_normals_and_leaves_the_picture(scene_model,
     np.testing.assert_allclose(there.normals[same], here.normals[same] @ turn[:3, :3].T, atol=1e-4)
 
 
-def test_another_relic_and_other_weights_compile_nothing_anew(scene_model, field, points):
+def test_another_relic_and_other_weights_compile_nothing_anew(one2345_predictor, field, points):
     programs = _programs(field.config)
     other = dataclasses.replace(
-        scene_model, variables=jax.tree.map(np.negative, scene_model.variables)
+        one2345_predictor, variables=jax.tree.map(np.negative, one2345_predictor.variables)
     )
     before = field.distances(points[:10])
     compiled = programs.encode._cache_size(), programs.distances._cache_size()
@@ -176,6 +178,6 @@ def test_another_relic_and_other_weights_compile_nothing_anew(scene_model, field
     assert (programs.encode._cache_size(), programs.distances._cache_size()) == compiled
 
 
-def test_views_of_another_size_are_refused_with_both_sizes(scene_model):
+def test_views_of_another_size_are_refused_with_both_sizes(one2345_predictor):
     with pytest.raises(ValueError, match=r"views are 20 px a side, this network reads 24"):
-        scene_model.read(posed_views(RELIC, [0, 1], size=20))
+        one2345_predictor.read(posed_views(RELIC, [0, 1], size=20))

@@ -27,7 +27,7 @@ def camera():
 
 
 def test_normals_and_faces_come_with_the_picture_when_asked_for(camera):
-    mesh = ball(vertex_colors=np.full((162, 3), 0.5, np.float32))
+    mesh = ball(vertex_colours=np.full((162, 3), 0.5, np.float32))
     image = jaxrelic.render(mesh, camera, image_size=SIZE, normals="camera", face_index=True)
     assert image.normals.shape == image.rgb.shape == (SIZE, SIZE, 3)
     assert image.face_index.shape == image.alpha.shape == (SIZE, SIZE)

@@ -47,11 +47,11 @@ def photographs(azimuth_deg, size, level=1, elevation=0.3):
     """A batch of one box of two colours; its first view is the photograph."""
     directions, faces = meshes.icosphere(level)
     box = directions / np.abs(directions).max(axis=-1, keepdims=True) * [0.3, 0.18, 0.25]
-    colors = np.where(directions[:, :1] > 0, [[0.8, 0.3, 0.1]], [[0.1, 0.4, 0.7]])
+    colours = np.where(directions[:, :1] > 0, [[0.8, 0.3, 0.1]], [[0.1, 0.4, 0.7]])
     mesh = meshes.Mesh(
         vertices=jnp.asarray(box, jnp.float32)[None],
         faces=faces,
-        vertex_colors=jnp.asarray(colors, jnp.float32)[None],
+        vertex_colours=jnp.asarray(colours, jnp.float32)[None],
     )
     views = circling(azimuth_deg, size, elevation)
     drawn = render_views(mesh, views, image_size=size, settings=RasterSettings(sigma=1e-5))

@@ -16,7 +16,7 @@ def tetrahedron():
     return meshes.Mesh(
         vertices=np.float32([[0, -0.2, 0], [0.3, 0, 0], [0, 0, 0.4], [0, 0, 0]]),
         faces=np.int32([[0, 1, 2], [1, 0, 3], [2, 1, 3], [0, 2, 3]]),
-        vertex_colors=np.float32([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.2, 0.4, 0.6]]),
+        vertex_colours=np.float32([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.2, 0.4, 0.6]]),
     )
 
 
@@ -26,7 +26,7 @@ def textured():
     low = np.float32([[0.05, 0.55], [0.55, 0.55], [0.05, 0.05], [0.55, 0.05]])
     corners = np.float32([[0, 0], [0.4, 0], [0, 0.4]])
     return tetrahedron().replace(
-        vertex_colors=None,
+        vertex_colours=None,
         texture=np.kron(quarters, np.ones((8, 8, 1), np.float32)),
         face_uvs=low[:, None] + corners[None],
     )
@@ -51,7 +51,7 @@ def test_vertex_colours_and_outward_faces_survive(tmp_path, suffix):
     loaded = read(tmp_path / f"relic{suffix}")
     np.testing.assert_array_equal(loaded.faces, mesh.faces)
     colours = loaded.visual.vertex_colors[:, :3] / 255
-    np.testing.assert_allclose(colours, mesh.vertex_colors, atol=0.003)
+    np.testing.assert_allclose(colours, mesh.vertex_colours, atol=0.003)
     assert loaded.is_watertight
     assert loaded.volume == pytest.approx(0.2 * 0.3 * 0.4 / 6, rel=1e-5)
 
@@ -126,9 +126,9 @@ def test_what_the_camera_sees_first_comes_to_the_front(azimuth, elevation):
     assert np.linalg.det(turn) == pytest.approx(1)
     np.testing.assert_allclose(turn[2], [0, 0, 1], atol=1e-6)
     pose = np.asarray(camera.cam_from_world, np.float64)
-    center = turn @ (-pose[:3, :3].T @ pose[:3, 3])
+    centre = turn @ (-pose[:3, :3].T @ pose[:3, 3])
     expected = 1.2 * np.array([0, -np.cos(np.deg2rad(elevation)), np.sin(np.deg2rad(elevation))])
-    np.testing.assert_allclose(center, expected, atol=1e-5)
+    np.testing.assert_allclose(centre, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("elevation", [89.9, -89.9])
@@ -145,4 +145,4 @@ def test_turning_moves_the_vertices_alone():
     turned = formats.facing_front(mesh, orbit(0, 20))
     # The camera on x comes to -y, so x goes to -y and y to x.
     np.testing.assert_allclose(turned.vertices[:2], [[-0.2, 0, 0], [0, -0.3, 0]], atol=1e-6)
-    np.testing.assert_array_equal(turned.vertex_colors, mesh.vertex_colors)
+    np.testing.assert_array_equal(turned.vertex_colours, mesh.vertex_colours)

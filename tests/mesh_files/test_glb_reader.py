@@ -47,16 +47,16 @@ def test_what_we_write_is_what_we_read(tmp_path):
 
 def test_vertex_colours_and_their_absence_survive(tmp_path):
     colours = np.random.default_rng(0).uniform(size=(162, 3)).astype(np.float32)
-    for mesh in (ball(vertex_colors=colours), ball()):
+    for mesh in (ball(vertex_colours=colours), ball()):
         glb.write_glb(mesh, tmp_path / "ball.glb")
         read = glb_reader.read_glb(tmp_path / "ball.glb")
         np.testing.assert_allclose(look(read), look(mesh), atol=0.01)
-        assert (read.vertex_colors is None) == (mesh.vertex_colors is None)
+        assert (read.vertex_colours is None) == (mesh.vertex_colours is None)
 
 
-def box(center, uvs=None, **material):
+def box(centre, uvs=None, **material):
     part = trimesh.creation.box((0.2, 0.2, 0.2))
-    part.apply_translation(center)
+    part.apply_translation(centre)
     uvs = np.full((len(part.vertices), 2), 0.5) if uvs is None else uvs
     part.visual = trimesh.visual.TextureVisuals(
         uv=uvs, material=trimesh.visual.material.PBRMaterial(**material)

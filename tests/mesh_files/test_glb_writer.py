@@ -91,7 +91,7 @@ def test_a_mesh_without_texture_keeps_its_vertex_colours(tmp_path):
     vertices, faces = meshes.icosphere(1)
     colours = RNG.uniform(size=vertices.shape)
     glb.write_glb(
-        meshes.Mesh(vertices=vertices, faces=faces, vertex_colors=colours), tmp_path / "c.glb"
+        meshes.Mesh(vertices=vertices, faces=faces, vertex_colours=colours), tmp_path / "c.glb"
     )
     read = trimesh.load(tmp_path / "c.glb", force="mesh", process=False)
     np.testing.assert_allclose(read.visual.vertex_colors[:, :3] / 255, colours, atol=0.003)

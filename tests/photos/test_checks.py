@@ -218,7 +218,7 @@ def test_absurd_focal_lengths_are_wrong_intrinsics(focal):
 
 @pytest.mark.parametrize("centre", [(-1.0, 30.0), (48.0, 64.0), (200.0, 30.0)])
 def test_a_principal_point_outside_the_picture_is_wrong_intrinsics(centre):
-    lens = cameras.intrinsics(100, 96, 64, center_px=centre)
+    lens = cameras.intrinsics(100, 96, 64, centre_px=centre)
     with pytest.raises(UserError, match=r"a\.png: wrong intrinsics: p puts the principal point"):
         checks.check_principal_point("a.png", lens, (64, 96), source="p")
     good = cameras.intrinsics(100, 96, 64)

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrelic.rendering.soft_rasterizer import CornerColors, RasterSettings, soft_rasterize
+from jaxrelic.rendering.soft_rasterizer import CornerColours, RasterSettings, soft_rasterize
 
 HEIGHT, WIDTH = 6, 8
 PAPER = RasterSettings(sigma=1e-2, gamma=2e-2, near=0.5, far=4.0)
@@ -28,7 +28,7 @@ def scene():
     return np.concatenate([corners, depth], axis=-1), rng.uniform(size=(5, 3, 3))
 
 
-def centers():
+def centres():
     """Pixel centres in NDC whose longer side spans [-1, 1], [h, w, 2]."""
     row, column = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     return np.stack([2 * column / WIDTH - 1, (1 - 2 * row / HEIGHT) * HEIGHT / WIDTH], axis=-1)
@@ -36,7 +36,7 @@ def centers():
 
 def barycentrics(face):
     """Weights of the corners at every pixel, [h, w, 3], by solving for them."""
-    pixels = np.concatenate([centers(), np.ones((HEIGHT, WIDTH, 1))], axis=-1)
+    pixels = np.concatenate([centres(), np.ones((HEIGHT, WIDTH, 1))], axis=-1)
     return np.einsum("ij,hwj->hwi", np.linalg.inv(np.stack([*face[:, :2].T, np.ones(3)])), pixels)
 
 
@@ -54,13 +54,13 @@ def squared_distance(face):
     """Of every pixel to the boundary of a face, [h, w]."""
     found = []
     for start, end in zip(face[:, :2], np.roll(face[:, :2], -1, axis=0), strict=True):
-        along = (centers() - start) @ (end - start) / ((end - start) @ (end - start))
+        along = (centres() - start) @ (end - start) / ((end - start) @ (end - start))
         nearest = start + np.clip(along, 0, 1)[..., None] * (end - start)
-        found.append(((centers() - nearest) ** 2).sum(axis=-1))
+        found.append(((centres() - nearest) ** 2).sum(axis=-1))
     return np.min(found, axis=0)
 
 
-def reference(faces, colors, weights):
+def reference(faces, colours, weights):
     """rgb, alpha and depth by the sums of specification B.2 and B.3, at given weights."""
     cover, nearness, depth = [], [], []
     for face, weight in zip(isotropic(faces), weights, strict=True):
@@ -74,7 +74,7 @@ def reference(faces, colors, weights):
     cover, nearness, depth = map(np.array, (cover, nearness, depth))
     share = cover * np.exp(nearness / PAPER.gamma)
     behind = np.exp(2 * PAPER.background_eps / PAPER.gamma)
-    shade = np.einsum("fhwk,fkc->fhwc", weights, colors)
+    shade = np.einsum("fhwk,fkc->fhwc", weights, colours)
     rgb = (share[..., None] * shade).sum(axis=0) + behind * np.array(BACKGROUND)
     rgb /= (share.sum(axis=0) + behind)[..., None]
     alpha = 1 - np.prod(1 - cover, axis=0)
@@ -92,31 +92,31 @@ def score(rgb, alpha, depth):
 @pytest.mark.parametrize("path", ["dense", "fast"])
 def test_images_and_both_gradients_are_those_of_the_formulas(path):
     """Specification H: B3."""
-    faces, colors = scene()
+    faces, colours = scene()
     weights = held_weights(faces)
-    image, (held, by_colors), whole = ours(faces, colors, path)
-    expected = reference(faces, colors, weights)
+    image, (held, by_colours), whole = ours(faces, colours, path)
+    expected = reference(faces, colours, weights)
     for x, y in zip((image.rgb, image.alpha, image.depth), expected, strict=True):
         np.testing.assert_allclose(x, y, atol=1e-12)
 
-    measured = slopes(lambda x: reference(x, colors, weights), faces)
+    measured = slopes(lambda x: reference(x, colours, weights), faces)
     np.testing.assert_allclose(held, measured, atol=1e-7 * np.abs(held).max())
-    measured = slopes(lambda x: reference(x, colors, held_weights(x)), faces)
+    measured = slopes(lambda x: reference(x, colours, held_weights(x)), faces)
     np.testing.assert_allclose(whole, measured, atol=1e-7 * np.abs(whole).max())
-    measured = slopes(lambda x: reference(faces, x, weights), colors)
-    np.testing.assert_allclose(by_colors, measured, atol=1e-7 * np.abs(by_colors).max())
+    measured = slopes(lambda x: reference(faces, x, weights), colours)
+    np.testing.assert_allclose(by_colours, measured, atol=1e-7 * np.abs(by_colours).max())
     # They are two different gradients; by depth alone they agree.
     assert np.abs(held - whole)[..., :2].max() > 0.1 * np.abs(whole).max()
     np.testing.assert_allclose(held[..., 2], whole[..., 2], atol=1e-9)
 
 
-def ours(faces, colors, path):
+def ours(faces, colours, path):
     """The image, its gradients with held weights (by faces, by colours), and the full one."""
 
-    def loss(faces, colors, settings):
+    def loss(faces, colours, settings):
         image = soft_rasterize(
             faces,
-            CornerColors(colors),
+            CornerColours(colours),
             image_size=(HEIGHT, WIDTH),
             settings=settings,
             background=BACKGROUND,
@@ -127,8 +127,8 @@ def ours(faces, colors, path):
     full = dataclasses.replace(PAPER, bary_grad=True)
     gradient = jax.jit(jax.grad(loss, (0, 1), has_aux=True), static_argnums=2)
     with jax.enable_x64(True):
-        held, image = gradient(faces, colors, PAPER)
-        (whole, _), _ = gradient(faces, colors, full)
+        held, image = gradient(faces, colours, PAPER)
+        (whole, _), _ = gradient(faces, colours, full)
     return image, held, whole
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.rendering.soft_rasterizer import CornerColors, RasterSettings, soft_rasterize
+from jaxrelic.rendering.soft_rasterizer import CornerColours, RasterSettings, soft_rasterize
 from jaxrelic.rendering.views import project_to_ndc
 
 FOCAL = 1 / np.tan(np.deg2rad(15))
@@ -27,10 +27,10 @@ def render(request):
 
 
 @functools.partial(jax.jit, static_argnames=("size", "settings", "background", "path"))
-def draw(faces, colors=None, *, path, size, settings, background=(1.0, 1.0, 1.0)):
+def draw(faces, colours=None, *, path, size, settings, background=(1.0, 1.0, 1.0)):
     return soft_rasterize(
         faces,
-        CornerColors(jnp.ones_like(faces) if colors is None else colors),
+        CornerColours(jnp.ones_like(faces) if colours is None else colours),
         image_size=size,
         settings=settings,
         background=background,
@@ -77,7 +77,7 @@ TWO = np.array(
         [[-0.6, 0.5, 2.2], [0.6, 0.7, 2.4], [0.2, -0.8, 4]],
     ]
 )
-TWO_COLORS = np.array([np.eye(3), [[1, 1, 0], [0, 1, 1], [1, 0, 1]]])
+TWO_COLOURS = np.array([np.eye(3), [[1, 1, 0], [0, 1, 1], [1, 0, 1]]])
 TWO_ALPHA = [
     [0.000203, 0.027792, 0.392338, 0.075858],
     [0.001234, 0.970662, 0.997513, 0.001106],
@@ -134,15 +134,15 @@ def test_two_overlapping_triangles_are_scene_b2(render):
     """Specification H: B2."""
     settings = paper(sigma=1e-2, gamma=5e-2, far=10)
 
-    def loss(faces, colors):
-        image = render(faces, colors, size=4, settings=settings, background=(0.0, 0.0, 1.0))
+    def loss(faces, colours):
+        image = render(faces, colours, size=4, settings=settings, background=(0.0, 0.0, 1.0))
         return image.alpha.sum() + image.rgb[..., 0].sum(), image
 
-    (by_faces, by_colors), image = jax.grad(loss, (0, 1), has_aux=True)(TWO, TWO_COLORS)
+    (by_faces, by_colours), image = jax.grad(loss, (0, 1), has_aux=True)(TWO, TWO_COLOURS)
     np.testing.assert_allclose(image.alpha, TWO_ALPHA, atol=1e-6)
     np.testing.assert_allclose(np.moveaxis(image.rgb, -1, 0), TWO_RGB, atol=1e-6)
     np.testing.assert_allclose(by_faces, TWO_GRADIENT, atol=1e-5)
-    np.testing.assert_allclose(by_colors[..., 0], TWO_RED_GRADIENT, atol=1e-5)
+    np.testing.assert_allclose(by_colours[..., 0], TWO_RED_GRADIENT, atol=1e-5)
 
 
 def half_plane(edge):
@@ -203,10 +203,10 @@ def test_nearer_faces_win_by_a_softmax_over_depth(render, gamma, step, red, slop
     """Specification H: A4."""
     triangle = np.array([[-20, -20, 2], [20, -20, 2], [0, 40, 2]], float)
     faces = np.stack([triangle, triangle + np.array([[0, 0, step]])])
-    colors = np.stack([np.tile([1.0, 0, 0], (3, 1)), np.tile([0, 1.0, 0], (3, 1))])
+    colours = np.stack([np.tile([1.0, 0, 0], (3, 1)), np.tile([0, 1.0, 0], (3, 1))])
 
     def total_red(faces):
-        image = render(faces, colors, size=2, settings=paper(sigma=1e-4, gamma=gamma))
+        image = render(faces, colours, size=2, settings=paper(sigma=1e-4, gamma=gamma))
         return image.rgb[..., 0].sum()
 
     value, gradient = jax.value_and_grad(total_red)(faces)

@@ -10,7 +10,7 @@ import pytest
 from jaxrelic.geometry import cameras, meshes, z_buffer
 from jaxrelic.rendering import views as drawing
 from jaxrelic.rendering.soft_rasterizer import (
-    CornerColors,
+    CornerColours,
     RasterSettings,
     nearest_face,
     soft_rasterize,
@@ -24,8 +24,8 @@ RADIUS, DISTANCE = 0.4, 1.2
 
 def random_faces(*batch, faces=9):
     rng = np.random.default_rng(0)
-    centers = rng.uniform(-1, 1, (*batch, faces, 1, 2))
-    corners = centers + rng.normal(0, 0.5, (*batch, faces, 3, 2))
+    centres = rng.uniform(-1, 1, (*batch, faces, 1, 2))
+    corners = centres + rng.normal(0, 0.5, (*batch, faces, 3, 2))
     depth = rng.uniform(1, 3, (*batch, faces, 3, 1))
     return np.concatenate([corners, depth], axis=-1).astype(np.float32)
 
@@ -40,8 +40,8 @@ def test_a_silhouette_is_the_alpha_of_the_image_and_so_is_its_gradient(path):
         return jnp.sum(alpha * pull), alpha
 
     def coloured(faces):
-        colors = CornerColors(jnp.ones_like(faces))
-        image = soft_rasterize(faces, colors, image_size=SIZE, settings=SOFT, path="dense")
+        colours = CornerColours(jnp.ones_like(faces))
+        image = soft_rasterize(faces, colours, image_size=SIZE, settings=SOFT, path="dense")
         return jnp.sum(image.alpha * pull), image.alpha
 
     gradient, alpha = jax.jit(jax.grad(alone, has_aux=True))(faces)

@@ -16,7 +16,7 @@ import pytest
 from jaxrelic.errors import UserError
 from jaxrelic.rendering import native, soft_rasterizer
 from jaxrelic.rendering.native import build
-from jaxrelic.rendering.soft_rasterizer import CornerColors, RasterSettings, soft_rasterize
+from jaxrelic.rendering.soft_rasterizer import CornerColours, RasterSettings, soft_rasterize
 
 
 def sibling(name):
@@ -62,7 +62,7 @@ def assert_close(ours, reference):
 @pytest.fixture(scope="module")
 def plain():
     """A scene in a non-square image with two batch axes, and what the reference makes of it."""
-    scene = paths.random_faces(0, *paths.BATCH), paths.random_colors(*paths.BATCH)
+    scene = paths.random_faces(0, *paths.BATCH), paths.random_colours(*paths.BATCH)
     return *scene, in_float64(paths.draw, *scene)
 
 
@@ -90,9 +90,9 @@ def test_textures_shared_or_not_are_drawn_and_differentiated_like_the_reference(
 def test_one_triangle_is_scene_b1(sigma):
     settings = golden.paper(sigma=sigma, gamma=1e-2)
 
-    def alpha(faces, colors):
+    def alpha(faces, colours):
         image = soft_rasterize(
-            faces, CornerColors(colors), image_size=4, settings=settings, path="native"
+            faces, CornerColours(colours), image_size=4, settings=settings, path="native"
         )
         return image.alpha.sum(), image
 
@@ -107,10 +107,10 @@ def test_one_triangle_is_scene_b1(sigma):
 def test_two_overlapping_triangles_are_scene_b2():
     settings = golden.paper(sigma=1e-2, gamma=5e-2, far=10)
 
-    def loss(faces, colors):
+    def loss(faces, colours):
         image = soft_rasterize(
             faces,
-            CornerColors(colors),
+            CornerColours(colours),
             image_size=4,
             settings=settings,
             background=(0.0, 0.0, 1.0),
@@ -119,7 +119,7 @@ def test_two_overlapping_triangles_are_scene_b2():
         return image.alpha.sum() + image.rgb[..., 0].sum(), image
 
     with jax.enable_x64(True):
-        gradient, image = jax.grad(loss, (0, 1), has_aux=True)(golden.TWO, golden.TWO_COLORS)
+        gradient, image = jax.grad(loss, (0, 1), has_aux=True)(golden.TWO, golden.TWO_COLOURS)
     np.testing.assert_allclose(image.alpha, golden.TWO_ALPHA, atol=1e-6)
     np.testing.assert_allclose(np.moveaxis(image.rgb, -1, 0), golden.TWO_RGB, atol=1e-6)
     np.testing.assert_allclose(gradient[0], golden.TWO_GRADIENT, atol=1e-5)
@@ -133,7 +133,7 @@ def test_faces_smaller_than_a_pixel_draw_a_sphere_like_the_reference(sigma):
     faces = np.concatenate([sphere, golden.half_plane(-0.2)]).astype(np.float32)
     draw = functools.partial(
         soft_rasterize,
-        appearance=CornerColors(np.full_like(faces, 0.5)),
+        appearance=CornerColours(np.full_like(faces, 0.5)),
         image_size=(40, 70),
         settings=golden.paper(sigma=sigma),
     )
@@ -151,7 +151,7 @@ def hostile():
     alone = np.repeat(faces, paths.NUM_FACES, axis=1)
     beside = alone.copy()
     beside[:, 3] = paths.TRIANGLE
-    return paths.draw(np.stack([alone, beside]), paths.random_colors(*paths.BATCH), "native")
+    return paths.draw(np.stack([alone, beside]), paths.random_colours(*paths.BATCH), "native")
 
 
 @pytest.mark.parametrize("case", paths.HOSTILE)
@@ -169,7 +169,7 @@ def test_faces_that_cannot_be_drawn_leave_no_trace(case, hostile):
 
 def test_no_faces_at_all_show_the_background():
     empty = np.zeros((2, 0, 3, 3), np.float32)
-    image = soft_rasterize(empty, CornerColors(empty), image_size=3, path="native")
+    image = soft_rasterize(empty, CornerColours(empty), image_size=3, path="native")
     np.testing.assert_array_equal(image.rgb, np.ones((2, 3, 3, 3)))
 
 
@@ -186,16 +186,16 @@ def test_a_texture_of_one_texel_colours_everything_alike():
 
 
 @jax.jit
-def draw_alike(faces, colors):
+def draw_alike(faces, colours):
     """Images, and gradients of a score that treats every image alike."""
 
-    def loss(faces, colors):
+    def loss(faces, colours):
         image = soft_rasterize(
-            faces, CornerColors(colors), image_size=8, settings=paths.SOFT, path="native"
+            faces, CornerColours(colours), image_size=8, settings=paths.SOFT, path="native"
         )
         return sum(jnp.sum(x**2) for x in (image.rgb, image.alpha, image.depth)), image
 
-    gradient, image = jax.grad(loss, (0, 1), has_aux=True)(faces, colors)
+    gradient, image = jax.grad(loss, (0, 1), has_aux=True)(faces, colours)
     return image, gradient
 
 
@@ -209,11 +209,11 @@ def test_which_thread_draws_an_image_does_not_change_a_bit(plain):
 
 
 def test_it_maps_over_batches_and_devices_it_does_not_know_of(plain):
-    faces, colors, _ = plain
-    expected = jax.tree.leaves(draw_alike(faces, colors))
+    faces, colours, _ = plain
+    expected = jax.tree.leaves(draw_alike(faces, colours))
     # Replication over devices is the trainer's: this is how it maps its step (`parallel.py`).
     for mapped in (jax.vmap(draw_alike), jax.vmap(jax.vmap(draw_alike)), jax.pmap(draw_alike)):  # noqa: TID251
-        for x, y in zip(jax.tree.leaves(mapped(faces, colors)), expected, strict=True):
+        for x, y in zip(jax.tree.leaves(mapped(faces, colours)), expected, strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-6)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from jaxrelic.rendering.soft import fast, traversal
 from jaxrelic.rendering.soft_rasterizer import (
-    CornerColors,
+    CornerColours,
     RasterSettings,
     UvTexture,
     soft_rasterize,
@@ -28,15 +28,15 @@ NUM_FACES = 7
 def random_faces(seed, *batch, faces=NUM_FACES):
     """Faces of all sizes, some reaching out of the image."""
     rng = np.random.default_rng(seed)
-    centers = rng.uniform(-1, 1, (*batch, faces, 1, 2))
-    corners = centers + rng.uniform(0.1, 1, (*batch, faces, 1, 1)) * rng.normal(
+    centres = rng.uniform(-1, 1, (*batch, faces, 1, 2))
+    corners = centres + rng.uniform(0.1, 1, (*batch, faces, 1, 1)) * rng.normal(
         size=(*batch, faces, 3, 2)
     )
     depth = rng.uniform(1, 3, (*batch, faces, 3, 1))
     return np.concatenate([corners, depth], axis=-1).astype(np.float32)
 
 
-def random_colors(*batch, faces=NUM_FACES):
+def random_colours(*batch, faces=NUM_FACES):
     return np.random.default_rng(1).uniform(size=(*batch, faces, 3, 3)).astype(np.float32)
 
 
@@ -56,16 +56,16 @@ def score(image):
 
 
 @functools.partial(jax.jit, static_argnames=("path", "settings"))
-def draw(faces, colors, path, settings=SOFT):
+def draw(faces, colours, path, settings=SOFT):
     """Image, and gradients of its score with respect to both arguments."""
 
-    def loss(faces, colors):
+    def loss(faces, colours):
         image = soft_rasterize(
-            faces, CornerColors(colors), image_size=SIZE, settings=settings, path=path
+            faces, CornerColours(colours), image_size=SIZE, settings=settings, path=path
         )
         return score(image), image
 
-    gradient, image = jax.grad(loss, (0, 1), has_aux=True)(faces, colors)
+    gradient, image = jax.grad(loss, (0, 1), has_aux=True)(faces, colours)
     return image, gradient
 
 
@@ -93,13 +93,13 @@ def assert_same(ours, theirs):
 @pytest.fixture(scope="module")
 def plain():
     """A scene with two batch axes, drawn by the reference."""
-    faces, colors = random_faces(0, *BATCH), random_colors(*BATCH)
-    return faces, colors, draw(faces, colors, "dense")
+    faces, colours = random_faces(0, *BATCH), random_colours(*BATCH)
+    return faces, colours, draw(faces, colours, "dense")
 
 
 def test_the_fast_path_draws_and_differentiates_corner_colours_like_the_reference(plain):
-    faces, colors, expected = plain
-    assert_same(draw(faces, colors, "fast"), expected)
+    faces, colours, expected = plain
+    assert_same(draw(faces, colours, "fast"), expected)
 
 
 def test_the_fast_path_draws_and_differentiates_textures_like_the_reference():
@@ -109,20 +109,20 @@ def test_the_fast_path_draws_and_differentiates_textures_like_the_reference():
 
 
 def test_work_of_many_chunks_and_blocks_adds_up_to_the_same(plain, monkeypatch):
-    faces, colors, expected = plain
+    faces, colours, expected = plain
     monkeypatch.setattr(traversal, "CHUNK_WINDOWS", 16)
     monkeypatch.setattr(traversal, "BLOCK_FRAGMENTS", 64)
-    assert_same(jax.jit(draw_in_pieces)(faces, colors), expected)
+    assert_same(jax.jit(draw_in_pieces)(faces, colours), expected)
 
 
-def draw_in_pieces(faces, colors):
+def draw_in_pieces(faces, colours):
     """`draw` past the public function, whose compiled programs know nothing of patches."""
 
-    def loss(faces, colors):
+    def loss(faces, colours):
         isotropic = faces * np.array([[[[[1, SIZE[0] / SIZE[1], 1]]]]], np.float32)
         image = fast.rasterize_fast(
             isotropic.reshape(-1, NUM_FACES, 3, 3),
-            CornerColors(colors.reshape(-1, NUM_FACES, 3, 3)),
+            CornerColours(colours.reshape(-1, NUM_FACES, 3, 3)),
             jnp.ones(3),
             image_size=SIZE,
             settings=SOFT,
@@ -130,35 +130,35 @@ def draw_in_pieces(faces, colors):
         image = jax.tree.map(lambda x: x.reshape(*BATCH, *x.shape[1:]), image)
         return score(image), image
 
-    gradient, image = jax.grad(loss, (0, 1), has_aux=True)(faces, colors)
+    gradient, image = jax.grad(loss, (0, 1), has_aux=True)(faces, colours)
     return image, gradient
 
 
 def test_the_fast_path_maps_over_a_batch_it_does_not_know_of(plain):
-    faces, colors, expected = plain
+    faces, colours, expected = plain
     mapped = jax.jit(
         jax.vmap(
-            lambda faces, colors: soft_rasterize(
-                faces, CornerColors(colors), image_size=SIZE, settings=SOFT, path="fast"
+            lambda faces, colours: soft_rasterize(
+                faces, CornerColours(colours), image_size=SIZE, settings=SOFT, path="fast"
             )
         )
     )
-    assert_same((mapped(faces, colors), ()), (expected[0], ()))
+    assert_same((mapped(faces, colours), ()), (expected[0], ()))
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_sigma_may_be_annealed_inside_a_compiled_function(path, plain):
-    faces, colors, _ = plain
+    faces, colours, _ = plain
 
     @jax.jit
     def draw_at(sigma):
         settings = dataclasses.replace(SOFT, sigma=sigma)
         return soft_rasterize(
-            faces, CornerColors(colors), image_size=SIZE, settings=settings, path=path
+            faces, CornerColours(colours), image_size=SIZE, settings=settings, path=path
         )
 
     sharp = dataclasses.replace(SOFT, sigma=1e-4)
-    image, _ = draw(faces, colors, path, sharp)
+    image, _ = draw(faces, colours, path, sharp)
     np.testing.assert_allclose(draw_at(1e-4).alpha, image.alpha, rtol=1e-5, atol=1e-6)
     assert np.abs(np.asarray(draw_at(3e-3).alpha - image.alpha)).max() > 0.1
 
@@ -166,11 +166,11 @@ def test_sigma_may_be_annealed_inside_a_compiled_function(path, plain):
 @pytest.mark.parametrize("path", PATHS)
 def test_order_of_faces_and_corners_does_not_matter(path, plain):
     """Specification H: A8."""
-    faces, colors, expected = plain
+    faces, colours, expected = plain
     order = np.random.default_rng(5).permutation(faces.shape[2])
     corners = [2, 0, 1]
     image, gradient = draw(
-        faces[:, :, order][..., corners, :], colors[:, :, order][..., corners, :], path
+        faces[:, :, order][..., corners, :], colours[:, :, order][..., corners, :], path
     )
     moved = [x[:, :, order][..., corners, :] for x in expected[1]]
     assert_same((image, gradient), (expected[0], moved))
@@ -179,8 +179,8 @@ def test_order_of_faces_and_corners_does_not_matter(path, plain):
 @pytest.mark.parametrize("path", PATHS)
 def test_a_mirrored_scene_gives_a_mirrored_image(path, plain):
     """Specification H: A8."""
-    faces, colors, (expected, _) = plain
-    image, _ = draw(faces * np.array([[[[[-1, 1, 1]]]]], np.float32), colors, path)
+    faces, colours, (expected, _) = plain
+    image, _ = draw(faces * np.array([[[[[-1, 1, 1]]]]], np.float32), colours, path)
     np.testing.assert_allclose(image.alpha, expected.alpha[..., ::-1], atol=2e-6)
     np.testing.assert_allclose(image.rgb, expected.rgb[..., ::-1, :], atol=2e-5)
 
@@ -188,9 +188,9 @@ def test_a_mirrored_scene_gives_a_mirrored_image(path, plain):
 @pytest.mark.parametrize("path", PATHS)
 def test_a_step_of_one_pixel_moves_the_image_by_one_pixel(path, plain):
     """Specification H: A8."""
-    faces, colors, (expected, _) = plain
+    faces, colours, (expected, _) = plain
     step = np.array([[[[[2 / SIZE[1], -2 / SIZE[0], 0]]]]], np.float32)
-    image, _ = draw(faces + step, colors, path)
+    image, _ = draw(faces + step, colours, path)
     np.testing.assert_allclose(image.alpha[..., 1:, 1:], expected.alpha[..., :-1, :-1], atol=1e-5)
     np.testing.assert_allclose(image.depth[..., 1:, 1:], expected.depth[..., :-1, :-1], atol=1e-4)
 
@@ -218,7 +218,7 @@ def hostile(request):
     alone = np.repeat(np.array(list(HOSTILE.values()), np.float32)[:, None], NUM_FACES, axis=1)
     beside = alone.copy()
     beside[:, 3] = TRIANGLE
-    return draw(np.stack([alone, beside]), random_colors(*BATCH), request.param)
+    return draw(np.stack([alone, beside]), random_colours(*BATCH), request.param)
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -244,6 +244,6 @@ def test_faces_that_cannot_be_drawn_leave_no_trace(case, hostile):
 @pytest.mark.parametrize("path", PATHS)
 def test_no_faces_at_all_show_the_background(path):
     empty = np.zeros((2, 0, 3, 3), np.float32)
-    image = soft_rasterize(empty, CornerColors(empty), image_size=3, path=path)
+    image = soft_rasterize(empty, CornerColours(empty), image_size=3, path=path)
     np.testing.assert_array_equal(image.alpha, np.zeros((2, 3, 3)))
     np.testing.assert_array_equal(image.rgb, np.ones((2, 3, 3, 3)))

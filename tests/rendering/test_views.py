@@ -87,5 +87,5 @@ def test_a_wide_image_shows_the_square_one_in_its_middle():
 
 def test_a_mesh_without_colours_is_refused_with_the_remedy():
     mesh = textured_sphere(1).replace(texture=None)
-    with pytest.raises(ValueError, match="give it vertex_colors"):
+    with pytest.raises(ValueError, match="give it vertex_colours"):
         render_views(mesh, per_item(orbit_cameras(1), 1), image_size=SIZE)

@@ -11,19 +11,19 @@ from jaxrelic.saved import export
 
 
 @pytest.fixture(scope="module")
-def exported(reconstructor, tmp_path_factory):
+def exported(predictor, tmp_path_factory):
     directory = tmp_path_factory.mktemp("export") / "model"
     export.save(
-        directory, reconstructor, training={"steps": 3}, data={"relics_by_license": {"CC0-1.0": 2}}
+        directory, predictor, training={"steps": 3}, data={"relics_by_license": {"CC0-1.0": 2}}
     )
     return directory
 
 
-def test_a_loaded_export_reconstructs_like_the_original(reconstructor, exported, disc_photo):
+def test_a_loaded_export_reconstructs_like_the_original(predictor, exported, disc_photo):
     loaded = jaxrelic.load(exported)
-    assert loaded.config == reconstructor.config
-    assert loaded.preprocessing == reconstructor.preprocessing
-    before, after = reconstructor.reconstruct(disc_photo), loaded.reconstruct(disc_photo)
+    assert loaded.config == predictor.config
+    assert loaded.preprocessing == predictor.preprocessing
+    before, after = predictor.reconstruct(disc_photo), loaded.reconstruct(disc_photo)
     np.testing.assert_array_equal(before.mesh.vertices, after.mesh.vertices)
     np.testing.assert_array_equal(before.mesh.texture, after.mesh.texture)
     np.testing.assert_array_equal(before.camera.cam_from_world, after.camera.cam_from_world)
@@ -37,16 +37,16 @@ def test_the_page_says_how_the_network_came_to_be(exported):
     assert page["open_entries"] == {"shape_size": 2, "texture_size": 8}
 
 
-def test_saving_again_replaces_the_export_and_leaves_nothing_beside_it(reconstructor, exported):
-    export.save(exported, reconstructor, training={"steps": 3}, data={})
+def test_saving_again_replaces_the_export_and_leaves_nothing_beside_it(predictor, exported):
+    export.save(exported, predictor, training={"steps": 3}, data={})
     assert [path.name for path in exported.parent.iterdir()] == [exported.name]
     assert export.load(exported).shape_size == 2
 
 
-def test_somebody_elses_folder_is_never_replaced(reconstructor, tmp_path):
+def test_somebody_elses_folder_is_never_replaced(predictor, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="no export"):
-        export.save(tmp_path, reconstructor, training={}, data={})
+        export.save(tmp_path, predictor, training={}, data={})
     assert (tmp_path / "thesis.txt").exists()
 
 

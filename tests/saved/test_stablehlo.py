@@ -20,9 +20,9 @@ SIDE, VIEWS = 24, 3
 
 
 @pytest.fixture(scope="module")
-def of_photographs(reconstructor, tmp_path_factory):
+def of_photographs(predictor, tmp_path_factory):
     directory = tmp_path_factory.mktemp("export") / "msrn"
-    export.save(directory, reconstructor, training={"steps": 3}, data={})
+    export.save(directory, predictor, training={"steps": 3}, data={})
     return directory
 
 
@@ -35,7 +35,7 @@ def scenes():
         lambda x: rng.normal(scale=0.3, size=x.shape).astype(x.dtype),
         convert.abstract_variables(config),
     )
-    return one2345.SceneModel(
+    return one2345.One2345Predictor(
         config=config, image_size=SIDE, num_sources=VIEWS, variables=variables
     )
 
@@ -66,23 +66,23 @@ def views():
 
 
 def test_a_program_reconstructs_as_many_photographs_as_it_gets_as_the_network_does(
-    reconstructor, of_photographs
+    predictor, of_photographs
 ):
-    side = reconstructor.preprocessing.image_size
+    side = predictor.preprocessing.image_size
     image = np.random.default_rng(0).random((2, side, side, 3), np.float32)
     found = load(of_photographs, "reconstruct").call({"image": image})
-    wanted = reconstructor.predict(image)
+    wanted = predictor.predict(image)
     for name in ("vertices", "texture", "cam_from_world", "pose_logits"):
         np.testing.assert_allclose(found[name], getattr(wanted, name), atol=2e-6, err_msg=name)
-    np.testing.assert_array_equal(found["faces"], reconstructor.template.faces)
+    np.testing.assert_array_equal(found["faces"], predictor.template.faces)
 
 
 def test_programs_read_views_and_answer_for_points_as_the_network_does(scenes, of_views):
     inputs = views()
-    scene = load(of_views, "read").call(inputs)
+    encoded = load(of_views, "read").call(inputs)
     points = np.random.default_rng(2).uniform(-0.5, 0.5, (7, 3)).astype(np.float32)
     normals = points / np.linalg.norm(points, axis=-1, keepdims=True)
-    known = {name: scene[name] for name in ("maps", "cam_from_cube", "volume", "active")}
+    known = {name: encoded[name] for name in ("maps", "cam_from_cube", "volume", "active")}
     known["pixel_from_cam"] = inputs["pixel_from_cam"]
     distance = load(of_views, "distance").call({**known, "points": points})["distance"]
     colour = load(of_views, "colour").call({**known, "points": points, "normals": normals})
@@ -99,7 +99,7 @@ def test_programs_read_views_and_answer_for_points_as_the_network_does(scenes, o
     rgb, visible = field.colours(points, normals)
     np.testing.assert_allclose(colour["rgb"], rgb, atol=1e-5)
     np.testing.assert_array_equal(colour["visible"], visible)
-    np.testing.assert_allclose(scene["world_from_cube"], field.cube.world_from_cube, atol=1e-6)
+    np.testing.assert_allclose(encoded["world_from_cube"], field.cube.world_from_cube, atol=1e-6)
 
 
 @pytest.mark.parametrize("folder", ["of_photographs", "of_views"])

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxrelic.data.single_view.batches import DataConfig
+from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
@@ -60,7 +60,7 @@ def build_experiment(**changes) -> Experiment:
         "name": "tiny",
         "model": MsrnConfig.compact(),
         "supervision": "latent",
-        "data": DataConfig(path="synthetic", batch_size=8, image_size=16, target_size=8),
+        "data": SingleViewData(path="synthetic", batch_size=8, image_size=16, target_size=8),
         "optim": OptimConfig(learning_rate=1e-2),
         "steps": 6,
         "log_every": 1,

@@ -29,7 +29,7 @@ def ball(**colours):
 
 def test_plain_colours_are_shown_as_they_are():
     colours = np.tile(np.float32([0.2, 0.5, 0.9]), (len(SPHERE[0]), 1))
-    drawn = pictures.draw(ball(vertex_colors=colours), camera(), size=64, shaded=False)
+    drawn = pictures.draw(ball(vertex_colours=colours), camera(), size=64, shaded=False)
     np.testing.assert_allclose(drawn.rgb[32, 32], [0.2, 0.5, 0.9], atol=1e-6)
     np.testing.assert_allclose(drawn.rgb[0, 0], 1.0)
     assert drawn.depth[32, 32] == pytest.approx(1.6, abs=0.01)
@@ -110,7 +110,7 @@ def test_an_mp4_gives_back_every_frame(tmp_path):
 def two_coloured():
     """Red above, blue below: neither mirrored nor with channels exchanged the same."""
     red, blue = np.float32([0.9, 0.1, 0.1]), np.float32([0.1, 0.1, 0.9])
-    return ball(vertex_colors=np.where(SPHERE[0][:, 2:] > 0, red, blue))
+    return ball(vertex_colours=np.where(SPHERE[0][:, 2:] > 0, red, blue))
 
 
 def test_a_gif_turns_once_in_the_time_asked_for(tmp_path):

@@ -39,7 +39,7 @@ Batch = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScenesConfig:
+class BackgroundData:
     """Which photographs are read and how examples are made of them."""
 
     path: str
@@ -57,7 +57,7 @@ class ScenesConfig:
     """Threads that read and decode ahead of the training step."""
 
 
-class Scenes(Protocol):
+class PhotographsWithBackground(Protocol):
     """Records whose pixels are read when one is asked for."""
 
     categories: Sequence[str]
@@ -68,7 +68,7 @@ class Scenes(Protocol):
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
-def open_scenes(config: ScenesConfig) -> Scenes:
+def open_photographs(config: BackgroundData) -> PhotographsWithBackground:
     """Opens what `config` names."""
     if config.source == "photographs":
         return PhotographFolders(pathlib.Path(config.path))
@@ -77,14 +77,14 @@ def open_scenes(config: ScenesConfig) -> Scenes:
     return Cutouts(locate.open_images(config.path, config.split))
 
 
-def batches(config: ScenesConfig, *, seed: int) -> grain.MapDataset[Batch]:
+def batches(config: BackgroundData, *, seed: int) -> grain.MapDataset[Batch]:
     """All batches of a run, endless, shuffled anew in each pass: item k is batch k."""
     if config.batch_size < 1:
         raise UserError(f"data.batch_size is {config.batch_size}; set it to 1 or more")
-    scenes = open_scenes(config)
+    photographs = open_photographs(config)
     transform = CropPhotograph if config.source == "photographs" else BeforeClutter
-    examples = grain.MapDataset.source(scenes).seed(seed).shuffle().repeat()
-    if isinstance(scenes, SyntheticCutouts):
+    examples = grain.MapDataset.source(photographs).seed(seed).shuffle().repeat()
+    if isinstance(photographs, SyntheticCutouts):
         examples = examples.random_map(PaintSurface())
     examples = examples.random_map(transform(config.image_size))
     # Without dropping, grain rounds the endless length of batches of one beyond an index.

@@ -42,13 +42,13 @@ Records = Literal["auto", "views", "images"]
 """Which records of a data set are examples: relics with all their views, or single photographs."""
 
 SYNTHETIC = locate.SYNTHETIC
-"""Value of `DataConfig.path` that stands for relics made from formulas on the spot."""
+"""Value of `SingleViewData.path` that stands for relics made from formulas on the spot."""
 
 _PREFETCHED_BATCHES = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class SingleViewData:
     """Which relics are read and how a training example is made of one."""
 
     path: str
@@ -83,7 +83,7 @@ class DataConfig:
 
 
 def open_records(
-    config: DataConfig, *, only_training_fields: bool = False
+    config: SingleViewData, *, only_training_fields: bool = False
 ) -> Sequence[transforms.Mapping]:
     """Opens the relics that `config` names; whole records, or what `batches` needs of them."""
     if config.path == SYNTHETIC:
@@ -97,7 +97,7 @@ def open_records(
     )
 
 
-def reads_images(config: DataConfig) -> bool:
+def reads_images(config: SingleViewData) -> bool:
     """Whether examples are made of single photographs rather than of relics with all views."""
     if config.records == "views" and config.neighbours:
         raise UserError(
@@ -109,7 +109,7 @@ def reads_images(config: DataConfig) -> bool:
     return locate.holds_only_images(config.path)
 
 
-def steps_per_pass(config: DataConfig) -> int:
+def steps_per_pass(config: SingleViewData) -> int:
     """Batches that show every relic about once, or every image: what the papers call an epoch."""
     if reads_images(config):
         count = len(locate.open_images(config.path, config.split))
@@ -118,14 +118,16 @@ def steps_per_pass(config: DataConfig) -> int:
     return max(1, count // config.batch_size)
 
 
-def categories(config: DataConfig) -> tuple[str, ...]:
+def categories(config: SingleViewData) -> tuple[str, ...]:
     """Names of the categories that `category` counts."""
     if reads_images(config):
         return locate.open_images(config.path, config.split).categories
     return CATEGORIES
 
 
-def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain.MapDataset[Batch]:
+def batches(
+    config: SingleViewData, *, supervision: Supervision, seed: int
+) -> grain.MapDataset[Batch]:
     """All batches of a run, endless: item k is batch k.
 
     Relics, or images, are shuffled anew in each pass; a batch may span two passes, so a set smaller
@@ -143,7 +145,7 @@ def batches(config: DataConfig, *, supervision: Supervision, seed: int) -> grain
     return examples.batch(config.batch_size, drop_remainder=True)
 
 
-def _of_relics(config: DataConfig, supervision: Supervision, seed: int) -> grain.MapDataset:
+def _of_relics(config: SingleViewData, supervision: Supervision, seed: int) -> grain.MapDataset:
     """Examples with the input and the targets drawn from all views of a relic."""
     several = supervision == "multiview"
     records = open_records(config, only_training_fields=True)
@@ -161,7 +163,7 @@ def _of_relics(config: DataConfig, supervision: Supervision, seed: int) -> grain
     return examples.map(_arrays(config))
 
 
-def _of_images(config: DataConfig, supervision: Supervision, seed: int) -> grain.MapDataset:
+def _of_images(config: SingleViewData, supervision: Supervision, seed: int) -> grain.MapDataset:
     """Examples of one photograph each, which is its own target, and its neighbours."""
     if supervision == "multiview":
         raise UserError(
@@ -188,7 +190,7 @@ def _of_images(config: DataConfig, supervision: Supervision, seed: int) -> grain
     )
 
 
-def _arrays(config: DataConfig) -> transforms.ToArrays:
+def _arrays(config: SingleViewData) -> transforms.ToArrays:
     return transforms.ToArrays(config.image_size, config.target_size, config.background)
 
 

@@ -46,7 +46,7 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ViewSetsConfig:
+class ViewSetData:
     """Which relics are read, which of their views are shown, and how these are spoiled."""
 
     path: str
@@ -75,7 +75,7 @@ class ViewSetsConfig:
     """Threads that read and decode ahead of the training step."""
 
 
-def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
+def open_view_sets(config: ViewSetData) -> Sequence[RelicViews]:
     """Opens the relics that `config` names."""
     path, in_folder = pathlib.Path(config.path), _is_folder(config)
     if config.predictions == "folder" and not in_folder:
@@ -96,18 +96,18 @@ def open_view_sets(config: ViewSetsConfig) -> Sequence[RelicViews]:
     return view_records.ShardViews(path, config.split)
 
 
-def _is_folder(config: ViewSetsConfig) -> bool:
+def _is_folder(config: ViewSetData) -> bool:
     path = pathlib.Path(config.path)
     return config.path != locate.SYNTHETIC and one2345_folder.is_folder(path)
 
 
-def steps_per_pass(config: ViewSetsConfig) -> int:
+def steps_per_pass(config: ViewSetData) -> int:
     """Batches that show every relic about once: what the papers call an epoch."""
     _check(config)
     return max(1, len(open_view_sets(config)) // config.batch_size)
 
 
-def batches(config: ViewSetsConfig, *, seed: int) -> grain.MapDataset[Batch]:
+def batches(config: ViewSetData, *, seed: int) -> grain.MapDataset[Batch]:
     """All batches of a run, endless, relics shuffled anew in each pass: item k is batch k."""
     _check(config)
     relics = open_view_sets(config)
@@ -125,14 +125,14 @@ def batches(config: ViewSetsConfig, *, seed: int) -> grain.MapDataset[Batch]:
     )
 
 
-def _check(config: ViewSetsConfig) -> None:
+def _check(config: ViewSetData) -> None:
     for name, least in (("batch_size", 1), ("image_size", 1), ("num_sources", 2)):
         if getattr(config, name) < least:
             value = getattr(config, name)
             raise UserError(f"data.{name} is {value}; set it to {least} or more")
 
 
-def _selection(config: ViewSetsConfig, relic: RelicViews) -> Selection:
+def _selection(config: ViewSetData, relic: RelicViews) -> Selection:
     """What is chosen of a relic such as this one, if there is enough of it."""
     selection = choice.resolve(config.selection, relic)
     choice.check_counts(selection, relic, config.num_sources)

@@ -19,7 +19,7 @@ from jaxrelic.errors import UserError
 from jaxrelic.evaluation import image_scores
 from jaxrelic.evaluation.single_view import baselines
 from jaxrelic.evaluation.single_view.methods import Method, Surfaces
-from jaxrelic.evaluation.single_view.truth import KnownRelic, Record, is_known, views_of
+from jaxrelic.evaluation.single_view.truth import Record, SingleViewTruth, is_known, views_of
 from jaxrelic.geometry import alignment, cameras, meshes, sampling
 from jaxrelic.metrics import geometry, protocols, scoring
 from jaxrelic.photos import photo
@@ -99,7 +99,7 @@ class Evaluation:
 
 
 class Comparable(Protocol):
-    """What surfaces are compared with: `KnownRelic` and `KnownScene`."""
+    """What surfaces are compared with: `SingleViewTruth` and `ViewSetTruth`."""
 
     uid: str
     category: str
@@ -129,7 +129,7 @@ def evaluate(
     """Measures every method on every relic under every protocol."""
     chosen = protocols.named(settings.protocols)
     relics = [
-        KnownRelic.read(records[i], preprocessing, settings.silhouette_size)
+        SingleViewTruth.read(records[i], preprocessing, settings.silhouette_size)
         for i in range(len(records))
     ]
     check_cameras(chosen, relics)
@@ -158,7 +158,7 @@ def evaluate(
     return Evaluation(rows=rows, images=images, sampling_floor=floor)
 
 
-def check_cameras(chosen: Sequence[protocols.Protocol], relics: Sequence[KnownRelic]) -> None:
+def check_cameras(chosen: Sequence[protocols.Protocol], relics: Sequence[SingleViewTruth]) -> None:
     """Refuses protocols that compare in the frame of a camera nobody knows."""
     unknown = [relic.uid for relic in relics if not relic.shows_known_camera]
     needing = [protocol.name for protocol in chosen if protocol.frame == "camera"]
@@ -258,7 +258,7 @@ def _image_rows(
     method: str,
     surfaces: Surfaces,
     records: Sequence[Record],
-    relics: Sequence[KnownRelic],
+    relics: Sequence[SingleViewTruth],
     preprocessing: photo.Preprocessing,
     settings: EvaluationSettings,
 ) -> list[image_scores.ImageRow]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.geometry import cameras, placement
-from jaxrelic.inference.msrn import Reconstructor, likeliest_camera
+from jaxrelic.inference.msrn import MsrnPredictor, likeliest_camera
 
 Method = Callable[[np.ndarray], "Surfaces"]
 """From prepared input images [b, s, s, 3] to one mesh per image."""
@@ -30,9 +30,9 @@ class Surfaces:
     """Texture coordinates, [f, 3, 2]."""
     textures: np.ndarray | None = None
     """RGB in [0, 1], [b, t, t, 3]; None if the method knows no colours."""
-    own_frame: bool = False
+    in_own_frame: bool = False
     """The frame of `vertices` is the method's own; `placed` carries them into the world."""
-    heed_lens: bool = True
+    correct_lens: bool = True
     """How: see `placement.world_from_prediction`."""
 
     def placed(self, inputs: cameras.Camera) -> "Surfaces":
@@ -42,7 +42,7 @@ class Surfaces:
             inputs: True cameras of the inputs, pixels of the inputs, [b]; NaN where not known,
                 and there the frame has to be the world's (specification F.2, step 1).
         """
-        if not self.own_frame:
+        if not self.in_own_frame:
             return self
         moved = []
         for index, vertices in enumerate(self.vertices):
@@ -53,12 +53,12 @@ class Surfaces:
                 _item(self.camera, index),
                 _item(inputs, index),
                 0.5 * (vertices.min(axis=0) + vertices.max(axis=0)),
-                heed_lens=self.heed_lens,
+                correct_lens=self.correct_lens,
             )
             moved.append(vertices @ world[:3, :3].T + world[:3, 3])
         # Through the true camera a placed shape looks as its method saw it.
         return dataclasses.replace(
-            self, vertices=np.stack(moved).astype(np.float32), camera=inputs, own_frame=False
+            self, vertices=np.stack(moved).astype(np.float32), camera=inputs, in_own_frame=False
         )
 
 
@@ -70,25 +70,25 @@ def _item(batch: cameras.Camera, index: int) -> cameras.Camera:
 
 
 def methods(
-    reconstructor: Reconstructor,
+    predictor: MsrnPredictor,
     mean_shape: tuple[np.ndarray, np.ndarray] | None,
     *,
-    own_frame: bool = False,
-    heed_lens: bool = True,
+    in_own_frame: bool = False,
+    correct_lens: bool = True,
 ) -> dict[str, Method]:
     """The trained model and its baselines, by name.
 
     Args:
-        reconstructor: The network.
+        predictor: The network.
         mean_shape: Vertices and faces, in the world frame.
-        own_frame: The network was never told the world's axes (supervision `latent`).
-        heed_lens: See `placement.world_from_prediction`.
+        in_own_frame: The network was never told the world's axes (supervision `latent`).
+        correct_lens: See `placement.world_from_prediction`.
     """
-    template = reconstructor.template
+    template = predictor.template
 
     def model(images: np.ndarray) -> Surfaces:
         return dataclasses.replace(
-            predict(reconstructor, images), own_frame=own_frame, heed_lens=heed_lens
+            predict(predictor, images), in_own_frame=in_own_frame, correct_lens=correct_lens
         )
 
     named = {"model": model, "template": constant(template.vertices, template.faces)}
@@ -97,29 +97,28 @@ def methods(
     return named
 
 
-def predict(reconstructor: Reconstructor, images: np.ndarray) -> Surfaces:
+def predict(predictor: MsrnPredictor, images: np.ndarray) -> Surfaces:
     """The network on any number of images, padded to whole batches: one compilation."""
     size = min(BATCH_SIZE, len(images))
     padded = np.concatenate([images, np.repeat(images[-1:], -len(images) % size, axis=0)])
     parts = [
-        _likeliest(reconstructor, padded[start : start + size])
-        for start in range(0, len(padded), size)
+        _likeliest(predictor, padded[start : start + size]) for start in range(0, len(padded), size)
     ]
     vertices, textures, poses, lenses = (
         np.concatenate(arrays)[: len(images)] for arrays in zip(*parts, strict=True)
     )
     return Surfaces(
         vertices=vertices,
-        faces=reconstructor.template.faces,
+        faces=predictor.template.faces,
         camera=cameras.Camera(cam_from_world=poses, pixel_from_cam=lenses),
-        face_uvs=reconstructor.template.face_uvs,
+        face_uvs=predictor.template.face_uvs,
         textures=textures,
     )
 
 
-def _likeliest(reconstructor: Reconstructor, images: np.ndarray) -> tuple[Any, ...]:
+def _likeliest(predictor: MsrnPredictor, images: np.ndarray) -> tuple[Any, ...]:
     """Vertices, textures, and pose and lens of the most probable camera, each [b, ...]."""
-    output = reconstructor.predict(images)
+    output = predictor.predict(images)
     chosen = [likeliest_camera(output, item) for item in range(len(images))]
     return (
         np.asarray(output.vertices),

@@ -17,7 +17,7 @@ Record = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class KnownRelic:
+class SingleViewTruth:
     """What is needed of one record, decoded once."""
 
     uid: str
@@ -40,7 +40,9 @@ class KnownRelic:
     """Of the masks, [n]."""
 
     @classmethod
-    def read(cls, record: Record, preprocessing: photo.Preprocessing, size: int) -> "KnownRelic":
+    def read(
+        cls, record: Record, preprocessing: photo.Preprocessing, size: int
+    ) -> "SingleViewTruth":
         """Decodes a record; masks get `size` pixels a side."""
         uid = record["uid"].decode()
         if "points" not in record:

@@ -37,7 +37,7 @@ def visual_hull(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> mesh
     seen = ~hidden
     rgb = _mean_colours(views, mesh.vertices, seen)
     rgb = surface_colours.spread(rgb, seen.any(axis=0), mesh.faces)[: len(vertices)]
-    return meshes.Mesh(vertices=vertices, faces=faces, vertex_colors=np.clip(rgb, 0, 1))
+    return meshes.Mesh(vertices=vertices, faces=faces, vertex_colours=np.clip(rgb, 0, 1))
 
 
 def sphere(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> meshes.Mesh:
@@ -54,7 +54,7 @@ def sphere(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> meshes.Me
     return meshes.Mesh(
         vertices=np.float32(radius * vertices + centre),
         faces=faces,
-        vertex_colors=np.broadcast_to(np.float32(colour), vertices.shape),
+        vertex_colours=np.broadcast_to(np.float32(colour), vertices.shape),
     )
 
 

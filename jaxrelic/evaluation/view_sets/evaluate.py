@@ -24,8 +24,8 @@ from jaxrelic.evaluation.single_view.evaluate import (
     surface_rows,
 )
 from jaxrelic.evaluation.single_view.truth import Record
-from jaxrelic.evaluation.view_sets.methods import Draw, SceneMethod, SceneShape
-from jaxrelic.evaluation.view_sets.truth import WHITE, Choice, KnownScene
+from jaxrelic.evaluation.view_sets.methods import Draw, ViewSetMethod, ViewSetShape
+from jaxrelic.evaluation.view_sets.truth import WHITE, Choice, ViewSetTruth
 from jaxrelic.geometry import cameras, meshes, padding
 from jaxrelic.inference.surface.extract import NoSurfaceError
 from jaxrelic.metrics import geometry, image, protocols, scoring
@@ -39,11 +39,11 @@ DRAWN = "_drawn"
 _PER_RELIC = ("points", "normals", "cam_from_world")
 """Fields of true shapes, which are known by their points."""
 
-Watch = Callable[[int, str, KnownScene, SceneShape], None]
+Watch = Callable[[int, str, ViewSetTruth, ViewSetShape], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SceneEvaluationSettings:
+class ViewSetEvaluationSettings:
     """What a One-2-3-45 run is shown, and how its surface is found."""
 
     num_sources: int | None = None
@@ -76,8 +76,8 @@ class _Answers:
     """Numbers of the relics that have a shape."""
 
 
-def evaluate_scenes(
-    named_methods: Mapping[str, SceneMethod],
+def evaluate_view_sets(
+    named_methods: Mapping[str, ViewSetMethod],
     records: Sequence[Record],
     choice: Choice,
     settings: EvaluationSettings,
@@ -99,7 +99,7 @@ def evaluate_scenes(
     answers = {name: _Answers() for name in named_methods}
     relics = []
     for index in range(len(records)):
-        relic = KnownScene.read(
+        relic = ViewSetTruth.read(
             records[index],
             choice,
             source_size=source_size,
@@ -137,7 +137,7 @@ def _surface_rows(
     name: str,
     answer: _Answers,
     chosen: Sequence[protocols.Protocol],
-    relics: Sequence[KnownScene],
+    relics: Sequence[ViewSetTruth],
     truths: scoring.Shapes,
     settings: EvaluationSettings,
 ) -> list[Row]:
@@ -162,7 +162,9 @@ def _surface_rows(
     ]
 
 
-def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -> SceneShape | None:
+def _ask(
+    name: str, method: ViewSetMethod, relic: ViewSetTruth, answers: _Answers
+) -> ViewSetShape | None:
     """One method on one relic; what it makes is kept without its colours. None: no surface."""
     start = time.perf_counter()
     try:
@@ -175,7 +177,7 @@ def _ask(name: str, method: SceneMethod, relic: KnownScene, answers: _Answers) -
     answers.seconds.append(time.perf_counter() - start)
     check_mesh(name, relic.uid, np.asarray(shape.mesh.vertices))
     mesh = padding.filled_up(shape.mesh)
-    answers.shapes.append(mesh.replace(vertex_colors=None))
+    answers.shapes.append(mesh.replace(vertex_colours=None))
     draws = {name: drawing_of(mesh)}
     if shape.draw is not None:
         draws[name + DRAWN] = shape.draw
@@ -230,7 +232,7 @@ def camera_of(view: transforms.View) -> cameras.Camera:
     return cameras.Camera(cam_from_world=view.cam_from_world, pixel_from_cam=view.pixel_from_cam)
 
 
-def _truths(relics: Sequence[KnownScene]) -> scoring.Shapes:
+def _truths(relics: Sequence[ViewSetTruth]) -> scoring.Shapes:
     """True surfaces, looked at by the first source."""
     count = min(len(relic.points) for relic in relics)  # Samples are in random order.
     first = [jax.tree.map(lambda x: x[0], relic.sources.camera) for relic in relics]

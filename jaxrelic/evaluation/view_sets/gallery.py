@@ -6,8 +6,8 @@ import numpy as np
 
 from jaxrelic.data import transforms
 from jaxrelic.evaluation.view_sets.evaluate import camera_of, drawing_of
-from jaxrelic.evaluation.view_sets.methods import SceneShape
-from jaxrelic.evaluation.view_sets.truth import WHITE, KnownScene
+from jaxrelic.evaluation.view_sets.methods import ViewSetShape
+from jaxrelic.evaluation.view_sets.truth import WHITE, ViewSetTruth
 from jaxrelic.inference.one2345 import Drawn
 from jaxrelic.viz import grids, pictures
 
@@ -22,7 +22,7 @@ GALLERY_CAPTION = (
 )
 
 
-def gallery_row(relic: KnownScene, shape: SceneShape) -> list[np.ndarray]:
+def gallery_row(relic: ViewSetTruth, shape: ViewSetShape) -> list[np.ndarray]:
     """Sources; then one held-out view, as it is and as drawn, and the mesh there, plain and lit.
 
     The method's mesh is drawn in place of what it cannot draw itself.
@@ -36,12 +36,12 @@ def gallery_row(relic: KnownScene, shape: SceneShape) -> list[np.ndarray]:
         draw(camera, TILE_PX).rgb,
         drawing_of(shape.mesh)(camera, TILE_PX).rgb,
         pictures.draw(
-            shape.mesh.replace(vertex_colors=None, texture=None), camera, size=TILE_PX
+            shape.mesh.replace(vertex_colours=None, texture=None), camera, size=TILE_PX
         ).rgb,
     ]
 
 
-def strip(relic: KnownScene, view: transforms.View, drawn: Drawn) -> np.ndarray:
+def strip(relic: ViewSetTruth, view: transforms.View, drawn: Drawn) -> np.ndarray:
     """Sources, a held-out view, how it is drawn, drawn normals, and drawn and true depth.
 
     Both depths have one scale.
@@ -59,7 +59,7 @@ def strip(relic: KnownScene, view: transforms.View, drawn: Drawn) -> np.ndarray:
     return grids.grid(tiles, len(tiles))
 
 
-def _sources(relic: KnownScene, size: int) -> Sequence[np.ndarray]:
+def _sources(relic: ViewSetTruth, size: int) -> Sequence[np.ndarray]:
     images = relic.sources.rgb
     chosen = np.linspace(0, len(images), SOURCES_SHOWN, endpoint=False).astype(int)
     return [grids.fitted(images[i], size) for i in chosen]

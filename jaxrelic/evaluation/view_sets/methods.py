@@ -13,7 +13,7 @@ Draw = Callable[[cameras.Camera, int], Drawn]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SceneShape:
+class ViewSetShape:
     """What a method makes of the views of one object."""
 
     mesh: meshes.Mesh
@@ -22,30 +22,30 @@ class SceneShape:
     """Draws the object otherwise than by its mesh; None for a method that has only that."""
 
 
-SceneMethod = Callable[[PosedViews], SceneShape]
+ViewSetMethod = Callable[[PosedViews], ViewSetShape]
 Extract = Callable[[SceneField], meshes.Mesh]
 """From a field to its surface in the world, as `sdf_mesh.extract` with its settings."""
 
 
 def of_fields(
     read: Callable[[PosedViews], SceneField], extract: Extract, *, drawn: bool = True
-) -> SceneMethod:
+) -> ViewSetMethod:
     """The surface of the fields that `read` makes, and, if `drawn`, what they draw themselves."""
 
-    def method(views: PosedViews) -> SceneShape:
+    def method(views: PosedViews) -> ViewSetShape:
         field = read(views)
-        return SceneShape(mesh=extract(field), draw=field.draw if drawn else None)
+        return ViewSetShape(mesh=extract(field), draw=field.draw if drawn else None)
 
     return method
 
 
-def baselines(hull_resolution: int = scene_baselines.HULL_RESOLUTION) -> dict[str, SceneMethod]:
+def baselines(hull_resolution: int = scene_baselines.HULL_RESOLUTION) -> dict[str, ViewSetMethod]:
     """What a network must beat, by name."""
     return {
-        "visual_hull": lambda views: SceneShape(
+        "visual_hull": lambda views: ViewSetShape(
             mesh=scene_baselines.visual_hull(views, resolution=hull_resolution)
         ),
-        "sphere": lambda views: SceneShape(
+        "sphere": lambda views: ViewSetShape(
             mesh=scene_baselines.sphere(views, resolution=hull_resolution)
         ),
     }

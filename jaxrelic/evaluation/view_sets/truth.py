@@ -35,7 +35,7 @@ class Choice:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class KnownScene:
+class ViewSetTruth:
     """What is needed of one record, decoded once."""
 
     uid: str
@@ -58,7 +58,7 @@ class KnownScene:
     @classmethod
     def read(
         cls, record: Record, choice: Choice, *, source_size: int, compared_size: int
-    ) -> "KnownScene":
+    ) -> "ViewSetTruth":
         """Decodes a record; sources and compared pictures get so many pixels a side."""
         relic = view_records.of_record(record)
         if "points" not in record:
@@ -111,7 +111,7 @@ def choose(
         raise UserError(
             f"relic {relic.uid} has {len(seen) + len(others)} views that show it, too few for "
             f"{choice.num_sources} sources by selection {selection} and one view to predict; "
-            "set scenes.num_sources"
+            "set view-sets.num-sources"
         )
     kept = len(others) if choice.held_out is None else min(choice.held_out, len(others))
     return list(map(int, seen)), list(map(int, _evenly(others, kept)))

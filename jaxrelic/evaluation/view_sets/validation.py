@@ -14,8 +14,8 @@ from jaxrelic.errors import UserError
 from jaxrelic.evaluation.single_view.truth import Record
 from jaxrelic.evaluation.view_sets import gallery
 from jaxrelic.evaluation.view_sets.evaluate import camera_of, picture_scores
-from jaxrelic.evaluation.view_sets.truth import Choice, KnownScene
-from jaxrelic.inference.one2345 import POINTS_PER_BLOCK, SceneModel
+from jaxrelic.evaluation.view_sets.truth import Choice, ViewSetTruth
+from jaxrelic.inference.one2345 import POINTS_PER_BLOCK, One2345Predictor
 from jaxrelic.inference.surface import extract
 from jaxrelic.mesh_files import formats
 from jaxrelic.models.one2345.config import One2345Config
@@ -31,7 +31,7 @@ RESOLUTION = 96
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SceneValidator:
+class ViewSetValidator:
     """Called with a step and the network's variables; returns figures by name.
 
     Writes `validation/step_NNNNNN/UID.png` and `UID.glb` below `folder`, all or none of them.
@@ -41,14 +41,14 @@ class SceneValidator:
     """Of the network."""
     image_size: int
     """Side of the source views, in pixels."""
-    scenes: tuple[KnownScene, ...]
+    view_sets: tuple[ViewSetTruth, ...]
     """Relics with one held-out view each."""
     folder: pathlib.Path
     """Of the run."""
     resolution: int = RESOLUTION
     """Points per side of the grid on which surfaces are found."""
     points_per_block: int = POINTS_PER_BLOCK
-    """See `SceneModel`."""
+    """See `One2345Predictor`."""
 
     @classmethod
     def of_records(
@@ -65,21 +65,23 @@ class SceneValidator:
         count = min(relics, len(records))
         chosen = np.arange(count) * len(records) // count
         one = dataclasses.replace(choice, held_out=1)
-        scenes = [
-            KnownScene.read(records[int(i)], one, source_size=image_size, compared_size=image_size)
+        view_sets = [
+            ViewSetTruth.read(
+                records[int(i)], one, source_size=image_size, compared_size=image_size
+            )
             for i in chosen
         ]
-        return cls(config=config, image_size=image_size, scenes=tuple(scenes), folder=folder)
+        return cls(config=config, image_size=image_size, view_sets=tuple(view_sets), folder=folder)
 
     def __call__(self, step: int, variables: Mapping[str, Any]) -> dict[str, float]:
         """Means over the relics: psnr_db, ssim, mask_iou, depth_error in world units, surface.
 
         The last is the share of relics that have one; depth counts where anything is drawn.
         """
-        model = SceneModel(
+        model = One2345Predictor(
             config=self.config,
             image_size=self.image_size,
-            num_sources=len(self.scenes[0].sources),
+            num_sources=len(self.view_sets[0].sources),
             variables=variables,
             points_per_block=self.points_per_block,
         )
@@ -88,7 +90,7 @@ class SceneValidator:
         shutil.rmtree(partial, ignore_errors=True)
         try:
             partial.mkdir(parents=True)
-            each = [self._judge(model, scene, partial) for scene in self.scenes]
+            each = [self._judge(model, view_set, partial) for view_set in self.view_sets]
             shutil.rmtree(target, ignore_errors=True)  # Of a run that was continued from before.
             os.replace(partial, target)
         finally:
@@ -96,15 +98,15 @@ class SceneValidator:
         return _means(each)
 
     def _judge(
-        self, model: SceneModel, scene: KnownScene, folder: pathlib.Path
+        self, model: One2345Predictor, view_set: ViewSetTruth, folder: pathlib.Path
     ) -> dict[str, float | None]:
         """Figures of one relic; its picture and mesh go into the folder."""
-        field = model.read(scene.sources)
-        (view,) = scene.held_out
+        field = model.read(view_set.sources)
+        (view,) = view_set.held_out
         drawn = field.draw(camera_of(view), self.image_size)
         figures = picture_scores(lambda camera, size: drawn, [view])
-        name = scene.uid.replace(os.sep, "_")
-        picture = grids.png_bytes(gallery.strip(scene, view, drawn))
+        name = view_set.uid.replace(os.sep, "_")
+        picture = grids.png_bytes(gallery.strip(view_set, view, drawn))
         grids.write_bytes(folder / f"{name}.png", picture)
         settings = extract.SurfaceSettings(resolution=self.resolution)
         try:
@@ -112,7 +114,7 @@ class SceneValidator:
             surface = 1.0
         except UserError as error:
             # Young networks have none; that is a figure too, and no reason to end their training.
-            _log.warning("relic %s: %s", scene.uid, error)
+            _log.warning("relic %s: %s", view_set.uid, error)
             surface = 0.0
         return {**figures, "surface": surface}
 

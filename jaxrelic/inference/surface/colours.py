@@ -55,7 +55,7 @@ def paint(field: ColourField, mesh: meshes.Mesh, settings: ColourSettings) -> me
     rgb, seen = colours_at(field, mesh, vertices, settings)
     if settings.fill:
         rgb = spread(rgb, seen, faces)
-    return mesh.replace(vertex_colors=rgb)
+    return mesh.replace(vertex_colours=rgb)
 
 
 def colours_at(
@@ -134,8 +134,8 @@ def occluded(
     tolerance = settings.tolerance_px * pixel / cosine[facing]
     cam_from_pixel = np.linalg.inv(np.asarray(camera.pixel_from_cam, np.float64))
     clear = np.ones(len(facing), bool)
-    for shown, center in _four_around(nearest, _pixels(camera, points_cam) * scale):
-        rays = np.insert(center / scale, 2, 1, axis=-1) @ cam_from_pixel.T
+    for shown, centre in _four_around(nearest, _pixels(camera, points_cam) * scale):
+        rays = np.insert(centre / scale, 2, 1, axis=-1) @ cam_from_pixel.T
         towards = np.minimum(np.sum(normals_cam * rays, axis=-1), -LEAST_COSINE)
         clear &= shown >= plane / towards - tolerance
     hidden = np.ones(len(points), bool)

@@ -1,6 +1,6 @@
 """The surface of a signed distance field as a mesh (specification one2345, C.16).
 
-    mesh = extract(scene_model.read(views), SurfaceSettings(resolution=256))
+    mesh = extract(one2345_predictor.read(views), SurfaceSettings(resolution=256))
 
 The original asks for every distance, leaves holes where the surface meets the cube's faces, keeps
 every floater, and colours vertices by views that cannot see them; `SurfaceSettings.literal` does.

@@ -64,12 +64,12 @@ def bake(
     points = np.float32(np.sum(np.asarray(mesh.vertices)[corners] * weights, axis=1))
     rgb, seen = surface_colours.colours_at(field, mesh, points, colours)
     if colours.fill:
-        painted = np.sum(np.asarray(mesh.vertex_colors)[corners] * weights, axis=1)
+        painted = np.sum(np.asarray(mesh.vertex_colours)[corners] * weights, axis=1)
         rgb = np.where(seen[:, None], rgb, painted)
     texture = np.zeros((charts.height, charts.width, 3), np.float32)
     texture[drawn.mask] = rgb
     return mesh.replace(
-        vertex_colors=None, texture=_beyond_rims(texture, drawn.mask), face_uvs=charts.face_uvs
+        vertex_colours=None, texture=_beyond_rims(texture, drawn.mask), face_uvs=charts.face_uvs
     )
 
 

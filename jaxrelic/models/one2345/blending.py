@@ -81,19 +81,19 @@ class BlendingNetwork(nn.Module):
 
 @typechecked
 def angles_between(
-    towards: Float[Array, "n 3"], centers: Float[Array, "v 3"], points: Float[Array, "n 3"]
+    towards: Float[Array, "n 3"], centres: Float[Array, "v 3"], points: Float[Array, "n 3"]
 ) -> Float[Array, "v n 4"]:
     """How differently the target and each source look at a point; not differentiated.
 
     Args:
         towards: Unit vectors from the points to the target camera, or outward normals.
-        centers: Of the source cameras.
+        centres: Of the source cameras.
         points: In the same frame.
 
     Returns:
         Unit vector along the difference of directions, and the cosine between them.
     """
-    to_source = unit(centers[:, None] - points[None])
+    to_source = unit(centres[:, None] - points[None])
     difference = towards[None] - to_source
     length = jnp.linalg.norm(difference, axis=-1, keepdims=True)
     cosine = jnp.sum(towards[None] * to_source, axis=-1, keepdims=True)

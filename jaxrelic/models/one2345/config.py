@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal, Self
 
+from jaxrelic.config_json import FORMERLY
+
 NormKind = Literal["batch", "group"]
 CubeKind = Literal["frusta", "object"]
 
@@ -37,7 +39,7 @@ class One2345Config:
     """The cube holds the object, or everything that any camera sees [2]."""
     masked_aggregation: bool = True
     """Only views that see a voxel contribute to it; else points behind a camera leak in [3]."""
-    pixel_center: float = 0.5
+    pixel_centre: float = dataclasses.field(default=0.5, metadata={FORMERLY: "pixel_center"})
     """Where a pixel's centre is, in pixels from its corner; 0 for the original's rays and lookups
     [5]."""
     aligned_mask: bool = True
@@ -80,7 +82,7 @@ class One2345Config:
             target_in_statistics=True,
             cube="frusta",
             masked_aggregation=False,
-            pixel_center=0.0,
+            pixel_centre=0.0,
             aligned_mask=False,
             bounded_below=True,
             visible_minimum=False,

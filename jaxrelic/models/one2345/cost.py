@@ -12,7 +12,7 @@ COUNT_EPS = 1e-5
 
 
 @typechecked
-def voxel_centers(size: int, dtype: jnp.dtype) -> Float[Array, "n 3"]:
+def voxel_centres(size: int, dtype: jnp.dtype) -> Float[Array, "n 3"]:
     """Positions of size^3 voxels whose outermost centres lie on the faces of [-1, 1]^3."""
     line = jnp.linspace(-1, 1, size, dtype=dtype)
     axes = jnp.meshgrid(line, line, line, indexing="ij")
@@ -24,7 +24,7 @@ def look_up(
     camera: cameras.Camera,
     points: Float[Array, "n 3"],
     size: tuple[int, int],
-    pixel_center: float,
+    pixel_centre: float,
 ) -> tuple[Float[Array, "v n 2"], Bool[Array, "v n"]]:
     """Where each view shows each point.
 
@@ -32,14 +32,14 @@ def look_up(
         camera: Of v views, in the frame of the points.
         points: Anywhere.
         size: Rows and columns of the images.
-        pixel_center: See `One2345Config`.
+        pixel_centre: See `One2345Config`.
 
     Returns:
         index: Row and column, in pixels from the centre of the first one.
         visible: In front of the camera and not beyond the outermost pixel centres.
     """
     uv, depth = cameras.project(camera, points[None])
-    index = uv[..., ::-1] - pixel_center
+    index = uv[..., ::-1] - pixel_centre
     last = jnp.asarray(size, index.dtype)[None, None] - 1
     inside = jnp.all((index >= 0) & (index <= last), axis=-1)
     return index, inside & (depth > 0)
@@ -51,7 +51,7 @@ def cost_volume(
     camera: cameras.Camera,
     *,
     size: int,
-    pixel_center: float,
+    pixel_centre: float,
     masked: bool,
 ) -> tuple[Float[Array, "s s s d"], Bool[Array, "s s s"]]:
     """Variance and mean over views of the features that each voxel projects to.
@@ -60,7 +60,7 @@ def cost_volume(
         maps: Compressed features of the source views.
         camera: Of the views, in the frame of the cube.
         size: Voxels per side.
-        pixel_center: See `One2345Config`.
+        pixel_centre: See `One2345Config`.
         masked: Sum over the views that see a voxel. Otherwise over all, as the original does:
             points outside an image give 0, points behind a camera what lies opposite.
 
@@ -68,13 +68,13 @@ def cost_volume(
         cost: Variance, then mean [s, s, s, 2 c]; 0 where not active.
         active: Voxels that more than one view sees.
     """
-    points = voxel_centers(size, maps.dtype)
+    points = voxel_centres(size, maps.dtype)
 
     # One view at a time, recomputed for the gradient: all samples at once take gigabytes.
     @jax.checkpoint
     def contribution(view: tuple[Array, cameras.Camera]) -> tuple[Array, Array, Array]:
         features, one = view
-        index, visible = look_up(one, points, features.shape[:2], pixel_center)
+        index, visible = look_up(one, points, features.shape[:2], pixel_centre)
         sample = grids.sample_linear(features, index[0])
         if masked:
             sample = jnp.where(visible[0, :, None], sample, 0)

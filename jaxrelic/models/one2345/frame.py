@@ -46,17 +46,17 @@ def choose_cube(
 
 @typechecked
 def object_cube(
-    center_world: Float[Array, "3"] | None = None,
+    centre_world: Float[Array, "3"] | None = None,
     half_side: Float[Array, ""] | float = OBJECT_HALF_SIDE,
 ) -> Cube:
     """The cube, parallel to the world's axes, that holds an object with a margin.
 
     Args:
-        center_world: Middle of the object; the world's origin by default.
+        centre_world: Middle of the object; the world's origin by default.
         half_side: Half the longest side of the object's box, in world units.
     """
-    center = jnp.zeros(3) if center_world is None else jnp.asarray(center_world)
-    return _cube(jnp.eye(4, dtype=center.dtype), center, jnp.asarray(MARGIN * half_side))
+    centre = jnp.zeros(3) if centre_world is None else jnp.asarray(centre_world)
+    return _cube(jnp.eye(4, dtype=centre.dtype), centre, jnp.asarray(MARGIN * half_side))
 
 
 @typechecked
@@ -80,9 +80,9 @@ def frustum_cube(camera: cameras.Camera, reference: cameras.Camera, size: tuple[
     return _cube(world_from_ref, (low + high) / 2, MARGIN / 2 * jnp.max(high - low))
 
 
-def _cube(world_from_axes: Array, center: Array, half_side: Array) -> Cube:
+def _cube(world_from_axes: Array, centre: Array, half_side: Array) -> Cube:
     """The cube about a point of a rigid frame, parallel to it."""
-    axes_from_cube = transforms.from_rotation_translation(half_side * jnp.eye(3), center)
+    axes_from_cube = transforms.from_rotation_translation(half_side * jnp.eye(3), centre)
     return Cube(transforms.compose(world_from_axes, axes_from_cube), half_side)
 
 

@@ -1,10 +1,10 @@
-"""One-2-3-45's network: posed views of one scene to a field of distance and colour.
+"""One-2-3-45's network: posed views of one relic to a field of distance and colour.
 
-    scene = model.apply(variables, images, camera, method="encode")
-    sdf, feature = model.apply(variables, scene, points, method="sdf")
+    encoded = model.apply(variables, images, camera, method="encode")
+    sdf, feature = model.apply(variables, encoded, points, method="sdf")
 
-A scene has no batch axis: its views are the batch of the original's normalisation. Several scenes
-are `jax.vmap`. Points live in the cube [-1, 1]^3 (frame.py); rays are rendered by render.py.
+Encoded views have no batch axis: the views are the batch of the original's normalisation. Several
+view sets are `jax.vmap`. Points live in the cube [-1, 1]^3 (frame.py); render.py draws rays.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ Remat = Literal["nothing", "volume", "encoding"]
 
 
 @flax.struct.dataclass
-class Scene:
+class EncodedViews:
     """What the source views say."""
 
     maps: jax.Array
@@ -80,9 +80,13 @@ class One2345(nn.Module):
         self, images: Array, camera: cameras.Camera, points: Array
     ) -> tuple[Array, Array, Array]:
         """Everything once, for `init`: distances, colours, and the sharpness."""
-        scene = self.encode(images, camera)
+        encoded = self.encode(images, camera)
         towards = jnp.zeros_like(points)
-        return self.sdf(scene, points)[0], self.blend(scene, points, towards)[0], self.sharpness()
+        return (
+            self.sdf(encoded, points)[0],
+            self.blend(encoded, points, towards)[0],
+            self.sharpness(),
+        )
 
     @typechecked
     def encode(
@@ -90,7 +94,7 @@ class One2345(nn.Module):
         images: Float[Array, "v h w 3"],
         camera: cameras.Camera,
         target: Float[Array, "1 h w 3"] | None = None,
-    ) -> Scene:
+    ) -> EncodedViews:
         """Reads the source views.
 
         Args:
@@ -108,11 +112,11 @@ class One2345(nn.Module):
             self.compression(features),
             camera,
             size=config.volume_size,
-            pixel_center=config.pixel_center,
+            pixel_centre=config.pixel_centre,
             masked=config.masked_aggregation,
         )
         volume = self.regularization(cost, active)
-        return Scene(
+        return EncodedViews(
             maps=jnp.concatenate([images, features], axis=-1),
             camera=camera,
             volume=smoothed(volume) if config.smooth_volume else volume,
@@ -121,15 +125,15 @@ class One2345(nn.Module):
 
     @typechecked
     def sdf(
-        self, scene: Scene, points: Float[Array, "n 3"]
+        self, encoded: EncodedViews, points: Float[Array, "n 3"]
     ) -> tuple[Float[Array, " n"], Float[Array, "n d"]]:
         """Signed distance in cube units, negative inside, and a feature."""
-        return self.sdf_network(points, sample_volume(scene.volume, points))
+        return self.sdf_network(points, sample_volume(encoded.volume, points))
 
     @typechecked
     def blend(
         self,
-        scene: Scene,
+        encoded: EncodedViews,
         points: Float[Array, "n 3"],
         towards: Float[Array, "n 3"],
         hidden: Bool[Array, "v n"] | None = None,
@@ -137,16 +141,16 @@ class One2345(nn.Module):
         """Colour of points, and which source sees which.
 
         Args:
-            scene: Of `encode`.
+            encoded: Of `encode`.
             points: In the cube.
             towards: Unit vectors to the target camera; outward normals for a surface as such.
             hidden: Sources that must not be used although they show the point.
         """
-        samples, visible = sample_views(scene, points, self.config.pixel_center)
+        samples, visible = sample_views(encoded, points, self.config.pixel_centre)
         visible = visible if hidden is None else visible & ~hidden
-        world_from_cam = transforms.invert_rigid(scene.camera.cam_from_world)
+        world_from_cam = transforms.invert_rigid(encoded.camera.cam_from_world)
         angles = angles_between(towards, world_from_cam[:, :3, 3], points)
-        geometry = sample_volume(scene.volume, points)
+        geometry = sample_volume(encoded.volume, points)
         return self.blending(geometry, samples, angles, visible), visible
 
     def sharpness(self) -> Array:
@@ -162,21 +166,21 @@ def fresh_variables(config: One2345Config, rng: Key[Array, ""]) -> dict[str, Any
 
 
 @typechecked
-def nearest_views(scene: Scene, center: Float[Array, "3"], count: int) -> Scene:
-    """The scene with the sources that look at it from the directions nearest to `center`'s.
+def nearest_views(encoded: EncodedViews, centre: Float[Array, "3"], count: int) -> EncodedViews:
+    """The encoded views with the sources that look at it from the directions nearest to `centre`'s.
 
     Distances are still those that all sources agree on; colours mix these few.
 
     Args:
-        scene: Of `One2345.encode`.
-        center: Of the camera to be drawn, in the frame of the cube.
+        encoded: Of `One2345.encode`.
+        centre: Of the camera to be drawn, in the frame of the cube.
         count: Sources that are kept, in the order in which they were.
     """
-    centers = transforms.invert_rigid(scene.camera.cam_from_world)[:, :3, 3]
-    cosine = jnp.sum(unit(centers) * unit(center[None]), axis=-1)
+    centres = transforms.invert_rigid(encoded.camera.cam_from_world)[:, :3, 3]
+    cosine = jnp.sum(unit(centres) * unit(centre[None]), axis=-1)
     kept = jnp.sort(jax.lax.top_k(cosine, count)[1])
-    maps, camera = jax.tree.map(lambda x: x[kept], (scene.maps, scene.camera))
-    return scene.replace(maps=maps, camera=camera)
+    maps, camera = jax.tree.map(lambda x: x[kept], (encoded.maps, encoded.camera))
+    return encoded.replace(maps=maps, camera=camera)
 
 
 @typechecked
@@ -213,23 +217,23 @@ def is_active(
 
 @typechecked
 def sample_views(
-    scene: Scene, points: Float[Array, "n 3"], pixel_center: float
+    encoded: EncodedViews, points: Float[Array, "n 3"], pixel_centre: float
 ) -> tuple[Float[Array, "v n c"], Bool[Array, "v n"]]:
     """Colour and features of each source at each point, and whether they may be used."""
-    index, shown = look_up(scene.camera, points, scene.maps.shape[1:3], pixel_center)
-    samples = jax.vmap(grids.sample_linear)(scene.maps, index)
-    return jnp.where(shown[..., None], samples, 0), shown & _usable(scene, points)[None]
+    index, shown = look_up(encoded.camera, points, encoded.maps.shape[1:3], pixel_centre)
+    samples = jax.vmap(grids.sample_linear)(encoded.maps, index)
+    return jnp.where(shown[..., None], samples, 0), shown & _usable(encoded, points)[None]
 
 
 @typechecked
 def visible_views(
-    scene: Scene, points: Float[Array, "n 3"], pixel_center: float
+    encoded: EncodedViews, points: Float[Array, "n 3"], pixel_centre: float
 ) -> Bool[Array, "v n"]:
     """Which source may be used at which point: it shows it, and it is among active voxels."""
-    _, shown = look_up(scene.camera, points, scene.maps.shape[1:3], pixel_center)
-    return shown & _usable(scene, points)[None]
+    _, shown = look_up(encoded.camera, points, encoded.maps.shape[1:3], pixel_centre)
+    return shown & _usable(encoded, points)[None]
 
 
-def _usable(scene: Scene, points: Array) -> Bool[Array, " n"]:
-    near_active = sample_volume(scene.active[..., None].astype(points.dtype), points)[:, 0] > 0
+def _usable(encoded: EncodedViews, points: Array) -> Bool[Array, " n"]:
+    near_active = sample_volume(encoded.active[..., None].astype(points.dtype), points)[:, 0] > 0
     return near_active & jnp.all(jnp.abs(points) < 1, axis=-1)

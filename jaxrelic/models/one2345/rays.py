@@ -48,7 +48,7 @@ def pixel_rays(
     camera: cameras.Camera,
     pixels: Int[Array, "r 2"],
     *,
-    pixel_center: float,
+    pixel_centre: float,
     limits: Literal["cube", "sphere"],
 ) -> Rays:
     """Rays of one camera through pixels.
@@ -56,10 +56,10 @@ def pixel_rays(
     Args:
         camera: Without batch axes, in the frame of the cube.
         pixels: Row and column.
-        pixel_center: See `One2345Config`.
+        pixel_centre: See `One2345Config`.
         limits: See `One2345Config.ray_limits`.
     """
-    directions = _directions_cam(camera.pixel_from_cam, pixels, pixel_center)
+    directions = _directions_cam(camera.pixel_from_cam, pixels, pixel_centre)
     directions = directions / jnp.linalg.norm(directions, axis=-1, keepdims=True)
     world_from_cam = transforms.invert_rigid(camera.cam_from_world)
     directions = transforms.rotate(world_from_cam[:3, :3], directions)
@@ -127,8 +127,8 @@ def read_targets(
     )
 
 
-def _directions_cam(pixel_from_cam: Array, pixels: Array, pixel_center: float) -> Array:
+def _directions_cam(pixel_from_cam: Array, pixels: Array, pixel_centre: float) -> Array:
     """Directions [r, 3] in the camera's frame whose component along the axis is 1."""
-    uv = pixels[:, ::-1].astype(pixel_from_cam.dtype) + pixel_center
+    uv = pixels[:, ::-1].astype(pixel_from_cam.dtype) + pixel_centre
     uv = jnp.concatenate([uv, jnp.ones_like(uv[:, :1])], axis=-1)
     return transforms.rotate(jnp.linalg.inv(pixel_from_cam), uv)

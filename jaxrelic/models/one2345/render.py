@@ -1,4 +1,4 @@
-"""Drawing rays of a scene: hierarchical samples, opacity from distance, blended colour (C.12)."""
+"""Drawing rays: hierarchical samples, opacity from distance, blended colour (C.12)."""
 
 import functools
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrelic.models.one2345.blending import unit
-from jaxrelic.models.one2345.model import One2345, Scene, is_active, visible_views
+from jaxrelic.models.one2345.model import EncodedViews, One2345, is_active, visible_views
 from jaxrelic.models.one2345.rays import Rays
 from jaxrelic.rendering.volume import hierarchical
 from jaxrelic.typing import Array, Bool, Float, Key, typechecked
@@ -50,7 +50,7 @@ class RenderedRays:
 def render_rays(
     model: One2345,
     variables: Variables,
-    scene: Scene,
+    encoded: EncodedViews,
     rays: Rays,
     *,
     anneal: Float[Array, ""] | float = 1.0,
@@ -64,7 +64,7 @@ def render_rays(
     Args:
         model: With the settings of the samples.
         variables: Of the model.
-        scene: Of `One2345.encode`.
+        encoded: Of `One2345.encode`.
         rays: Of any camera in the frame of the cube.
         anneal: In [0, 1]; below 1 sections whose distance rises are not quite clear, so that a
             wrong start still has a gradient.
@@ -80,22 +80,22 @@ def render_rays(
         shape = (count, model.config.coarse_samples)
         jitter = jax.random.uniform(rng, shape, rays.near.dtype)
     if chunk is None or chunk >= count:
-        return draw(variables, scene, rays, anneal, jitter)
+        return draw(variables, encoded, rays, anneal, jitter)
     chunks = -(-count // chunk)
     padded = jax.tree.map(lambda x: _repeat_last(x, chunks * chunk), (rays, jitter))
     split = jax.tree.map(lambda x: x.reshape(chunks, chunk, *x.shape[1:]), padded)
-    part = jax.checkpoint(lambda each: draw(variables, scene, each[0], anneal, each[1]))
+    part = jax.checkpoint(lambda each: draw(variables, encoded, each[0], anneal, each[1]))
     drawn = jax.lax.map(part, split)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], drawn)
 
 
 def sdf_and_normals(
-    model: One2345, variables: Variables, scene: Scene, points: Float[Array, "n 3"]
+    model: One2345, variables: Variables, encoded: EncodedViews, points: Float[Array, "n 3"]
 ) -> tuple[Float[Array, " n"], Float[Array, "n 3"]]:
     """Signed distance and its gradient, which points outward and is about as long as 1."""
 
     def sdf(points: Array) -> Array:
-        return model.apply(variables, scene, points, method="sdf")[0]
+        return model.apply(variables, encoded, points, method="sdf")[0]
 
     # Each distance depends on its own point, so one pull-back of ones gives every gradient.
     distance, pull_back = jax.vjp(sdf, points)
@@ -111,13 +111,13 @@ def _draw(
     background: Array | tuple[float, float, float],
     most_colours: int | None,
     variables: Variables,
-    scene: Scene,
+    encoded: EncodedViews,
     rays: Rays,
     anneal: Array | float,
     jitter: Array | None,
 ) -> RenderedRays:
     config = model.config
-    frozen = jax.lax.stop_gradient((variables, scene))
+    frozen = jax.lax.stop_gradient((variables, encoded))
     t = jax.lax.stop_gradient(_place_samples(model, *frozen, rays, jitter))
     mean_step = (rays.far - rays.near) / config.coarse_samples
     length = jnp.concatenate([t[:, 1:] - t[:, :-1], mean_step[:, None]], axis=-1)
@@ -125,8 +125,8 @@ def _draw(
     points = _points(rays, t)
     shape = t.shape
 
-    inside = _inside(model, scene, points)
-    sdf, gradient = sdf_and_normals(model, variables, scene, points.reshape(-1, 3))
+    inside = _inside(model, encoded, points)
+    sdf, gradient = sdf_and_normals(model, variables, encoded, points.reshape(-1, 3))
     sdf = jnp.where(inside, sdf.reshape(shape), OUTSIDE)
     gradient = jnp.where(inside[..., None], gradient.reshape(*shape, 3), 0)
     sharpness = model.apply(variables, method="sharpness")
@@ -134,10 +134,10 @@ def _draw(
     alpha = hierarchical.section_alpha(sdf, falling, length, inside, sharpness)
     weights = hierarchical.compositing_weights(alpha)
 
-    visible = visible_views(scene, points.reshape(-1, 3), config.pixel_center)
+    visible = visible_views(encoded, points.reshape(-1, 3), config.pixel_centre)
     seen = (jnp.sum(visible, axis=0) >= MIN_VIEWS).reshape(shape)
     opacity = jnp.sum(weights, axis=-1)
-    colour = _colour(model, variables, scene, rays, points, weights, most_colours)
+    colour = _colour(model, variables, encoded, rays, points, weights, most_colours)
     behind = jnp.asarray(background, colour.dtype)[None]
     return RenderedRays(
         rgb=colour + (1 - opacity)[:, None] * behind,
@@ -154,7 +154,7 @@ def _draw(
 def _colour(
     model: One2345,
     variables: Variables,
-    scene: Scene,
+    encoded: EncodedViews,
     rays: Rays,
     points: Array,
     weights: Array,
@@ -167,23 +167,23 @@ def _colour(
         points = jnp.take_along_axis(points, kept[..., None], axis=1)
         weights = weights * total / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), TINY)
     towards = unit(rays.origins[:, None] - points).reshape(-1, 3)
-    rgb, _ = model.apply(variables, scene, points.reshape(-1, 3), towards, method="blend")
+    rgb, _ = model.apply(variables, encoded, points.reshape(-1, 3), towards, method="blend")
     return jnp.sum(weights[..., None] * rgb.reshape(*points.shape), axis=-2)
 
 
 def _place_samples(
-    model: One2345, variables: Variables, scene: Scene, rays: Rays, jitter: Array | None
+    model: One2345, variables: Variables, encoded: EncodedViews, rays: Rays, jitter: Array | None
 ) -> Array:
     """Distances [r, n] of even samples and of those near the surface, sorted."""
     config = model.config
 
     def distance(t: Array) -> Array:
         points = _points(rays, t).reshape(-1, 3)
-        return model.apply(variables, scene, points, method="sdf")[0].reshape(t.shape)
+        return model.apply(variables, encoded, points, method="sdf")[0].reshape(t.shape)
 
     t = hierarchical.even_samples(rays.near, rays.far, config.coarse_samples, jitter)
     # The original masks only the samples it adds; its first ones have the network's word.
-    sdf, inside = distance(t), _inside(model, scene, _points(rays, t))
+    sdf, inside = distance(t), _inside(model, encoded, _points(rays, t))
     for number in range(config.fine_rounds):
         sharpness = START_SHARPNESS * 2**number
         weights = hierarchical.surface_weights(t, sdf, inside, sharpness)
@@ -191,7 +191,7 @@ def _place_samples(
         t = jnp.concatenate([t, added], axis=-1)
         if number == config.fine_rounds - 1:
             break
-        added_inside = _inside(model, scene, _points(rays, added))
+        added_inside = _inside(model, encoded, _points(rays, added))
         added_sdf = jnp.where(added_inside, distance(added), OUTSIDE)
         order = jnp.argsort(t, axis=-1)
         t, sdf, inside = (
@@ -210,8 +210,8 @@ def _points(rays: Rays, t: Float[Array, "r n"]) -> Float[Array, "r n 3"]:
     return rays.origins[:, None] + rays.directions[:, None] * t[..., None]
 
 
-def _inside(model: One2345, scene: Scene, points: Array) -> Bool[Array, "r n"]:
-    found = is_active(scene.active, points.reshape(-1, 3), aligned=model.config.aligned_mask)
+def _inside(model: One2345, encoded: EncodedViews, points: Array) -> Bool[Array, "r n"]:
+    found = is_active(encoded.active, points.reshape(-1, 3), aligned=model.config.aligned_mask)
     return found.reshape(points.shape[:-1])
 
 

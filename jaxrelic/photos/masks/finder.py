@@ -24,7 +24,7 @@ CoarseMasks = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Perceiver:
+class MaskPredictor:
     """A trained foreground perception, ready to use."""
 
     config: ForegroundConfig
@@ -83,7 +83,7 @@ class MaskFinder:
 
     coarse: CoarseMasks
     """Where M_o comes from: `coarse_masks.OnnxSegmenter.find` or `foreground.find`."""
-    perceiver: Perceiver | None = None
+    mask_predictor: MaskPredictor | None = None
     """Where M_f comes from; None leaves masks coarse."""
     settings: RefineSettings = dataclasses.field(default_factory=RefineSettings)
     """How the two are joined."""
@@ -102,9 +102,9 @@ class MaskFinder:
             coarse: M_o if it is known already.
         """
         coarse = np.float32(self.coarse(rgb) if coarse is None else coarse)
-        if self.perceiver is None:
+        if self.mask_predictor is None:
             return Explained(coarse, None, Refined(mask=coarse, fell_back=False))
-        activation = self.perceiver.activation(rgb, self.category)
+        activation = self.mask_predictor.activation(rgb, self.category)
         return Explained(coarse, activation, refine(coarse, activation, self.settings))
 
 

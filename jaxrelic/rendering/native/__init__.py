@@ -49,14 +49,14 @@ def rasterize_native(
     batch, faces = vertices.shape[:2]
     vertices, present = fragments.drop_degenerate(vertices)
     if isinstance(appearance, UvTexture):
-        uvs, colors = appearance.face_uvs.reshape(batch, faces, 6), appearance.texture
+        uvs, colours = appearance.face_uvs.reshape(batch, faces, 6), appearance.texture
     else:
-        uvs, colors = None, appearance.colors.reshape(batch, faces, 9)
+        uvs, colours = None, appearance.colours.reshape(batch, faces, 9)
     # What a custom gradient takes as static must not hold a traced array.
     static = dataclasses.replace(settings, sigma=0.0)
     sigma = jnp.broadcast_to(settings.sigma, (batch,))
     corners = vertices.reshape(batch, faces, 9)
-    sums, nearest = _sum_fragments(image_size, static, corners, colors, uvs, present, sigma)
+    sums, nearest = _sum_fragments(image_size, static, corners, colours, uvs, present, sigma)
     return resolve(sums, 1 - jax.lax.stop_gradient(nearest), background, settings)
 
 
@@ -65,7 +65,7 @@ def _sum_fragments(
     image_size: tuple[int, int],
     settings: RasterSettings,
     corners: Array,
-    colors: Array,
+    colours: Array,
     uvs: Array | None,
     present: Array,
     sigma: Array,
@@ -76,7 +76,7 @@ def _sum_fragments(
         image_size: Height and width.
         settings: All but sigma.
         corners: x, y, z of each corner, [b f 9].
-        colors: Of the corners [b f 9], or a texture [b h w 3].
+        colours: Of the corners [b f 9], or a texture [b h w 3].
         uvs: Texture coordinates of the corners [b f 6]; None for corner colours.
         present: Faces that exist, [b f].
         sigma: Edge softness of each image, [b].
@@ -86,7 +86,7 @@ def _sum_fragments(
         jax.ShapeDtypeStruct((batch, _NUM_SUMS, *image_size), dtype),
         jax.ShapeDtypeStruct((batch, *image_size), dtype),
     )
-    operands = _operands(corners, colors, uvs, present, sigma)
+    operands = _operands(corners, colours, uvs, present, sigma)
     sums, nearest = _call("draw", results, image_size, settings, operands)
     return PixelSums(*(sums[:, k] for k in range(_NUM_SUMS))), nearest
 
@@ -97,10 +97,10 @@ def _sum_fragments_forward(image_size, settings, *operands):
 
 
 def _sum_fragments_backward(image_size, settings, saved, cotangent):
-    (corners, colors, *rest), nearest = saved
+    (corners, colours, *rest), nearest = saved
     by_sums = jnp.stack(jax.tree.leaves(cotangent[0]), axis=1)
-    results = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (corners, colors))
-    operands = *_operands(corners, colors, *rest), nearest, by_sums
+    results = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (corners, colours))
+    operands = *_operands(corners, colours, *rest), nearest, by_sums
     return *_call("pull_back", results, image_size, settings, operands), None, None, None
 
 
@@ -108,13 +108,13 @@ _sum_fragments.defvjp(_sum_fragments_forward, _sum_fragments_backward)
 
 
 def _operands(
-    corners: Array, colors: Array, uvs: Array | None, present: Array, sigma: Array
+    corners: Array, colours: Array, uvs: Array | None, present: Array, sigma: Array
 ) -> tuple[Array, ...]:
     """What both targets read: corners, what is interpolated in faces, texture, present, sigma."""
     if uvs is None:
         nothing = jnp.zeros((corners.shape[0], 0, 0, 3), corners.dtype)
-        return corners, colors, nothing, present, sigma
-    return corners, uvs, colors, present, sigma
+        return corners, colours, nothing, present, sigma
+    return corners, uvs, colours, present, sigma
 
 
 def _call(

@@ -86,7 +86,7 @@ def _prepare(
     vertices: Array, image_size: tuple[int, int]
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Pixel centres x and y [1 h w], and blocks of faces with whether they are present."""
-    pixels = jnp.asarray(fragments.pixel_centers(*image_size), vertices.dtype)
+    pixels = jnp.asarray(fragments.pixel_centres(*image_size), vertices.dtype)
     # Padding comes first: the zero faces it adds are degenerate and thereby absent.
     blocks = fragments.drop_degenerate(_blocks(vertices))
     return (pixels[None, ..., 0], pixels[None, ..., 1]), blocks

@@ -54,9 +54,9 @@ def rasterize_fast(
     if isinstance(appearance, UvTexture):
         layout = dataclasses.replace(layout, texture_size=appearance.texture.shape[-3:-1])
         cells = texel_cells(appearance.texture).reshape(-1, 12)
-        faces = faces.replace(colors=cells, uvs=appearance.face_uvs.reshape(-1, 6))
+        faces = faces.replace(colours=cells, uvs=appearance.face_uvs.reshape(-1, 6))
     else:
-        faces = faces.replace(colors=appearance.colors.reshape(-1, 9))
+        faces = faces.replace(colours=appearance.colours.reshape(-1, 9))
     peak = _find_peaks(jax.lax.stop_gradient(faces), layout)
     sums = _sum_fragments(layout, faces, peak)
     shape = vertices.shape[0], *image_size
@@ -99,7 +99,7 @@ def _sum_fragments(layout: Layout, faces: Faces, peak: Array | None) -> PixelSum
         return jax.tree.map(lambda total, x: total.at[at.pixel].add(x), sums, added)
 
     zero = jnp.zeros(layout.num_pixels, layout.dtype)
-    sums = PixelSums(zero) if faces.colors is None else PixelSums(*[zero] * 6)
+    sums = PixelSums(zero) if faces.colours is None else PixelSums(*[zero] * 6)
     return walk(faces, layout, visit, sums)
 
 
@@ -124,11 +124,11 @@ def _sum_fragments_backward(
             for total, i, columns in zip(gradient, index, by_row, strict=True)
         )
 
-    tables = [table for table in (faces.corners, faces.colors) if table is not None]
-    by_corners, *by_colors = walk(faces, layout, visit, tuple(map(jnp.zeros_like, tables)))
+    tables = [table for table in (faces.corners, faces.colours) if table is not None]
+    by_corners, *by_colours = walk(faces, layout, visit, tuple(map(jnp.zeros_like, tables)))
     gradient = Faces(
         corners=by_corners,
-        colors=by_colors[0] if by_colors else None,
+        colours=by_colours[0] if by_colours else None,
         uvs=None,
         present=None,
         sigma=None,
@@ -145,15 +145,15 @@ _Rows = tuple[list[Array], ...]
 def _read(faces: Faces, at: Visit, layout: Layout) -> tuple[tuple[Array, ...], _Rows]:
     """What fragments depend on, and the rows of the tables it comes from."""
     corners = columns(faces.corners[at.face])
-    if faces.colors is None:
+    if faces.colours is None:
         return (at.face,), (corners,)
     if layout.texture_size is None:
-        color_row = at.face
+        colour_row = at.face
     else:
-        color_row, _, _ = _texel(_meet(corners, faces, at, layout), faces, at, layout)
+        colour_row, _, _ = _texel(_meet(corners, faces, at, layout), faces, at, layout)
         height, width = layout.texture_size
-        color_row += at.face // layout.faces_per_image * (height * width)
-    return (at.face, color_row), (corners, columns(faces.colors[color_row]))
+        colour_row += at.face // layout.faces_per_image * (height * width)
+    return (at.face, colour_row), (corners, columns(faces.colours[colour_row]))
 
 
 def _meet(corners: list[Array], faces: Faces, at: Visit, layout: Layout) -> fragments.Fragments:
@@ -170,14 +170,14 @@ def _texel(
 
 def _shade(rows: _Rows, faces: Faces, at: Visit, peak: Array | None, layout: Layout) -> PixelSums:
     """What each fragment adds to its pixel, each field [m]."""
-    corners, *colors = rows
+    corners, *colours = rows
     met = _meet(corners, faces, at, layout)
-    if not colors:
+    if not colours:
         return PixelSums(opacity(met))
-    (colors,) = colors
+    (colours,) = colours
     if layout.texture_size is None:
-        rgb = interpolate(met.barycentric, by_corner(colors))
+        rgb = interpolate(met.barycentric, by_corner(colours))
     else:
         _, x, y = _texel(met, faces, at, layout)
-        rgb = blend_cell(colors, x, y)
+        rgb = blend_cell(colours, x, y)
     return contribute(met, rgb, peak[at.pixel], layout.settings)

@@ -44,7 +44,7 @@ def axis_scale(height: int, width: int) -> np.ndarray:
     return np.array([width, height]) / max(height, width)
 
 
-def pixel_centers(height: int, width: int) -> np.ndarray:
+def pixel_centres(height: int, width: int) -> np.ndarray:
     """Isotropic NDC of all pixel centres, rows from the top, [h, w, 2] float64."""
     x = (2 * np.arange(width) + 1) / width - 1
     y = 1 - (2 * np.arange(height) + 1) / height

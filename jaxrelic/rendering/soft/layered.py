@@ -80,7 +80,7 @@ def _draw(
         return rgb[0], alpha[0], depth[0], jnp.sum(left_out)
 
     rgb, alpha, depth, left_out = jax.lax.map(
-        row, jnp.asarray(fragments.pixel_centers(*size), vertices.dtype)
+        row, jnp.asarray(fragments.pixel_centres(*size), vertices.dtype)
     )
     return SoftImage(rgb=rgb, alpha=alpha, depth=depth, dropped=jnp.sum(left_out, dtype=jnp.int32))
 

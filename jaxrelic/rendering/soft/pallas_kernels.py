@@ -27,7 +27,7 @@ CHANNELS = 7
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Scene:
+class Plan:
     """What is known while tracing."""
 
     num_images: int
@@ -54,7 +54,7 @@ class Tables:
     rounded up to whole warps. A face that covers nothing ends before it starts."""
     corners: jax.Array
     """Corner, then x, y, z, [n 9]."""
-    colors: jax.Array
+    colours: jax.Array
     """What is learned: corner colours [n 9], or texel cells of all images [b cells 12]."""
     uvs: jax.Array | None
     """Texture coordinates of the corners, [n 6]; None for corner colours."""
@@ -66,16 +66,16 @@ class Tables:
     """Edge softness, [1]."""
 
 
-def draw_tile(tables: Tables, drawn: Array, *, scene: Scene) -> None:
+def draw_tile(tables: Tables, drawn: Array, *, plan: Plan) -> None:
     """Writes the pixels of one tile to `drawn` [tiles 7 32], tiles of all images.
 
     The depth softmax runs online: whenever a face raises a pixel's peak nearness, what the pixel
     has gathered is scaled down to the new peak.
     """
     tile = pl.program_id(0)
-    image, within = _div_rem(tile, scene.num_tiles)
-    row, column = _div_rem(within, scene.tiles[1])
-    settings = dataclasses.replace(scene.settings, sigma=tables.sigma[0])
+    image, within = _div_rem(tile, plan.num_tiles)
+    row, column = _div_rem(within, plan.tiles[1])
+    settings = dataclasses.replace(plan.settings, sigma=tables.sigma[0])
     pixel = tables.x[column, :], tables.y[row, :]
 
     def add_face(face: Array, pixels: tuple[Array, PixelSums]) -> tuple[Array, PixelSums]:
@@ -84,15 +84,15 @@ def draw_tile(tables: Tables, drawn: Array, *, scene: Scene) -> None:
         nearness, _ = fragments.nearness(met, settings)
         peak = jnp.maximum(old_peak, nearness)
         uvs = _read_uvs(tables, face)
-        colors = _read_row(tables.colors, _color_row(face, met, uvs, scene))
-        added = contribute(met, _shade(met, colors, uvs, scene), peak, settings)
+        colours = _read_row(tables.colours, _colour_row(face, met, uvs, plan))
+        added = contribute(met, _shade(met, colours, uvs, plan), peak, settings)
         scale = jnp.exp((old_peak - peak) / settings.gamma)
         kept = jax.tree.map(lambda total: total * scale, sums).replace(opacity=sums.opacity)
         return peak, jax.tree.map(jnp.add, kept, added)
 
     def add_group(number: Array, pixels: tuple[Array, PixelSums]) -> tuple[Array, PixelSums]:
         bits = _faces_near(tables.reach, image, number, row, column)
-        first = image * scene.faces_per_image + number * LANES
+        first = image * plan.faces_per_image + number * LANES
 
         def next_face(state: tuple[Array, tuple]) -> tuple[Array, tuple]:
             bits, pixels = state
@@ -103,7 +103,7 @@ def draw_tile(tables: Tables, drawn: Array, *, scene: Scene) -> None:
         return jax.lax.while_loop(lambda state: state[0] != 0, next_face, (bits, pixels))[1]
 
     zero = jnp.zeros(LANES, tables.x.dtype)
-    blank = zero + background_nearness(scene.settings), PixelSums(*[zero] * (CHANNELS - 1))
+    blank = zero + background_nearness(plan.settings), PixelSums(*[zero] * (CHANNELS - 1))
     groups = tables.reach.shape[-1] // LANES
     peak, sums = jax.lax.fori_loop(0, groups, add_group, blank)
     for channel, value in enumerate((*jax.tree.leaves(sums), peak)):
@@ -116,48 +116,48 @@ def differentiate_face(
     cotangent: Array,
     _zeros: Array | None,
     by_corners: Array,
-    by_colors: Array,
+    by_colours: Array,
     *,
-    scene: Scene,
+    plan: Plan,
 ) -> None:
     """Writes the gradients of one face, given the derivatives of the loss by `drawn`.
 
     A face's gradient is gathered in registers, a sum per lane, and written once: the result does
     not depend on the order in which faces run. Texels are shared by faces, so their gradient is
-    added atomically, to the zeros that `by_colors` starts with.
+    added atomically, to the zeros that `by_colours` starts with.
     """
     face = pl.program_id(0)
-    image, within = _div_rem(face, scene.faces_per_image)
+    image, within = _div_rem(face, plan.faces_per_image)
     top, bottom, left, right = (tables.reach[image, k, within] for k in range(4))
-    settings = dataclasses.replace(scene.settings, sigma=tables.sigma[0])
+    settings = dataclasses.replace(plan.settings, sigma=tables.sigma[0])
     corners, uvs = _read_row(tables.corners, face), _read_uvs(tables, face)
     across = right - left + 1
 
     def add_tile(number: Array, total: list[Array]) -> list[Array]:
         below, beside = _div_rem(number, across)
         row, column = top + below, left + beside
-        tile = image * scene.num_tiles + row * scene.tiles[1] + column
+        tile = image * plan.num_tiles + row * plan.tiles[1] + column
         pixel = tables.x[column, :], tables.y[row, :]
-        color_row = _color_row(face, _meet(corners, pixel, settings), uvs, scene)
+        colour_row = _colour_row(face, _meet(corners, pixel, settings), uvs, plan)
         peak = drawn[tile, CHANNELS - 1, :]
 
-        def add_up(corners: list[Array], colors: list[Array]) -> PixelSums:
+        def add_up(corners: list[Array], colours: list[Array]) -> PixelSums:
             met = _meet(corners, pixel, settings)
-            return contribute(met, _shade(met, colors, uvs, scene), peak, settings)
+            return contribute(met, _shade(met, colours, uvs, plan), peak, settings)
 
-        _, pull_back = jax.vjp(add_up, corners, _read_row(tables.colors, color_row))
+        _, pull_back = jax.vjp(add_up, corners, _read_row(tables.colours, colour_row))
         by_sums = PixelSums(*[cotangent[tile, k, :] for k in range(CHANNELS - 1)])
         own, shared = pull_back(by_sums)
-        if scene.texture_size is None:
+        if plan.texture_size is None:
             own, shared = [*own, *shared], []
         for channel, value in enumerate(shared):
-            jax.ref.addupdate(by_colors, (color_row, channel), value)
+            jax.ref.addupdate(by_colours, (colour_row, channel), value)
         return jax.tree.map(jnp.add, total, own)
 
-    zero = [jnp.zeros(LANES, tables.x.dtype)] * (18 if scene.texture_size is None else 9)
+    zero = [jnp.zeros(LANES, tables.x.dtype)] * (18 if plan.texture_size is None else 9)
     total = jax.lax.fori_loop(0, across * (bottom - top + 1), add_tile, zero)
     for place, value in enumerate(total):
-        gradient = by_corners if place < 9 else by_colors
+        gradient = by_corners if place < 9 else by_colours
         gradient[face, place % 9] = jnp.sum(value)
 
 
@@ -199,24 +199,24 @@ def _meet(
     return fragments.meet(_by_corner(corners), jnp.ones(LANES, bool), pixel, settings)
 
 
-def _color_row(
-    face: Array, met: fragments.Fragments, uvs: list[Array] | None, scene: Scene
+def _colour_row(
+    face: Array, met: fragments.Fragments, uvs: list[Array] | None, plan: Plan
 ) -> Array:
     """Row of the table of colours: the face's [], or that of the texel cell it shows [32]."""
     if uvs is None:
         return face
-    height, width = scene.texture_size
+    height, width = plan.texture_size
     cell, _, _ = texel_cell(*interpolate(met.barycentric, _by_corner(uvs)), height, width)
-    image, _ = _div_rem(face, scene.faces_per_image)
+    image, _ = _div_rem(face, plan.faces_per_image)
     return image * (height * width) + cell
 
 
 def _shade(
-    met: fragments.Fragments, colors: list[Array], uvs: list[Array] | None, scene: Scene
+    met: fragments.Fragments, colours: list[Array], uvs: list[Array] | None, plan: Plan
 ) -> tuple[Array, ...]:
     """Red, green and blue of the face at each pixel."""
     if uvs is None:
-        return interpolate(met.barycentric, _by_corner(colors))
+        return interpolate(met.barycentric, _by_corner(colours))
     uv = interpolate(met.barycentric, _by_corner(uvs))
-    _, x, y = texel_cell(*uv, *scene.texture_size)
-    return blend_cell(colors, x, y)
+    _, x, y = texel_cell(*uv, *plan.texture_size)
+    return blend_cell(colours, x, y)

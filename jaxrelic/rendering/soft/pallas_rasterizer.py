@@ -28,7 +28,7 @@ from jax.experimental.pallas import triton
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.soft import fragments, pallas_kernels
 from jaxrelic.rendering.soft.aggregate import PixelSums, resolve
-from jaxrelic.rendering.soft.pallas_kernels import CHANNELS, LANES, TILE, Scene, Tables
+from jaxrelic.rendering.soft.pallas_kernels import CHANNELS, LANES, TILE, Plan, Tables
 from jaxrelic.rendering.soft.texture import Appearance, UvTexture, texel_cells
 from jaxrelic.typing import Array, Bool, Float, Int, typechecked
 
@@ -49,7 +49,7 @@ def rasterize_pallas(
     """
     vertices, present = fragments.drop_degenerate(vertices)
     textured = isinstance(appearance, UvTexture)
-    scene = Scene(
+    plan = Plan(
         num_images=vertices.shape[0],
         faces_per_image=vertices.shape[1],
         tiles=(-(-image_size[0] // TILE[0]), -(-image_size[1] // TILE[1])),
@@ -57,46 +57,46 @@ def rasterize_pallas(
         # What a custom gradient takes as static must not hold a traced array.
         settings=dataclasses.replace(settings, sigma=0.0),
     )
-    colors = texel_cells(appearance.texture) if textured else appearance.colors
-    x, y = _tile_centers(image_size, scene)
+    colours = texel_cells(appearance.texture) if textured else appearance.colours
+    x, y = _tile_centres(image_size, plan)
     tables = Tables(
         reach=_reach(vertices, present, image_size, settings),
         corners=vertices.reshape(-1, 9),
-        colors=colors.reshape(-1, 12 if textured else 9),
+        colours=colours.reshape(-1, 12 if textured else 9),
         uvs=appearance.face_uvs.reshape(-1, 6) if textured else None,
         x=jnp.asarray(x, vertices.dtype),
         y=jnp.asarray(y, vertices.dtype),
         sigma=settings.sigma.reshape(1),
     )
-    *sums, peak = _join_tiles(_draw(scene, tables), image_size, scene)
+    *sums, peak = _join_tiles(_draw(plan, tables), image_size, plan)
     # The image does not depend on the peak: weights and background are both relative to it.
     return resolve(PixelSums(*sums), jax.lax.stop_gradient(peak), background, settings)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _draw(scene: Scene, tables: Tables) -> Array:
+def _draw(plan: Plan, tables: Tables) -> Array:
     """Sums and peak of the pixels of all tiles of all images, [tiles 7 32]."""
-    kernel = functools.partial(pallas_kernels.draw_tile, scene=scene)
-    tiles = scene.num_images * scene.num_tiles
+    kernel = functools.partial(pallas_kernels.draw_tile, plan=plan)
+    tiles = plan.num_images * plan.num_tiles
     out = jax.ShapeDtypeStruct((tiles, CHANNELS, LANES), tables.corners.dtype)
     return _launch(kernel, tiles, out, (tables,), {})
 
 
-def _draw_forward(scene: Scene, tables: Tables) -> tuple[Array, tuple[Tables, Array]]:
-    drawn = _draw(scene, tables)
+def _draw_forward(plan: Plan, tables: Tables) -> tuple[Array, tuple[Tables, Array]]:
+    drawn = _draw(plan, tables)
     return drawn, (tables, drawn)
 
 
-def _draw_backward(scene: Scene, saved: tuple[Tables, Array], cotangent: Array) -> tuple[Tables]:
+def _draw_backward(plan: Plan, saved: tuple[Tables, Array], cotangent: Array) -> tuple[Tables]:
     tables, drawn = saved
-    kernel = functools.partial(pallas_kernels.differentiate_face, scene=scene)
-    zeros = None if scene.texture_size is None else jnp.zeros_like(tables.colors)
+    kernel = functools.partial(pallas_kernels.differentiate_face, plan=plan)
+    zeros = None if plan.texture_size is None else jnp.zeros_like(tables.colours)
     arguments = tables, drawn, cotangent, zeros
     aliases = {} if zeros is None else {len(jax.tree.leaves(arguments)) - 1: 1}
-    out = tuple(jax.ShapeDtypeStruct(t.shape, t.dtype) for t in (tables.corners, tables.colors))
-    by_corners, by_colors = _launch(kernel, tables.corners.shape[0], out, arguments, aliases)
+    out = tuple(jax.ShapeDtypeStruct(t.shape, t.dtype) for t in (tables.corners, tables.colours))
+    by_corners, by_colours = _launch(kernel, tables.corners.shape[0], out, arguments, aliases)
     nothing = jax.tree.map(lambda _: None, tables)
-    return (nothing.replace(corners=by_corners, colors=by_colors),)
+    return (nothing.replace(corners=by_corners, colours=by_colours),)
 
 
 _draw.defvjp(_draw_forward, _draw_backward)
@@ -120,20 +120,20 @@ def _launch(
     )
 
 
-def _join_tiles(drawn: Array, image_size: tuple[int, int], scene: Scene) -> list[Array]:
+def _join_tiles(drawn: Array, image_size: tuple[int, int], plan: Plan) -> list[Array]:
     """Channels [b h w] of the images that tiles [tiles 7 32] make up."""
-    down, across = scene.tiles
-    drawn = drawn.reshape(scene.num_images, down, across, CHANNELS, *TILE)
+    down, across = plan.tiles
+    drawn = drawn.reshape(plan.num_images, down, across, CHANNELS, *TILE)
     drawn = drawn.transpose(3, 0, 1, 4, 2, 5)
-    drawn = drawn.reshape(CHANNELS, scene.num_images, down * TILE[0], across * TILE[1])
+    drawn = drawn.reshape(CHANNELS, plan.num_images, down * TILE[0], across * TILE[1])
     return list(drawn[:, :, : image_size[0], : image_size[1]])
 
 
-def _tile_centers(image_size: tuple[int, int], scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _tile_centres(image_size: tuple[int, int], plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     """`Tables.x` and `Tables.y`; pixels past the image repeat its last."""
-    centers = fragments.pixel_centers(*image_size)
-    x, y = centers[0, :, 0], centers[:, 0, 1]
-    down, across = scene.tiles
+    centres = fragments.pixel_centres(*image_size)
+    x, y = centres[0, :, 0], centres[:, 0, 1]
+    down, across = plan.tiles
     x = np.pad(x, (0, across * TILE[1] - x.size), mode="edge").reshape(across, 1, TILE[1])
     y = np.pad(y, (0, down * TILE[0] - y.size), mode="edge").reshape(down, TILE[0], 1)
     return tuple(np.broadcast_to(v, (len(v), *TILE)).reshape(-1, LANES) for v in (x, y))

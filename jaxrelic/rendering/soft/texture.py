@@ -10,16 +10,16 @@ from jaxrelic.typing import Array, Float, Int, typechecked
 
 
 @flax.struct.dataclass
-class CornerColors:
+class CornerColours:
     """One colour per face corner, interpolated inside the face."""
 
-    colors: jax.Array
+    colours: jax.Array
     """RGB, [*b, f, 3, 3]; the third axis from the right walks the corners."""
 
     @property
     def corner_values(self) -> jax.Array:
         """What is interpolated inside a face, [*b, f, 3, 3]."""
-        return self.colors
+        return self.colours
 
 
 @flax.struct.dataclass
@@ -37,7 +37,7 @@ class UvTexture:
         return jax.lax.stop_gradient(self.face_uvs)
 
 
-Appearance = CornerColors | UvTexture
+Appearance = CornerColours | UvTexture
 
 
 def interpolate(

@@ -50,7 +50,7 @@ class Faces:
 
     corners: jax.Array
     """Corner, then x, y, z, [n, 9]."""
-    colors: jax.Array | None
+    colours: jax.Array | None
     """What is learned: corner colours [n, 9], or texel cells of all images [b cells, 12]; None for
     a silhouette."""
     uvs: jax.Array | None
@@ -72,7 +72,7 @@ def lay_out(
     vertices, present = fragments.drop_degenerate(vertices)
     faces = Faces(
         corners=vertices.reshape(-1, 9),
-        colors=None,
+        colours=None,
         uvs=None,
         present=present.reshape(-1),
         sigma=settings.sigma,
@@ -130,15 +130,15 @@ def _visit(face: Array, column: Array, row: Array, live: Array, layout: Layout) 
     return Visit(
         face=face,
         pixel=(image * height + row) * width + column,
-        position=_centers(column, row, layout),
+        position=_centres(column, row, layout),
         live=live,
     )
 
 
-def _centers(column: Array, row: Array, layout: Layout) -> tuple[Array, Array]:
+def _centres(column: Array, row: Array, layout: Layout) -> tuple[Array, Array]:
     """Isotropic NDC of pixels, read from the reference's table so that both agree to the bit."""
-    centers = fragments.pixel_centers(*layout.image_size)
-    x, y = jnp.asarray(centers[0, :, 0], layout.dtype), jnp.asarray(centers[:, 0, 1], layout.dtype)
+    centres = fragments.pixel_centres(*layout.image_size)
+    x, y = jnp.asarray(centres[0, :, 0], layout.dtype), jnp.asarray(centres[:, 0, 1], layout.dtype)
     return x[column], y[row]
 
 

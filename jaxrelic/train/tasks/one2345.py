@@ -15,7 +15,7 @@ from jaxrelic.losses import distance_bounds
 from jaxrelic.losses import one2345 as losses
 from jaxrelic.models.one2345 import frame, rays, render
 from jaxrelic.models.one2345.frame import Cube
-from jaxrelic.models.one2345.model import One2345, Scene, fresh_variables, nearest_views
+from jaxrelic.models.one2345.model import EncodedViews, One2345, fresh_variables, nearest_views
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.tasks.task import Variables
 from jaxrelic.typing import Array
@@ -70,7 +70,7 @@ class One2345Objective:
         sources, reference = (_camera(example, name) for name in ("sources", "reference"))
         cube = frame.choose_cube(config.cube, sources, reference, image.shape[:2])
         target = cube.cameras(_camera(example, "target"))
-        scene = self._model.apply(
+        encoded = self._model.apply(
             variables, example["sources_rgb"], cube.cameras(sources), image[None], method="encode"
         )
         background = losses.draw_background(background_rng, self._settings)
@@ -79,7 +79,7 @@ class One2345Objective:
         drawn = render.render_rays(
             self._model,
             variables,
-            self._blended(scene, target),
+            self._blended(encoded, target),
             chosen,
             anneal=losses.anneal_at(self._settings, step),
             background=background,
@@ -88,10 +88,10 @@ class One2345Objective:
         )
         shape = (self._rays.free_points, 3)
         free = jax.random.uniform(free_rng, shape, image.dtype, minval=-1, maxval=1)
-        free_sdf, _ = self._model.apply(variables, scene, free, method="sdf")
+        free_sdf, _ = self._model.apply(variables, encoded, free, method="sdf")
         wanted = losses.over(wanted, background)
         terms = losses.loss_terms(drawn, wanted, free_sdf, self._settings)
-        return terms | self._bound_terms(variables, scene, bound_rng, example, target, cube)
+        return terms | self._bound_terms(variables, encoded, bound_rng, example, target, cube)
 
     def _along(
         self, pixels: Array, example: Mapping[str, Array], target: Camera, cube: Cube
@@ -99,7 +99,7 @@ class One2345Objective:
         """Rays through pixels of the target view, and what it says along them."""
         config = self._model.config
         chosen = rays.pixel_rays(
-            target, pixels, pixel_center=config.pixel_center, limits=config.ray_limits
+            target, pixels, pixel_centre=config.pixel_centre, limits=config.ray_limits
         )
         depth = example["target_depth"] / cube.half_side
         images = example["target_rgb"], example["target_mask"], depth
@@ -108,7 +108,7 @@ class One2345Objective:
     def _bound_terms(
         self,
         variables: Variables,
-        scene: Scene,
+        encoded: EncodedViews,
         rng: Array,
         example: Mapping[str, Array],
         target: Camera,
@@ -123,14 +123,16 @@ class One2345Objective:
         seen = self._along(pixels, example, target, cube)
         normals = _normals(example["target_depth"] / cube.half_side, target)
         normals = normals[pixels[:, 0], pixels[:, 1]]
-        return distance_bounds.field_terms(self._model, variables, scene, point_rng, *seen, normals)
+        return distance_bounds.field_terms(
+            self._model, variables, encoded, point_rng, *seen, normals
+        )
 
-    def _blended(self, scene: Scene, target: Camera) -> Scene:
-        """The scene with the sources whose colours are mixed."""
+    def _blended(self, encoded: EncodedViews, target: Camera) -> EncodedViews:
+        """The encoded views with the sources whose colours are mixed."""
         if self._rays.views_per_ray is None:
-            return scene
-        center = transforms.invert_rigid(target.cam_from_world)[:3, 3]
-        return nearest_views(scene, center, self._rays.views_per_ray)
+            return encoded
+        centre = transforms.invert_rigid(target.cam_from_world)[:3, 3]
+        return nearest_views(encoded, centre, self._rays.views_per_ray)
 
 
 def _camera(example: Mapping[str, Array], name: str) -> Camera:

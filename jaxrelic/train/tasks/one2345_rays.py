@@ -1,4 +1,4 @@
-"""What a step of One-2-3-45 draws of each scene, and what of it is kept in memory."""
+"""What a step of One-2-3-45 draws of each view set, and what of it is kept in memory."""
 
 import dataclasses
 

@@ -8,10 +8,10 @@ import pytest
 
 from jaxrelic.data.foreground import batches as foreground_batches
 from jaxrelic.data.foreground import clutter
-from jaxrelic.data.foreground.batches import ScenesConfig
+from jaxrelic.data.foreground.batches import BackgroundData
 from jaxrelic.errors import UserError
 
-CUTOUTS = ScenesConfig(path="synthetic", source="cutouts", batch_size=4, image_size=32)
+CUTOUTS = BackgroundData(path="synthetic", source="cutouts", batch_size=4, image_size=32)
 
 
 def test_batches_repeat_with_their_seed_and_differ_without():
@@ -93,7 +93,7 @@ def test_folders_of_photographs_are_numbered_by_name(tmp_path):
     assert len(photographs) == 5
     assert photographs[4]["rgb"][-1, -1].tolist() == [255, 0, 0]  # RGB, not OpenCV's order.
     batch = foreground_batches.batches(
-        ScenesConfig(path=str(tmp_path), batch_size=5, image_size=14), seed=0
+        BackgroundData(path=str(tmp_path), batch_size=5, image_size=14), seed=0
     )[0]
     assert sorted(batch["category"]) == [0, 0, 1, 1, 1]
     assert batch["image"].shape == (5, 14, 14, 3)
@@ -103,12 +103,12 @@ def test_folders_of_photographs_are_numbered_by_name(tmp_path):
 
 def test_folders_without_photographs_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no photographs at .*absent"):
-        foreground_batches.open_scenes(ScenesConfig(path=str(tmp_path / "absent")))
+        foreground_batches.open_photographs(BackgroundData(path=str(tmp_path / "absent")))
     with pytest.raises(UserError, match="it needs a folder per category"):
-        foreground_batches.open_scenes(ScenesConfig(path=str(tmp_path)))
+        foreground_batches.open_photographs(BackgroundData(path=str(tmp_path)))
     (tmp_path / "chair").mkdir()
     (tmp_path / "chair" / "broken.jpg").write_text("<html>")
     with pytest.raises(UserError, match=r"broken\.jpg is not a picture"):
-        foreground_batches.open_scenes(ScenesConfig(path=str(tmp_path)))[0]
+        foreground_batches.open_photographs(BackgroundData(path=str(tmp_path)))[0]
     with pytest.raises(UserError, match="batch_size is 0"):
         foreground_batches.batches(dataclasses.replace(CUTOUTS, batch_size=0), seed=0)

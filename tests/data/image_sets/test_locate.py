@@ -143,7 +143,7 @@ def test_stored_candidates_are_found_beside_the_shards_by_their_name(shards):
     folder = locate.data_set_folder(shards)
     candidates.write_candidates(folder / "neighbours" / "train-pixels.npz", found)
     settings = {"batch_size": 8, "image_size": 64, "target_size": 64, "records": "images"}
-    config = loader.DataConfig(
+    config = loader.SingleViewData(
         path=str(shards), neighbours=1, candidates="train-pixels", **settings
     )
     batch = loader.batches(config, supervision="latent", seed=0)[0]
@@ -157,7 +157,7 @@ def test_stored_candidates_are_found_beside_the_shards_by_their_name(shards):
 
 def test_missing_too_few_and_foreign_candidates_name_the_remedy(shards, tmp_path):
     def batches(**changes):
-        config = loader.DataConfig(path=str(shards), **changes)
+        config = loader.SingleViewData(path=str(shards), **changes)
         return loader.batches(config, supervision="latent", seed=0)
 
     with pytest.raises(UserError, match=r"set data\.candidates to their name"):
@@ -177,18 +177,18 @@ def test_missing_too_few_and_foreign_candidates_name_the_remedy(shards, tmp_path
 
 
 def test_the_loader_reads_what_the_folder_holds(shards, tmp_path):
-    config = loader.DataConfig(path=str(shards))
+    config = loader.SingleViewData(path=str(shards))
     assert loader.reads_images(config)
     for name in ("relic_images", "relic_views"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "dataset_info.json").write_text(f'{{"name": "{name}"}}')
     both = {"path": str(tmp_path)}
-    assert not loader.reads_images(loader.DataConfig(**both))
-    assert loader.reads_images(loader.DataConfig(**both, neighbours=1))
-    assert loader.reads_images(loader.DataConfig(**both, records="images"))
+    assert not loader.reads_images(loader.SingleViewData(**both))
+    assert loader.reads_images(loader.SingleViewData(**both, neighbours=1))
+    assert loader.reads_images(loader.SingleViewData(**both, records="images"))
     with pytest.raises(UserError, match=r"no relic_views shards at .*, only relic_images"):
         loader.batches(
-            loader.DataConfig(path=str(shards), records="views"), supervision="latent", seed=0
+            loader.SingleViewData(path=str(shards), records="views"), supervision="latent", seed=0
         )
 
 
@@ -203,7 +203,7 @@ def test_a_camera_that_is_not_known_is_missed_by_posed_runs_alone(shards, monkey
             self._items = items
 
     monkeypatch.setattr(locate, "open_images", lambda *_: Unposed())
-    config = loader.DataConfig(path="synthetic", records="images", batch_size=2)
+    config = loader.SingleViewData(path="synthetic", records="images", batch_size=2)
     assert loader.batches(config, supervision="latent", seed=0)[0]["image"].shape[0] == 2
     with pytest.raises(UserError, match=r"image synthetic-0/view_\d has no camera; set superv"):
         loader.batches(config, supervision="posed", seed=0)[0]

@@ -53,7 +53,7 @@ def test_prepared_images_are_those_of_the_archive(sources, shapenet):
 def test_true_surfaces_are_kept_where_they_are_measured(sources, shapenet):
     archive = open_archive(sources / "shapenet-dvr")
     entry = archive.entries("test", "chair")[0]
-    record = batches.open_records(batches.DataConfig(path=str(shapenet), split="test"))[1]
+    record = batches.open_records(batches.SingleViewData(path=str(shapenet), split="test"))[1]
     assert record["uid"].decode() == entry.instance
     truth = archive.surface(entry, 500)
     np.testing.assert_array_equal(record["points"], truth.points)
@@ -89,7 +89,7 @@ def test_training_reads_a_prepared_folder_with_neighbours(shapenet):
     )
     folder = locate.data_set_folder(shapenet)
     candidates.write_candidates(folder / "neighbours" / "train-test.npz", found)
-    config = batches.DataConfig(
+    config = batches.SingleViewData(
         path=str(shapenet), batch_size=4, neighbours=2, candidates="train-test"
     )
     assert batches.steps_per_pass(config) == 4 * 24 // 4
@@ -98,13 +98,15 @@ def test_training_reads_a_prepared_folder_with_neighbours(shapenet):
     np.testing.assert_array_equal(batch["neighbours_known"], np.tile([True, False], (4, 1)))
     np.testing.assert_allclose(batch["neighbours_image"][0, 0], images[5]["image"] / 255, atol=1e-6)
     posed = batches.batches(
-        batches.DataConfig(path=str(shapenet), batch_size=4), supervision="posed", seed=0
+        batches.SingleViewData(path=str(shapenet), batch_size=4), supervision="posed", seed=0
     )[0]
     np.testing.assert_allclose(posed["input_cam_from_world"][:, 2, 3], 2.732, rtol=1e-6)
 
 
 def test_views_of_a_prepared_instance_serve_as_targets(shapenet):
-    config = batches.DataConfig(path=str(shapenet), records="views", batch_size=2, num_targets=3)
+    config = batches.SingleViewData(
+        path=str(shapenet), records="views", batch_size=2, num_targets=3
+    )
     batch = batches.batches(config, supervision="multiview", seed=0)[0]
     assert batch["views_rgb"].shape == (2, 3, 64, 64, 3)
 

@@ -10,7 +10,7 @@ from jaxrelic.errors import UserError
 
 def config(**changes):
     settings = {"path": "synthetic", "batch_size": 4, "image_size": 24, "target_size": 16}
-    return batches.DataConfig(**(settings | {"num_targets": 3} | changes))
+    return batches.SingleViewData(**(settings | {"num_targets": 3} | changes))
 
 
 def same(a, b):
@@ -128,7 +128,7 @@ def test_an_empty_batch_is_refused():
 
 def photographs(**changes):
     settings = {"path": "synthetic", "records": "images", "image_size": 64, "target_size": 32}
-    return batches.DataConfig(**(settings | {"batch_size": 8} | changes))
+    return batches.SingleViewData(**(settings | {"batch_size": 8} | changes))
 
 
 NEIGHBOURS = {

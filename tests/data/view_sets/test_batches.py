@@ -11,7 +11,7 @@ from jaxrelic.data.single_view import batches
 from jaxrelic.data.view_sets import batches as view_sets
 from jaxrelic.data.view_sets import choice
 from jaxrelic.data.view_sets import records as view_records
-from jaxrelic.data.view_sets.batches import ViewSetsConfig
+from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.data.view_sets.corruption import CorruptionConfig
 from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
@@ -21,7 +21,7 @@ V, S = 5, 24
 
 def config(**changes):
     settings = {"path": "synthetic", "batch_size": 3, "image_size": S, "num_sources": V}
-    return ViewSetsConfig(**(settings | changes))
+    return ViewSetData(**(settings | changes))
 
 
 def same(a, b):

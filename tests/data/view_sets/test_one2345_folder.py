@@ -12,7 +12,7 @@ from places import SHARED_DATA
 
 from jaxrelic.data import synthetic
 from jaxrelic.data.view_sets import batches as view_sets
-from jaxrelic.data.view_sets.batches import ViewSetsConfig, one2345_folder
+from jaxrelic.data.view_sets.batches import ViewSetData, one2345_folder
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 
@@ -95,7 +95,7 @@ def root(whole, tmp_path):
 
 def config(root, **changes):
     settings = {"path": str(root), "batch_size": 2, "image_size": SIZE, "num_sources": 32}
-    return ViewSetsConfig(**(settings | changes))
+    return ViewSetData(**(settings | changes))
 
 
 def test_the_published_poses_are_read_as_the_rule_that_made_them():

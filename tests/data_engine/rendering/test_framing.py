@@ -86,7 +86,7 @@ def test_a_z_up_file_lands_where_its_y_up_twin_does():
 def test_the_three_ways_to_the_world_agree(up_axis):
     rng = np.random.default_rng(2)
     points = rng.normal(size=(20, 3))
-    found = framing.Framing(scale=0.3, center=(1.0, -2.0, 0.5), up_axis=up_axis)
+    found = framing.Framing(scale=0.3, centre=(1.0, -2.0, 0.5), up_axis=up_axis)
     imported = np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=-1)  # By Blender
     for matrix, source in (
         (found.world_from_gltf(), points),

@@ -193,8 +193,8 @@ def brute_force(corners, size):
 
 def test_the_nearest_of_any_triangles_is_seen_at_its_depth(monkeypatch):
     rng = np.random.default_rng(5)
-    center = np.array([0.1, -0.1, 1.5]) + rng.uniform(-0.4, 0.4, (24, 1, 3))
-    corners = center + rng.uniform(-0.4, 0.4, (24, 3, 3))
+    centre = np.array([0.1, -0.1, 1.5]) + rng.uniform(-0.4, 0.4, (24, 1, 3))
+    corners = centre + rng.uniform(-0.4, 0.4, (24, 3, 3))
     corners[3] = corners[3, :1]  # No area
     corners[4, :, 0] += 9  # Outside the image
     wanted = brute_force(corners, 20)

@@ -93,8 +93,8 @@ def load_view(workspace, uid, name):
 
 def world_boxes(workspace, uid):
     meta = views.read_meta(workspace.render_dir(SETTINGS.render_id(), uid))
-    framing = Framing(scale=meta["normalize_scale"], center=tuple(meta["normalize_center"]))
-    return framing.scale * (BOXES - framing.center)
+    framing = Framing(scale=meta["normalize_scale"], centre=tuple(meta["normalize_center"]))
+    return framing.scale * (BOXES - framing.centre)
 
 
 def view_cameras():

@@ -17,7 +17,7 @@ from jaxrelic.geometry import cameras
 
 SIZE = 64
 SETTINGS = RenderSettings(poses="random:4@3", size=SIZE, samples=1, framing="box")
-UPRIGHT = Framing(scale=1.0, center=(0.0, 0.0, 0.0))
+UPRIGHT = Framing(scale=1.0, centre=(0.0, 0.0, 0.0))
 TENTH_OF_A_MILLIMETRE = 1e-4
 LONG_PIXELS = np.array([[60.0, 0, 30], [0, 85, 35], [0, 0, 1]])
 

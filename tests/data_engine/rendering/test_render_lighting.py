@@ -17,7 +17,7 @@ from data_engine.rendering.settings import LIGHTING, RenderSettings
 pytestmark = pytest.mark.blender
 pytest.importorskip("bpy", reason="bpy is not installed: pip install -e '.[engine]'")
 
-FRAMING = Framing(scale=1.0, center=(0.0, 0.0, 0.0))
+FRAMING = Framing(scale=1.0, centre=(0.0, 0.0, 0.0))
 
 
 @contextlib.contextmanager

@@ -171,7 +171,7 @@ def test_the_right_shape_in_the_right_colour_looks_right():
     mean = np.broadcast_to(seen[:, :3].mean(axis=0), (len(shape), 3))
     coloured, black = (
         image_scores.colour_scores(
-            meshes.Mesh(vertices=shape, faces=SPHERE[1], vertex_colors=colours),
+            meshes.Mesh(vertices=shape, faces=SPHERE[1], vertex_colours=colours),
             views,
             (1.0, 1.0, 1.0),
         )
@@ -188,12 +188,12 @@ def turned(vertices, degrees):
 
     def method(images):
         del images
-        relic = truth.KnownRelic.read(RELICS[0], PREPROCESSING, 32)
+        relic = truth.SingleViewTruth.read(RELICS[0], PREPROCESSING, 32)
         camera = cameras.Camera(
             cam_from_world=(relic.input_camera.cam_from_world @ np.linalg.inv(turn))[None],
             pixel_from_cam=relic.input_camera.pixel_from_cam[None],
         )
-        return Surfaces(vertices=own[None], faces=SPHERE[1], camera=camera, own_frame=True)
+        return Surfaces(vertices=own[None], faces=SPHERE[1], camera=camera, in_own_frame=True)
 
     return method
 
@@ -207,7 +207,7 @@ def test_a_frame_turned_about_the_vertical_changes_no_score_of_a_model_without_a
         return Surfaces(vertices=guess[None], faces=SPHERE[1])
 
     def left_where_it_was(images):
-        return dataclasses.replace(turned(guess, 70)(images), own_frame=False)
+        return dataclasses.replace(turned(guess, 70)(images), in_own_frame=False)
 
     methods = {
         "world": in_the_world,
@@ -263,12 +263,12 @@ def test_a_collapsed_mesh_is_named():
         evaluate.evaluate({"bad": collapsed}, [RELICS[0]], PREPROCESSING, SETTINGS)
 
 
-def test_the_network_answers_any_number_of_images(reconstructor):
+def test_the_network_answers_any_number_of_images(predictor):
     images = np.random.default_rng(0).uniform(size=(3, 32, 32, 3)).astype(np.float32)
-    surfaces = predict(reconstructor, images)
+    surfaces = predict(predictor, images)
     assert surfaces.vertices.shape == (3, 42, 3)
     assert not np.array_equal(surfaces.vertices[0], surfaces.vertices[1])
-    output = reconstructor.predict(images)
+    output = predictor.predict(images)
     best = np.asarray(output.pose_logits).argmax(axis=-1)
     likeliest = np.asarray(output.cam_from_world)[np.arange(3), best]
     np.testing.assert_array_equal(surfaces.camera.cam_from_world, likeliest)

@@ -73,7 +73,7 @@ def exact(record):
 @pytest.fixture(scope="module")
 def evaluation():
     methods = {"exact": exact(RECORDS[0]), **scene_methods.baselines(hull_resolution=48)}
-    return evaluate.evaluate_scenes(methods, RECORDS, CHOICE, SETTINGS, source_size=64)
+    return evaluate.evaluate_view_sets(methods, RECORDS, CHOICE, SETTINGS, source_size=64)
 
 
 def surface(evaluation, method, protocol, uid="synthetic-0"):
@@ -132,7 +132,7 @@ def test_a_method_that_fails_is_named_with_the_relic():
         raise UserError("the masks are empty")
 
     with pytest.raises(UserError, match=r"model on relic synthetic-0: the masks are empty"):
-        evaluate.evaluate_scenes({"model": fails}, RECORDS[:1], CHOICE, SETTINGS, source_size=48)
+        evaluate.evaluate_view_sets({"model": fails}, RECORDS[:1], CHOICE, SETTINGS, source_size=48)
 
 
 def without_a_surface(views):
@@ -145,7 +145,7 @@ def test_a_relic_without_a_surface_is_left_out_and_told():
     def half(views):
         return next(methods)(views)
 
-    found = evaluate.evaluate_scenes({"model": half}, RECORDS, CHOICE, SETTINGS, source_size=48)
+    found = evaluate.evaluate_view_sets({"model": half}, RECORDS, CHOICE, SETTINGS, source_size=48)
     assert found.without_surface == {"model": ("synthetic-1",)}
     assert {row.uid for row in found.rows} == {"synthetic-0"}
     assert {row.uid for row in found.images} == {"synthetic-0"}
@@ -153,7 +153,7 @@ def test_a_relic_without_a_surface_is_left_out_and_told():
 
 def test_no_surface_at_all_ends_the_evaluation():
     with pytest.raises(UserError, match="model finds no surface of any relic"):
-        evaluate.evaluate_scenes(
+        evaluate.evaluate_view_sets(
             {"model": without_a_surface}, RECORDS[:1], CHOICE, SETTINGS, source_size=48
         )
 
@@ -166,7 +166,7 @@ def test_depth_is_compared_where_both_have_one():
 
 @pytest.fixture(scope="module")
 def scene():
-    return known_scenes.KnownScene.read(RECORDS[0], CHOICE, source_size=64, compared_size=48)
+    return known_scenes.ViewSetTruth.read(RECORDS[0], CHOICE, source_size=64, compared_size=48)
 
 
 def test_the_sphere_has_the_volume_of_the_hull_and_the_colour_of_the_object(scene):
@@ -176,7 +176,7 @@ def test_the_sphere_has_the_volume_of_the_hull_and_the_colour_of_the_object(scen
     assert volumes[0] == pytest.approx(volumes[1], rel=0.03)
     assert volumes[1] > 0
     mean = scene.sources.rgb[scene.sources.mask > 0.5].mean(axis=0)
-    np.testing.assert_allclose(np.unique(ball.vertex_colors, axis=0), mean[None], atol=1e-6)
+    np.testing.assert_allclose(np.unique(ball.vertex_colours, axis=0), mean[None], atol=1e-6)
 
 
 def test_the_hull_has_at_each_vertex_the_colour_of_the_views_that_see_it(scene):
@@ -192,8 +192,8 @@ def test_the_hull_has_at_each_vertex_the_colour_of_the_views_that_see_it(scene):
     mesh = baselines.visual_hull(views, resolution=48)
     x = np.asarray(mesh.vertices)[:, 0]
     tip = 0.9 * np.abs(x).max()
-    np.testing.assert_allclose(mesh.vertex_colors[x > tip].mean(axis=0), [1, 0, 0], atol=0.15)
-    np.testing.assert_allclose(mesh.vertex_colors[x < -tip].mean(axis=0), [0, 0, 1], atol=0.15)
+    np.testing.assert_allclose(mesh.vertex_colours[x > tip].mean(axis=0), [1, 0, 0], atol=0.15)
+    np.testing.assert_allclose(mesh.vertex_colours[x < -tip].mean(axis=0), [0, 0, 1], atol=0.15)
 
 
 def test_masks_without_a_common_point_are_named(scene):

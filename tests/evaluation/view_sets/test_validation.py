@@ -11,7 +11,7 @@ import trimesh
 from jaxrelic.data import synthetic, transforms
 from jaxrelic.evaluation.view_sets import evaluate
 from jaxrelic.evaluation.view_sets import truth as known_scenes
-from jaxrelic.evaluation.view_sets.validation import SceneValidator
+from jaxrelic.evaluation.view_sets.validation import ViewSetValidator
 from jaxrelic.viz import grids
 
 VIEWS = 6
@@ -27,29 +27,29 @@ def records():
 
 
 @pytest.fixture(scope="module")
-def validated(scene_model, records, tmp_path_factory):
+def validated(one2345_predictor, records, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    validator = SceneValidator.of_records(
+    validator = ViewSetValidator.of_records(
         records,
         CHOICE,
-        config=scene_model.config,
-        image_size=scene_model.image_size,
+        config=one2345_predictor.config,
+        image_size=one2345_predictor.image_size,
         folder=folder,
         relics=2,
     )
-    block = scene_model.points_per_block
+    block = one2345_predictor.points_per_block
     validator = dataclasses.replace(validator, points_per_block=block, resolution=48)
-    return validator, validator(120, scene_model.variables)
+    return validator, validator(120, one2345_predictor.variables)
 
 
-def test_figures_are_means_over_relics_of_the_view_that_was_held_out(validated, scene_model):
+def test_figures_are_means_over_relics_of_the_view_that_was_held_out(validated, one2345_predictor):
     validator, figures = validated
-    assert [scene.uid for scene in validator.scenes] == ["synthetic-0", "synthetic-2"]
+    assert [view_set.uid for view_set in validator.view_sets] == ["synthetic-0", "synthetic-2"]
     each = []
-    for scene in validator.scenes:
-        (view,) = scene.held_out
+    for view_set in validator.view_sets:
+        (view,) = view_set.held_out
         assert view.depth.shape == (24, 24)
-        field = scene_model.read(scene.sources)
+        field = one2345_predictor.read(view_set.sources)
         each.append(evaluate.picture_scores(field.draw, [view]))
     for name, theirs in {"psnr_db": "psnr", "ssim": "ssim", "mask_iou": "mask_iou"}.items():
         expected = np.mean([figures[theirs] for figures in each])
@@ -67,7 +67,7 @@ def test_pictures_and_meshes_stay_and_nothing_unfinished_does(validated):
     with PIL.Image.open(folder / "synthetic-0.png") as picture:
         assert picture.size == (8 * (24 + grids.GAP_PX) - grids.GAP_PX, 24)
         strip = np.asarray(picture) / 255
-    (view,) = validator.scenes[0].held_out
+    (view,) = validator.view_sets[0].held_out
     truth = strip[:, 3 * (24 + grids.GAP_PX) :][:, :24]
     np.testing.assert_allclose(truth, transforms.composite(view.rgba, (1, 1, 1)), atol=1 / 255)
     mesh = trimesh.load(folder / "synthetic-0.glb", force="mesh")
@@ -75,9 +75,9 @@ def test_pictures_and_meshes_stay_and_nothing_unfinished_does(validated):
     assert np.abs(mesh.bounds).max() < 0.5
 
 
-def test_a_network_without_a_surface_says_so_and_the_run_goes_on(validated, scene_model):
+def test_a_network_without_a_surface_says_so_and_the_run_goes_on(validated, one2345_predictor):
     validator, _ = validated
-    outside = jax.tree.map(np.array, scene_model.variables)
+    outside = jax.tree.map(np.array, one2345_predictor.variables)
     outside["params"]["sdf_network"]["layer_2"]["bias"][0] = 50
     figures = validator(120, outside)  # In the place of what this step left before.
     assert figures["surface"] == 0

@@ -12,9 +12,9 @@ BALL, FRONT = (np.zeros(3), 0.25), (np.array([0.33, 0.02, 0.03]), 0.07)
 AZIMUTHS = [0, 90, 180, 270]
 
 
-def ball(center, radius, level=4):
+def ball(centre, radius, level=4):
     vertices, faces = meshes.icosphere(level)
-    return np.float32(vertices * radius + center), faces
+    return np.float32(vertices * radius + centre), faces
 
 
 def joined(*parts):
@@ -32,12 +32,12 @@ def two_balls():
     return meshes.Mesh(vertices=vertices, faces=faces)
 
 
-def distance_to_ray(points, camera_center, target):
+def distance_to_ray(points, camera_centre, target):
     """How far the segments from a camera to the points [n, 3] pass from a target, before it."""
-    along = points - camera_center
+    along = points - camera_centre
     length = np.linalg.norm(along, axis=-1)
-    share = np.clip((target - camera_center) @ along.T / length**2, 0, 1)
-    return np.linalg.norm(camera_center + share[:, None] * along - target, axis=-1)
+    share = np.clip((target - camera_centre) @ along.T / length**2, 0, 1)
+    return np.linalg.norm(camera_centre + share[:, None] * along - target, axis=-1)
 
 
 def test_hidden_is_what_a_ray_says_but_for_a_rim_of_a_pixel(two_balls, ring_of_views):
@@ -46,11 +46,11 @@ def test_hidden_is_what_a_ray_says_but_for_a_rim_of_a_pixel(two_balls, ring_of_v
     points = two_balls.vertices[:back]
     normals = points / BALL[1]
     (hidden,) = surface_colours.hidden_points(two_balls, points, normals, views, SETTINGS)
-    camera_center = np.array([1.2, 0, 0])
-    cosine = np.sum(normals * (camera_center - points), axis=-1) / np.linalg.norm(
-        camera_center - points, axis=-1
+    camera_centre = np.array([1.2, 0, 0])
+    cosine = np.sum(normals * (camera_centre - points), axis=-1) / np.linalg.norm(
+        camera_centre - points, axis=-1
     )
-    passes = distance_to_ray(points, camera_center, FRONT[0])
+    passes = distance_to_ray(points, camera_centre, FRONT[0])
     pixel = 1.2 / (1.1 * 96)
     clear = np.abs(passes - FRONT[1]) > 1.5 * pixel
     clear &= np.abs(cosine) > 0.35  # The rim, where a pixel is half background.
@@ -100,7 +100,7 @@ def painted_ball(closed_field, ring_of_views):
 
     def paint(settings):
         mesh = surface_colours.paint(field, meshes.Mesh(vertices=vertices, faces=faces), settings)
-        return np.asarray(mesh.vertex_colors)
+        return np.asarray(mesh.vertex_colours)
 
     return vertices, paint, field
 
@@ -126,8 +126,8 @@ def test_poles_that_no_view_sees_continue_their_surroundings(painted_ball):
     vertices, paint, _ = painted_ball
     bare = paint(surface_colours.ColourSettings(fill=False))
     unseen = (bare == 0).all(axis=-1)
-    centers = 1.2 * np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]])
-    to_camera = centers[:, None] - vertices
+    centres = 1.2 * np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]])
+    to_camera = centres[:, None] - vertices
     cosine = np.sum(to_camera * vertices, axis=-1) / np.linalg.norm(to_camera, axis=-1) / 0.3
     best = cosine.max(axis=0)
     assert unseen[best < surface_colours.LEAST_COSINE].all()
@@ -178,4 +178,4 @@ def test_extraction_paints_in_the_frame_of_the_field(painted_ball):
     mesh = extract.extract(by_place, extract.SurfaceSettings(resolution=33, coarsest=17))
     seen = np.abs(mesh.vertices[:, 2]) < 0.2
     expected = (mesh.vertices / 0.44 + 1) / 2
-    np.testing.assert_allclose(mesh.vertex_colors[seen], expected[seen], atol=1e-5)
+    np.testing.assert_allclose(mesh.vertex_colours[seen], expected[seen], atol=1e-5)

@@ -10,11 +10,11 @@ from jaxrelic.inference import mesh_report
 from jaxrelic.inference.surface import extract, grid
 from jaxrelic.models.one2345 import frame
 
-CENTER = np.array([0.05, -0.03, 0.02])
+CENTRE = np.array([0.05, -0.03, 0.02])
 
 
-def sphere(points, center=CENTER, radius=0.6):
-    return np.linalg.norm(points - center, axis=-1) - radius
+def sphere(points, centre=CENTRE, radius=0.6):
+    return np.linalg.norm(points - centre, axis=-1) - radius
 
 
 def torus(points):
@@ -23,7 +23,7 @@ def torus(points):
 
 def box(half_sides):
     def distances(points):
-        beyond = np.abs(points - CENTER) - half_sides
+        beyond = np.abs(points - CENTRE) - half_sides
         inside = np.minimum(beyond.max(axis=-1), 0)
         return np.linalg.norm(np.maximum(beyond, 0), axis=-1) + inside
 
@@ -170,8 +170,8 @@ def test_the_mesh_lies_where_the_cube_does(closed_field):
     world_from_cube[:3, :3], world_from_cube[:3, 3] = 0.5 * turn, [1, 2, 3]
     cube = frame.Cube(jnp.asarray(world_from_cube), jnp.asarray(0.5))
     mesh = extract.extract(closed_field(sphere, cube=cube), settings())
-    center = 0.5 * turn @ CENTER + [1, 2, 3]
-    distance = np.linalg.norm(mesh.vertices - center, axis=-1)
+    centre = 0.5 * turn @ CENTRE + [1, 2, 3]
+    distance = np.linalg.norm(mesh.vertices - centre, axis=-1)
     np.testing.assert_allclose(distance, 0.3, atol=1e-3)
     assert signed_volume(mesh.vertices, mesh.faces) > 0
 

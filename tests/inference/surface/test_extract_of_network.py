@@ -25,7 +25,7 @@ def field(ring_of_views):
     vertices = np.float32([[-0.3, -0.3, -0.3], [0.3, 0, 0], [0, 0.3, 0], [0, 0, 0.3]])
     faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
     views = ring_of_views(vertices, faces, azimuths_deg=[0, 90, 180, 270], size=24)
-    model = one2345.SceneModel(
+    model = one2345.One2345Predictor(
         config=TINY, image_size=24, num_sources=4, variables=variables, points_per_block=4096
     )
     return model.read(views)
@@ -34,8 +34,8 @@ def field(ring_of_views):
 def test_a_network_becomes_a_closed_coloured_file(field, tmp_path):
     settings = extract.SurfaceSettings(resolution=33, coarsest=17)
     mesh = extract.extract(field, settings)
-    assert mesh.vertex_colors.shape == mesh.vertices.shape
-    assert np.isfinite(mesh.vertex_colors).all()
+    assert mesh.vertex_colours.shape == mesh.vertices.shape
+    assert np.isfinite(mesh.vertex_colours).all()
     report = mesh_report.check(mesh, field.views)
     assert report.watertight
     assert report.volume > 0

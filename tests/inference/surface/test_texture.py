@@ -61,7 +61,7 @@ def test_no_texel_of_the_surface_is_left_black(baked):
 def test_coordinates_stay_inside_and_the_mesh_stays_as_it_was(ball, baked):
     np.testing.assert_array_equal(baked.faces, ball[1].faces)
     np.testing.assert_array_equal(baked.vertices, ball[1].vertices)
-    assert baked.vertex_colors is None
+    assert baked.vertex_colours is None
     assert baked.face_uvs.min() >= 0
     assert baked.face_uvs.max() <= 1
 

@@ -1,4 +1,4 @@
-"""The conformance scene of the specification (section F), in both precisions."""
+"""The conformance view set of the specification (section F), in both precisions."""
 
 import dataclasses
 import functools
@@ -79,10 +79,10 @@ def look(compat, variables, images, camera):
     coarse, middle, fine = bound(images, method=lambda m, x: m.pyramid.levels(x))
     fused = bound(images, method=lambda m, x: m.pyramid(x))
     compressed = bound(fused[1:], method=lambda m, x: m.compression(x))
-    points = cost.voxel_centers(specification.VOLUME, images.dtype)
+    points = cost.voxel_centres(specification.VOLUME, images.dtype)
     index, _ = cost.look_up(sources, points, images.shape[1:3], 0.0)
     volume, _ = cost.cost_volume(
-        compressed, sources, size=specification.VOLUME, pixel_center=0.0, masked=False
+        compressed, sources, size=specification.VOLUME, pixel_centre=0.0, masked=False
     )
     return {
         "f2": coarse,
@@ -96,20 +96,20 @@ def look(compat, variables, images, camera):
     }
 
 
-def ask(compat, variables, scene, camera):
+def ask(compat, variables, encoded, camera):
     """What the scene says at the points of the specification."""
-    points = jnp.asarray(specification.POINTS, scene.maps.dtype)
+    points = jnp.asarray(specification.POINTS, encoded.maps.dtype)
     world_from_cam = transforms.invert_rigid(camera.cam_from_world)
     towards = blending.unit(world_from_cam[:1, :3, 3] - points)
-    blend = functools.partial(compat.apply, variables, scene, points, method="blend")
-    sdf, feature = compat.apply(variables, scene, points, method="sdf")
-    _, normals = render.sdf_and_normals(compat, variables, scene, points)
-    samples, visible = model.sample_views(scene, points, 0.0)
+    blend = functools.partial(compat.apply, variables, encoded, points, method="blend")
+    sdf, feature = compat.apply(variables, encoded, points, method="sdf")
+    _, normals = render.sdf_and_normals(compat, variables, encoded, points)
+    samples, visible = model.sample_views(encoded, points, 0.0)
     return {
         "sdf": sdf,
         "gradient": normals,
         "feature": feature,
-        "latent": model.sample_volume(scene.volume, points),
+        "latent": model.sample_volume(encoded.volume, points),
         "view features": samples,
         "angles": blending.angles_between(towards, world_from_cam[1:, :3, 3], points),
         "visible": visible,
@@ -119,8 +119,8 @@ def ask(compat, variables, scene, camera):
 
 
 @functools.partial(quick_jit, static_argnums=0)
-def draw(compat, variables, scene, camera, anneal):
+def draw(compat, variables, encoded, camera, anneal):
     target = jax.tree.map(lambda x: x[0], camera)
     pixels = jnp.asarray([(12, 10), (16, 16), (9, 20), (28, 5)])
-    four = rays.pixel_rays(target, pixels, pixel_center=0.0, limits="sphere")
-    return render.render_rays(compat, variables, scene, four, anneal=anneal)
+    four = rays.pixel_rays(target, pixels, pixel_centre=0.0, limits="sphere")
+    return render.render_rays(compat, variables, encoded, four, anneal=anneal)

@@ -1,4 +1,4 @@
-"""The scene and the weights of the specification's conformance numbers (section F), in NumPy."""
+"""The view set and the weights of the specification's conformance numbers (section F), in NumPy."""
 
 import itertools
 

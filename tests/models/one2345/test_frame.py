@@ -50,7 +50,7 @@ def fitted():
         return {polar: normalised(*rig(polar)) for polar in RIGS}
 
 
-def centers(camera):
+def centres(camera):
     return np.linalg.inv(camera.cam_from_world)[..., :3, 3]
 
 
@@ -59,17 +59,17 @@ def test_the_originals_cube_has_the_specified_sizes(fitted, polar):
     cube, reference, sources = fitted[polar]
     half_side, nearest, farthest, near, far, object_half = RIGS[polar]
     np.testing.assert_allclose(cube.half_side, half_side, atol=6e-5)
-    distance = np.linalg.norm(np.vstack([centers(sources), centers(reference)[None]]), axis=-1)
+    distance = np.linalg.norm(np.vstack([centres(sources), centres(reference)[None]]), axis=-1)
     np.testing.assert_allclose([distance.min(), distance.max()], [nearest, farthest], atol=6e-4)
     np.testing.assert_allclose(0.4 / cube.half_side, object_half, atol=6e-4)
-    limits = rays.sphere_limits(np.float32(centers(reference)[None]))
+    limits = rays.sphere_limits(np.float32(centres(reference)[None]))
     np.testing.assert_allclose(np.ravel(limits), [near, far], atol=6e-4)
 
 
 def test_the_originals_cube_is_parallel_to_the_reference_and_in_front_of_it(fitted):
     cube, reference, _ = fitted[60]
     np.testing.assert_allclose(reference.cam_from_world[:3, :3], np.eye(3), atol=1e-7)
-    in_ref = centers(reference) * -cube.half_side
+    in_ref = centres(reference) * -cube.half_side
     np.testing.assert_allclose(in_ref, [0, 0.0156, 1.2], atol=6e-5)
     np.testing.assert_allclose(1 / cube.half_side, 0.70400, atol=6e-6)
 
@@ -106,7 +106,7 @@ def test_as_many_voxels_are_active_as_the_specification_counts(fitted, polar, se
 
 @jax.jit
 def count_views(sources):
-    points = cost.voxel_centers(96, np.dtype(np.float64))
+    points = cost.voxel_centres(96, np.dtype(np.float64))
 
     def add(total, one):
         _, visible = cost.look_up(one, points, (256, 256), 0.0)

@@ -36,7 +36,7 @@ def modern():
 
 @pytest.fixture(scope="module")
 def scene_of(modern, released, views, quick_jit):
-    """Encodes views, by default the three sources of the conformance scene, in float32."""
+    """Encodes views, by default the three sources of the conformance view set, in float32."""
     variables = jax.tree.map(np.float32, released)
     images, camera = jax.tree.map(np.float32, views)
     encode = quick_jit(functools.partial(modern.apply, method="encode"))
@@ -45,7 +45,7 @@ def scene_of(modern, released, views, quick_jit):
         chosen = jax.tree.map(lambda x: x[list(order)], camera)
         return encode(variables, change(images[list(order)]), chosen)
 
-    return scene
+    return encoded
 
 
 @pytest.mark.parametrize("preset", ["compat", "modern"])
@@ -109,7 +109,7 @@ def test_masked_aggregation_ignores_what_lies_behind_a_camera():
     # The first two have features 5, the others 1.
     maps = np.ones((4, 16, 16, 1), np.float32) * np.float32([5, 5, 1, 1]).reshape(4, 1, 1, 1)
     volume = jax.jit(
-        functools.partial(cost.cost_volume, size=5, pixel_center=0.5), static_argnames="masked"
+        functools.partial(cost.cost_volume, size=5, pixel_centre=0.5), static_argnames="masked"
     )
     masked, active = volume(maps, camera, masked=True)
     leaking, same = volume(maps, camera, masked=False)
@@ -123,13 +123,13 @@ def test_masked_aggregation_ignores_what_lies_behind_a_camera():
 @pytest.fixture(scope="module")
 def five_rays(modern, released, views, scene_of):
     """Draws five rays of the target in chunks."""
-    variables, scene = jax.tree.map(np.float32, released), scene_of()
+    variables, encoded = jax.tree.map(np.float32, released), scene_of()
     target = jax.tree.map(lambda x: np.float32(x[0]), views[1])
     pixels = np.array([(12, 10), (16, 16), (9, 20), (28, 5), (2, 30)])
 
     def draw(variables, chunk):
-        five = rays.pixel_rays(target, pixels, pixel_center=0.5, limits="cube")
-        return render.render_rays(modern, variables, scene, five, anneal=0.5, chunk=chunk)
+        five = rays.pixel_rays(target, pixels, pixel_centre=0.5, limits="cube")
+        return render.render_rays(modern, variables, encoded, five, anneal=0.5, chunk=chunk)
 
     return draw, variables
 
@@ -175,7 +175,7 @@ def test_smoothing_removes_every_second_voxels_pattern_and_keeps_slopes():
 class Painted:
     """In the place of the network: the colour of a point is where it is."""
 
-    def apply(self, variables, scene, points, towards, method):
+    def apply(self, variables, encoded, points, towards, method):
         assert method == "blend"
         np.testing.assert_allclose(np.linalg.norm(towards, axis=-1), 1, atol=1e-5)
         return points, None

@@ -8,7 +8,7 @@ from jaxrelic.geometry import cameras
 from jaxrelic.models.one2345 import rays
 
 PIXELS = np.array([[3, 7], [16, 15], [30, 1]])
-pixel_rays = jax.jit(rays.pixel_rays, static_argnames=("pixel_center", "limits"))
+pixel_rays = jax.jit(rays.pixel_rays, static_argnames=("pixel_centre", "limits"))
 
 
 @pytest.fixture(scope="module")
@@ -17,17 +17,17 @@ def camera():
     return cameras.Camera(np.float32(cam_from_world[0]), np.float32(pixel_from_cam[0]))
 
 
-@pytest.mark.parametrize("center", [0.0, 0.5])
-def test_points_of_a_ray_project_to_its_pixel(camera, center):
-    found = pixel_rays(camera, PIXELS, pixel_center=center, limits="cube")
+@pytest.mark.parametrize("centre", [0.0, 0.5])
+def test_points_of_a_ray_project_to_its_pixel(camera, centre):
+    found = pixel_rays(camera, PIXELS, pixel_centre=centre, limits="cube")
     for t in (0.4, 2.0):
         uv, _ = cameras.project(camera, found.origins + t * found.directions)
-        np.testing.assert_allclose(uv[:, ::-1], PIXELS + center, atol=1e-3)
+        np.testing.assert_allclose(uv[:, ::-1], PIXELS + centre, atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(found.directions, axis=-1), 1, rtol=1e-5)
 
 
 def test_rays_enter_and_leave_the_cube_at_its_faces(camera):
-    found = jax.tree.map(np.asarray, pixel_rays(camera, PIXELS, pixel_center=0.5, limits="cube"))
+    found = jax.tree.map(np.asarray, pixel_rays(camera, PIXELS, pixel_centre=0.5, limits="cube"))
     at_origin = np.all(np.abs(found.origins) <= 1, axis=-1)
     for t, reached in ((found.near, ~at_origin), (found.far, True)):
         points = found.origins + t[:, None] * found.directions
@@ -54,7 +54,7 @@ def test_three_quarters_of_the_pixels_lie_in_the_mask():
 
 
 def test_planar_depth_becomes_distance_along_the_ray(camera):
-    found = pixel_rays(camera, PIXELS, pixel_center=0.5, limits="cube")
+    found = pixel_rays(camera, PIXELS, pixel_centre=0.5, limits="cube")
     planar = np.zeros((32, 32), np.float32)
     planar[PIXELS[:, 0], PIXELS[:, 1]] = [0.7, 1.1, 0.0]
     image = np.random.default_rng(0).random((32, 32, 3), np.float32)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.photos.masks.finder import MaskFinder, Perceiver
+from jaxrelic.photos.masks.finder import MaskFinder, MaskPredictor
 
 
-class Redness(Perceiver):
+class Redness(MaskPredictor):
     """Sees category 1 where its 8 x 8 input is red and category 0 where it is not."""
 
     @property
@@ -22,7 +22,7 @@ class Redness(Perceiver):
         return apply
 
 
-def perceiver():
+def mask_predictor():
     made = Redness(config=types.SimpleNamespace(categories=2), image_size=8, variables={})
     object.__setattr__(made, "seen", [])
     return made
@@ -36,7 +36,7 @@ def wide():
 
 
 def test_the_map_is_stretched_to_one_and_lies_where_its_object_does():
-    seer = perceiver()
+    seer = mask_predictor()
     activation = seer.activation(wide())
     assert activation.shape == (16, 32)
     assert activation.min() == 0
@@ -49,21 +49,21 @@ def test_the_map_is_stretched_to_one_and_lies_where_its_object_does():
 
 def test_a_tall_photograph_is_not_turned_over():
     tall = np.ascontiguousarray(wide().transpose(1, 0, 2))
-    np.testing.assert_array_equal(perceiver().activation(tall) > 0.5, tall[..., 0] > 0.5)
+    np.testing.assert_array_equal(mask_predictor().activation(tall) > 0.5, tall[..., 0] > 0.5)
 
 
 def test_a_given_category_is_looked_for_whatever_scores_best():
-    activation = perceiver().activation(wide(), category=0)
+    activation = mask_predictor().activation(wide(), category=0)
     np.testing.assert_array_equal(activation > 0.5, wide()[..., 0] < 0.5)
     with pytest.raises(UserError, match=r"category 2 is not in 0\.\.1"):
-        perceiver().activation(wide(), category=2)
+        mask_predictor().activation(wide(), category=2)
 
 
 def test_a_finder_refines_coarse_masks_when_somebody_can():
     everything = np.ones((16, 32), np.float32)
     alone = MaskFinder(coarse=lambda rgb: everything)
     np.testing.assert_array_equal(alone.find(wide()), everything)
-    both = MaskFinder(coarse=lambda rgb: everything, perceiver=perceiver())
+    both = MaskFinder(coarse=lambda rgb: everything, mask_predictor=mask_predictor())
     explained = both.explain(wide())
     np.testing.assert_array_equal(explained.coarse, everything)
     assert 16 * 14 < explained.refined.mask.sum() < 16 * 20

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.rendering.soft.layered import layered_rasterize
-from jaxrelic.rendering.soft_rasterizer import CornerColors, RasterSettings
+from jaxrelic.rendering.soft_rasterizer import CornerColours, RasterSettings
 
 ONE = np.array([[[-0.5, -0.5, 2], [0.5, -0.5, 2], [0, 0.6, 2.5]]], np.float32)
 GOLDEN = {
@@ -16,10 +16,10 @@ GOLDEN = {
 RED, GREEN = np.float32([1, 0, 0]), np.float32([0, 1, 0])
 
 
-def draw(faces, colors, size=4, sigma=0.01, **options):
+def draw(faces, colours, size=4, sigma=0.01, **options):
     return layered_rasterize(
         faces,
-        CornerColors(jnp.broadcast_to(colors, faces.shape)),
+        CornerColours(jnp.broadcast_to(colours, faces.shape)),
         image_size=size,
         settings=RasterSettings(sigma=sigma),
         **options,
@@ -72,17 +72,17 @@ def test_order_of_faces_does_not_matter_and_gradients_are_finite():
         [rng.uniform(-1, 1, (2, 6, 3, 2)), rng.uniform(1, 3, (2, 6, 3, 1))], axis=-1
     ).astype(np.float32)
     faces[0, 0] = 0  # No area, at the camera.
-    colors = rng.uniform(size=(2, 6, 3, 3)).astype(np.float32)
+    colours = rng.uniform(size=(2, 6, 3, 3)).astype(np.float32)
     order = rng.permutation(6)
 
-    def total(faces, colors):
-        image = draw(faces, colors, size=8)
+    def total(faces, colours):
+        image = draw(faces, colours, size=8)
         return jnp.sum(image.rgb**2) + jnp.sum(image.depth), image
 
     value = jax.jit(jax.grad(total, has_aux=True))
     (gradient, image), (moved, same) = (
-        value(faces, colors),
-        value(faces[:, order], colors[:, order]),
+        value(faces, colours),
+        value(faces[:, order], colours[:, order]),
     )
     np.testing.assert_allclose(image.rgb, same.rgb, atol=1e-6)
     np.testing.assert_allclose(gradient[:, order], moved, atol=1e-4)

@@ -11,7 +11,7 @@ from jax.sharding import AbstractDevice, AbstractMesh, use_abstract_mesh
 
 from jaxrelic.rendering import soft_rasterizer
 from jaxrelic.rendering.soft_rasterizer import (
-    CornerColors,
+    CornerColours,
     RasterSettings,
     UvTexture,
     soft_rasterize,
@@ -44,9 +44,9 @@ AWKWARD = [
 def random_faces(*batch):
     """Faces of all sizes, some reaching out of the image."""
     rng = np.random.default_rng(0)
-    centers = rng.uniform(-1, 1, (*batch, NUM_FACES, 1, 2))
+    centres = rng.uniform(-1, 1, (*batch, NUM_FACES, 1, 2))
     corners = rng.uniform(0.02, 0.7, (*batch, NUM_FACES, 1, 1))
-    corners = centers + corners * rng.normal(size=(*batch, NUM_FACES, 3, 2))
+    corners = centres + corners * rng.normal(size=(*batch, NUM_FACES, 3, 2))
     depth = rng.uniform(1, 3, (*batch, NUM_FACES, 3, 1))
     return np.concatenate([corners, depth], axis=-1).astype(np.float32)
 
@@ -109,14 +109,14 @@ def assert_same(ours, theirs):
 @pytest.fixture(scope="module")
 def drawn():
     """The scenes with corner colours, interpreted, with a sigma known only when it runs."""
-    colors = CornerColors(random_array(3, NUM_FACES, 3, 3))
+    colours = CornerColours(random_array(3, NUM_FACES, 3, 3))
 
     @jax.jit
     def draw_at(sigma):
         settings = dataclasses.replace(SOFT, sigma=sigma)
-        return draw(scenes(), colors, path="pallas", settings=settings)
+        return draw(scenes(), colours, path="pallas", settings=settings)
 
-    expected = jax.jit(lambda: draw(scenes(), colors, path="dense", settings=SOFT))()
+    expected = jax.jit(lambda: draw(scenes(), colours, path="dense", settings=SOFT))()
     return draw_at(SOFT.sigma), expected
 
 
@@ -147,7 +147,9 @@ def test_textures_mapped_over_a_batch_are_drawn_and_differentiated_like_the_refe
     ("function", "learned"),
     [
         (
-            lambda faces, colors: draw(faces, CornerColors(colors), path="pallas", settings=SOFT),
+            lambda faces, colours: draw(
+                faces, CornerColours(colours), path="pallas", settings=SOFT
+            ),
             (2, NUM_FACES, 3, 3),
         ),
         (functools.partial(draw_textured, path="pallas"), (2, 5, 6, 3)),

@@ -53,8 +53,8 @@ def test_a_run_continues_with_identical_losses_and_bank_on_two_devices(tmp_path)
     ]
     jax.tree.map(np.testing.assert_array_equal, *banks)
     assert banks[0].writes[0] > 4
-    perceiver = load.open_perceiver(tmp_path / "whole")
-    activation = perceiver.activation(np.zeros((40, 30, 3), np.float32))
+    mask_predictor = load.open_mask_predictor(tmp_path / "whole")
+    activation = mask_predictor.activation(np.zeros((40, 30, 3), np.float32))
     assert activation.shape == (40, 30)
     with pytest.raises(UserError, match=r"whole is a run that finds foregrounds .* give one that"):
         load.open_run(tmp_path / "whole")
@@ -85,7 +85,9 @@ def test_a_kind_that_is_gone_is_named():
 
 
 def test_parts_of_different_kinds_are_not_mixed():
-    with pytest.raises(UserError, match="ForegroundConfig goes with a ScenesConfig, not with a Da"):
+    with pytest.raises(
+        UserError, match="ForegroundConfig goes with a BackgroundData, not with a Da"
+    ):
         experiment(data=smoke.get_config().data)
     with pytest.raises(UserError, match="MsrnConfig goes with a MsrnLossSettings, not with a Fore"):
         dataclasses.replace(smoke.get_config(), losses=ForegroundLossSettings())
