@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    mask_predictor = load.open_mask_predictor(args.run)
+    mask_predictor = load.load(args.run, role="a photograph into a mask")
     result = measure(mask_predictor, split=args.split, count=args.count, seed=args.seed)
     print(json.dumps({**vars(args), "run": str(args.run), "mean_iou": result}, indent=2))
 

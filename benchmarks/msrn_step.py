@@ -30,10 +30,11 @@ from jaxrelic.losses.msrn import loss_terms
 from jaxrelic.models.msrn.model import Msrn, MsrnConfig, MsrnOutput, template
 from jaxrelic.rendering import native
 from jaxrelic.rendering.views import render_views
-from jaxrelic.train import optim, parallel, state
+from jaxrelic.train import optim, parallel
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.initial import fresh
 from jaxrelic.train.step import make_train_step
-from jaxrelic.train.tasks import kinds
+from jaxrelic.train.tasks.msrn import MsrnTask
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,9 @@ def experiment_of(settings: StepBenchmark) -> Experiment:
         target_size=settings.size,
     )
     return Experiment(
-        name="msrn_step", model=model, supervision="latent", data=data, steps=1_000_000
+        name="msrn_step",
+        task=MsrnTask(model=model, supervision="latent", data=data),
+        steps=1_000_000,
     )
 
 
@@ -83,13 +86,13 @@ class Parts:
 
     def __init__(self, experiment: Experiment):
         self.experiment = experiment
-        self.objective = kinds.build(experiment)
+        self.objective = experiment.task
         self.optimizer = optim.make_optimizer(experiment.optim)
         self.batch = batches.batches(
-            experiment.data, supervision=experiment.supervision, seed=experiment.seed
+            experiment.task.data, supervision=experiment.task.supervision, seed=experiment.seed
         )[0]
-        self.state = state.create(self.objective, self.optimizer, self.batch, seed=0)
-        self._model, self._template = Msrn(experiment.model), template(experiment.model)
+        self.state = fresh.create(self.objective, self.optimizer, self.batch, seed=0)
+        self._model, self._template = Msrn(experiment.task.model), template(experiment.task.model)
 
     def network(self, params: Any) -> MsrnOutput:
         """Outputs, normalised by the batch as in training."""
@@ -125,8 +128,8 @@ class Parts:
             image = render_views(
                 mesh,
                 cameras.Camera(views, intrinsics),
-                image_size=self.experiment.data.target_size,
-                settings=self.experiment.losses.raster,
+                image_size=self.experiment.task.data.target_size,
+                settings=self.experiment.task.losses.raster,
                 path=path,
             )
             return jnp.mean(image.rgb) + jnp.mean(image.alpha)
@@ -142,9 +145,9 @@ class Parts:
                 output,
                 self.batch,
                 self._template,
-                supervision=self.experiment.supervision,
+                supervision=self.experiment.task.supervision,
                 phase=phase,
-                settings=self.experiment.losses,
+                settings=self.experiment.task.losses,
             )
             weights = self.objective.weights(phase)
             return losses.combine(terms, {k: w for k, w in weights.items() if k in terms})[0]
@@ -196,7 +199,7 @@ def time_phase(parts: Parts, phase: str, shared: dict[str, Any], repeats: int) -
 
 def rasterizer(experiment: Experiment) -> str:
     """Which path `auto` takes here."""
-    obstacle = native.unavailable(experiment.losses.raster, jnp.dtype("float32"))
+    obstacle = native.unavailable(experiment.task.losses.raster, jnp.dtype("float32"))
     return "fast" if obstacle else "native"
 
 

@@ -40,7 +40,6 @@ from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.views import render_silhouettes
 from jaxrelic.saved import load
 from jaxrelic.train import loop
-from jaxrelic.train.tasks import kinds
 
 SIDE_PX = 64
 SCALE = 0.55
@@ -251,10 +250,11 @@ def main(settings: ToyBenchmark) -> None:
     photographs, run = settings.workdir / "photographs", settings.workdir / "run"
     make_photographs(photographs, settings.objects)
     plain = msrn_toy.get_config()
-    data = dataclasses.replace(plain.data, path=str(photographs))
-    experiment = dataclasses.replace(plain, data=data, steps=settings.steps)
+    data = dataclasses.replace(plain.task.data, path=str(photographs))
+    task = dataclasses.replace(plain.task, data=data)
+    experiment = dataclasses.replace(plain, task=task, steps=settings.steps)
     cpu, wall = time.process_time(), time.perf_counter()
-    loop.train(experiment, kinds.build(experiment), run, devices=jax.local_devices()[:1])
+    loop.train(experiment, run, devices=jax.local_devices()[:1])
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     model = load.open_run(run)[0]
     seen = {

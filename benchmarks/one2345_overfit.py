@@ -25,13 +25,12 @@ from data_engine.procedural.folder import write_relics
 from data_engine.rendering.framing import Framing
 from jaxrelic.evaluation.single_view.evaluate import Evaluation, EvaluationSettings
 from jaxrelic.evaluation.single_view.truth import Record
-from jaxrelic.evaluation.view_sets import methods as scene_methods
-from jaxrelic.evaluation.view_sets import truth as known_scenes
+from jaxrelic.evaluation.view_sets import methods, truth
 from jaxrelic.evaluation.view_sets.evaluate import evaluate_view_sets
 from jaxrelic.geometry import meshes
 from jaxrelic.geometry.surface_samples import sample_surface
 from jaxrelic.inference.surface import extract
-from jaxrelic.saved import load
+from jaxrelic.saved import facts, load
 
 SEED = 11
 """Of the amphora."""
@@ -93,22 +92,22 @@ def in_world(record: Record, scan: Geometry) -> meshes.Mesh:
 
 def measure(run: pathlib.Path, scan: pathlib.Path, settings: OverfitBenchmark) -> Evaluation:
     """The network's mesh, the baselines and the scan itself."""
-    trained, model = load.scene_training(run), load.open_view_set_model(run)
-    record = known_scenes.open_records(trained.path, "train")[0]
-    truth = in_world(record, load_geometry(scan))
+    (_, trained), model = facts.read(run), load.load(run)
+    record = truth.open_records(trained["path"], "train")[0]
+    original = in_world(record, load_geometry(scan))
     points, normals = sample_surface(
-        truth.vertices, truth.faces, count=settings.points, key="truth"
+        original.vertices, original.faces, count=settings.points, key="truth"
     )
     surface = extract.SurfaceSettings(resolution=settings.resolution)
-    methods = {
-        "model": scene_methods.of_fields(model.read, lambda field: extract.extract(field, surface)),
-        **scene_methods.baselines(),
-        "scan": lambda views: scene_methods.ViewSetShape(mesh=truth),
+    named = {
+        "model": methods.of_fields(model.read, lambda field: extract.extract(field, surface)),
+        **methods.baselines(),
+        "scan": lambda views: methods.ViewSetShape(mesh=original),
     }
     return evaluate_view_sets(
-        methods,
+        named,
         [{**record, "points": points, "normals": normals}],
-        known_scenes.Choice(selection=trained.selection, num_sources=model.num_sources),
+        truth.Choice(selection=trained["selection"], num_sources=model.num_sources),
         EvaluationSettings(num_points=settings.points, silhouette_size=model.image_size),
         source_size=model.image_size,
     )

@@ -16,6 +16,7 @@ from jaxrelic.models.foreground.memory import ForegroundMemoryConfig
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.foreground import ForegroundTask
 
 STEPS = 30 * 10_000 // 32
 
@@ -23,9 +24,11 @@ STEPS = 30 * 10_000 // 32
 def get_config() -> Experiment:
     return Experiment(
         name="foreground",
-        model=ForegroundConfig(categories=9),
-        data=BackgroundData(path="pix3d/img", batch_size=32),
-        losses=ForegroundLossSettings(temperature=0.2),
+        task=ForegroundTask(
+            model=ForegroundConfig(categories=9),
+            data=BackgroundData(path="pix3d/img", batch_size=32),
+            losses=ForegroundLossSettings(temperature=0.2),
+        ),
         optim=OptimConfig(
             optimizer="sgd",
             learning_rate=1e-3,
@@ -43,12 +46,12 @@ def get_config() -> Experiment:
 
 def paper() -> Experiment:
     experiment = get_config()
-    return dataclasses.replace(
-        experiment,
-        name="foreground_paper",
-        model=dataclasses.replace(experiment.model, memory=ForegroundMemoryConfig.literal()),
-        losses=dataclasses.replace(experiment.losses, temperature=0.99),
+    task = dataclasses.replace(
+        experiment.task,
+        model=dataclasses.replace(experiment.task.model, memory=ForegroundMemoryConfig.literal()),
+        losses=dataclasses.replace(experiment.task.losses, temperature=0.99),
     )
+    return dataclasses.replace(experiment, name="foreground_paper", task=task)
 
 
 ROWS = {"paper": paper}

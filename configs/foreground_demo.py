@@ -12,6 +12,7 @@ from jaxrelic.losses.foreground import ForegroundLossSettings, ForegroundLossWei
 from jaxrelic.models.foreground.model import ForegroundConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.foreground import ForegroundTask
 
 STEPS = 900
 
@@ -19,12 +20,14 @@ STEPS = 900
 def get_config() -> Experiment:
     return Experiment(
         name="foreground_demo",
-        # Of two categories one needs no evidence: it wins where the other has none. A map of its
-        # own would stay empty.
-        model=ForegroundConfig.compact(categories=2, class_agnostic=True),
-        data=BackgroundData(path="synthetic", source="cutouts", batch_size=16, image_size=64),
-        losses=ForegroundLossSettings(
-            weights=ForegroundLossWeights(contrast=0.1), classify_until=STEPS // 3
+        task=ForegroundTask(
+            # Of two categories one needs no evidence: it wins where the other has none. A map of
+            # its own would stay empty.
+            model=ForegroundConfig.compact(categories=2, class_agnostic=True),
+            data=BackgroundData(path="synthetic", source="cutouts", batch_size=16, image_size=64),
+            losses=ForegroundLossSettings(
+                weights=ForegroundLossWeights(contrast=0.1), classify_until=STEPS // 3
+            ),
         ),
         optim=OptimConfig(learning_rate=1e-3, schedule="cosine", decay=0.05, decay_steps=STEPS),
         steps=STEPS,

@@ -14,6 +14,7 @@ from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.msrn import MsrnTask
 from jaxrelic.train.tasks.msrn_phases import SoftnessSchedule
 
 STEPS = 1600
@@ -22,23 +23,25 @@ STEPS = 1600
 def get_config() -> Experiment:
     return Experiment(
         name="msrn_demo",
-        # 320 faces are enough for 32 px; reconstruction may use a finer template.
-        model=dataclasses.replace(MsrnConfig.compact(), icosphere_level=2),
-        supervision="multiview",
-        data=SingleViewData(
-            path="runs/demo/workspace/shards",
-            batch_size=16,
-            image_size=64,
-            target_size=32,
-            num_targets=2,
-            crop_jitter=0.03,
+        task=MsrnTask(
+            # 320 faces are enough for 32 px; reconstruction may use a finer template.
+            model=dataclasses.replace(MsrnConfig.compact(), icosphere_level=2),
+            supervision="multiview",
+            data=SingleViewData(
+                path="runs/demo/workspace/shards",
+                batch_size=16,
+                image_size=64,
+                target_size=32,
+                num_targets=2,
+                crop_jitter=0.03,
+            ),
+            losses=MsrnLossSettings(
+                # Edges reach one pixel of the 32 px targets.
+                raster=RasterSettings(sigma=5e-4),
+                weights=MsrnLossWeights(rgb=3.0, iou=1.0, depth=3.0, normal=0.1, laplacian=0.1),
+            ),
+            softness=SoftnessSchedule(start_sigma=3e-3, steps=STEPS // 4),
         ),
-        losses=MsrnLossSettings(
-            # Edges reach one pixel of the 32 px targets.
-            raster=RasterSettings(sigma=5e-4),
-            weights=MsrnLossWeights(rgb=3.0, iou=1.0, depth=3.0, normal=0.1, laplacian=0.1),
-        ),
-        softness=SoftnessSchedule(start_sigma=3e-3, steps=STEPS // 4),
         optim=OptimConfig(
             learning_rate=1e-3, schedule="cosine", warmup_steps=20, decay=0.05, decay_steps=STEPS
         ),

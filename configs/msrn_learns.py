@@ -21,6 +21,7 @@ from jaxrelic.models.msrn.pose import PoseConfig
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.msrn import MsrnTask
 from jaxrelic.train.tasks.msrn_phases import SoftnessSchedule
 
 STEPS = 1200
@@ -59,12 +60,14 @@ PHOTOGRAPHS = SingleViewData(
 def recommended() -> Experiment:
     return Experiment(
         name="msrn_learns_recommended",
-        model=MODEL,
-        supervision="latent",
-        data=PHOTOGRAPHS,
-        # Edges reach one pixel of the 32 px targets.
-        losses=MsrnLossSettings(raster=RasterSettings(sigma=5e-4), weights=WEIGHTS),
-        softness=SOFTNESS,
+        task=MsrnTask(
+            model=MODEL,
+            supervision="latent",
+            data=PHOTOGRAPHS,
+            # Edges reach one pixel of the 32 px targets.
+            losses=MsrnLossSettings(raster=RasterSettings(sigma=5e-4), weights=WEIGHTS),
+            softness=SOFTNESS,
+        ),
         optim=OptimConfig(
             learning_rate=LEARNING_RATE,
             schedule="cosine",
@@ -80,9 +83,9 @@ def recommended() -> Experiment:
 def _row(name: str, *, memory=MEMORY, neighbours=NEIGHBOURS, **changes) -> Experiment:
     """`recommended` with one thing changed; candidates are read only where they are used."""
     plain = recommended()
-    model = dataclasses.replace(plain.model, memory=memory, neighbours=neighbours)
-    named = {"name": f"msrn_learns_{name}", "model": model}
-    return dataclasses.replace(plain, **named | changes)
+    model = dataclasses.replace(plain.task.model, memory=memory, neighbours=neighbours)
+    task = dataclasses.replace(plain.task, model=model, **changes)
+    return dataclasses.replace(plain, name=f"msrn_learns_{name}", task=task)
 
 
 NO_MEMORY = dataclasses.replace(MEMORY, compensation=False)
@@ -92,7 +95,7 @@ UNICORN = dataclasses.replace(NEIGHBOURS, source="unicorn")
 UNFILTERED = dataclasses.replace(NEIGHBOURS, source="fixed")
 ALONE = dataclasses.replace(PHOTOGRAPHS, neighbours=0)
 VIEWS = dataclasses.replace(ALONE, records="views", num_targets=2)
-PRINTED = dataclasses.replace(recommended().losses, affinity_mode="literal")
+PRINTED = dataclasses.replace(recommended().task.losses, affinity_mode="literal")
 
 ROWS = {
     "recommended": recommended,

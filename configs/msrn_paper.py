@@ -14,6 +14,7 @@ from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.msrn import MsrnTask
 
 STEPS = 500_000
 
@@ -21,18 +22,20 @@ STEPS = 500_000
 def get_config() -> Experiment:
     return Experiment(
         name="msrn_paper",
-        model=MsrnConfig.paper(),
-        supervision="latent",
-        data=SingleViewData(
-            path="data/shapenet",
-            records="images",
-            batch_size=16,
-            image_size=64,
-            target_size=64,
-            neighbours=6,
-            candidates="train-clip-vit-l-14-same",
+        task=MsrnTask(
+            model=MsrnConfig.paper(),
+            supervision="latent",
+            data=SingleViewData(
+                path="data/shapenet",
+                records="images",
+                batch_size=16,
+                image_size=64,
+                target_size=64,
+                neighbours=6,
+                candidates="train-clip-vit-l-14-same",
+            ),
+            losses=MsrnLossSettings(affinity_mode="literal"),
         ),
-        losses=MsrnLossSettings(affinity_mode="literal"),
         optim=OptimConfig(
             learning_rate=1e-4, schedule="piecewise", boundaries=(470_000,), decay=0.2
         ),

@@ -18,25 +18,30 @@ from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.models.msrn.neighbours import NeighbourConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.msrn import MsrnTask
 
 
 def get_config() -> Experiment:
     return Experiment(
         name="msrn_relics",
-        model=dataclasses.replace(
-            MsrnConfig(),
-            memory=MemoryConfig(compensation=True, categories=len(CATEGORIES), purify_at=(12_000,)),
-            neighbours=NeighbourConfig(source="filtered"),
-        ),
-        supervision="latent",
-        data=SingleViewData(
-            path="ws/shards",
-            records="images",
-            batch_size=16,
-            image_size=64,
-            target_size=64,
-            neighbours=6,
-            candidates="train-pixels",
+        task=MsrnTask(
+            model=dataclasses.replace(
+                MsrnConfig(),
+                memory=MemoryConfig(
+                    compensation=True, categories=len(CATEGORIES), purify_at=(12_000,)
+                ),
+                neighbours=NeighbourConfig(source="filtered"),
+            ),
+            supervision="latent",
+            data=SingleViewData(
+                path="ws/shards",
+                records="images",
+                batch_size=16,
+                image_size=64,
+                target_size=64,
+                neighbours=6,
+                candidates="train-pixels",
+            ),
         ),
         optim=OptimConfig(learning_rate=1e-4, schedule="piecewise", boundaries=(470_000,)),
         steps=500_000,

@@ -37,22 +37,24 @@ T2 = dataclasses.replace(_PAPER["get_config"](), name="msrn_tables_t2")
 
 def _with(plain: Experiment, row: str, *, memory=None, neighbours=None, data=None) -> Experiment:
     """`plain` with some settings of memory, neighbours and data changed, named after its row."""
+    task = plain.task
     model = dataclasses.replace(
-        plain.model,
-        memory=dataclasses.replace(plain.model.memory, **memory or {}),
-        neighbours=dataclasses.replace(plain.model.neighbours, **neighbours or {}),
+        task.model,
+        memory=dataclasses.replace(task.model.memory, **memory or {}),
+        neighbours=dataclasses.replace(task.model.neighbours, **neighbours or {}),
     )
-    changed = {"model": model, "data": dataclasses.replace(plain.data, **data or {})}
-    return dataclasses.replace(plain, name=f"msrn_tables_{row}", **changed)
+    task = dataclasses.replace(task, model=model, data=dataclasses.replace(task.data, **data or {}))
+    return dataclasses.replace(plain, name=f"msrn_tables_{row}", task=task)
 
 
 def _real(row: str, path: str, categories: int) -> Experiment:
     """A run on photographs, from the network of `t2`: its codes are open from the start."""
     plain = _with(T2, row, data={"path": path}, memory={"categories": categories})
     model = dataclasses.replace(
-        plain.model, shape_milestones=((0, 64),), texture_milestones=((0, 512),)
+        plain.task.model, shape_milestones=((0, 64),), texture_milestones=((0, 512),)
     )
-    return dataclasses.replace(plain, model=model, initial="runs/tables/t2")
+    task = dataclasses.replace(plain.task, model=model, initial="runs/tables/t2")
+    return dataclasses.replace(plain, task=task)
 
 
 def _alone(row: str, name: str) -> Experiment:

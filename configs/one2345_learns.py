@@ -15,6 +15,7 @@ from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.one2345 import One2345Task
 from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 STEPS = 800
@@ -37,10 +38,12 @@ def _row(
         weights = dataclasses.replace(weights, surface=0.0, normal=0.0)
     return Experiment(
         name=f"one2345_learns_{name}",
-        model=dataclasses.replace(model, **SIZES),
-        data=ViewSetData(path="runs/learns/shards", image_size=64, num_sources=8),
-        losses=dataclasses.replace(_scaled(losses), weights=weights),
-        rays=RaysConfig(count=96, free_points=256, views_per_ray=4),
+        task=One2345Task(
+            model=dataclasses.replace(model, **SIZES),
+            data=ViewSetData(path="runs/learns/shards", image_size=64, num_sources=8),
+            losses=dataclasses.replace(_scaled(losses), weights=weights),
+            rays=RaysConfig(count=96, free_points=256, views_per_ray=4),
+        ),
         optim=OptimConfig(
             learning_rate=1e-3, schedule="cosine", decay=0.1, decay_steps=STEPS, clip_norm=1.0
         ),

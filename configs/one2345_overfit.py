@@ -17,6 +17,7 @@ from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.one2345 import One2345Task
 from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 STEPS = 800
@@ -25,16 +26,18 @@ STEPS = 800
 def get_config() -> Experiment:
     return Experiment(
         name="one2345_overfit",
-        model=dataclasses.replace(
-            One2345Config.modern(), volume_size=24, coarse_samples=24, fine_samples=24
+        task=One2345Task(
+            model=dataclasses.replace(
+                One2345Config.modern(), volume_size=24, coarse_samples=24, fine_samples=24
+            ),
+            data=ViewSetData(
+                path="runs/one2345_overfit/shards", image_size=64, num_sources=11, selection="any"
+            ),
+            losses=dataclasses.replace(
+                One2345LossSettings.modern(), sparse_steps=STEPS // 4, anneal_steps=STEPS // 8
+            ),
+            rays=RaysConfig(count=128, free_points=256, views_per_ray=4),
         ),
-        data=ViewSetData(
-            path="runs/one2345_overfit/shards", image_size=64, num_sources=11, selection="any"
-        ),
-        losses=dataclasses.replace(
-            One2345LossSettings.modern(), sparse_steps=STEPS // 4, anneal_steps=STEPS // 8
-        ),
-        rays=RaysConfig(count=128, free_points=256, views_per_ray=4),
         optim=OptimConfig(
             learning_rate=1e-3, schedule="cosine", decay=0.1, decay_steps=STEPS, clip_norm=1.0
         ),

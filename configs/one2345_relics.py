@@ -18,6 +18,7 @@ from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.one2345 import One2345Task
 from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
 STEPS = 200_000
@@ -26,15 +27,17 @@ STEPS = 200_000
 def get_config() -> Experiment:
     return Experiment(
         name="one2345_relics",
-        model=One2345Config.modern(),
-        data=ViewSetData(
-            path="runs/one2345/shards",
-            image_size=256,
-            num_sources=32,
-            corruption=dataclasses.replace(CorruptionConfig.moderate(), probability=0.5),
+        task=One2345Task(
+            model=One2345Config.modern(),
+            data=ViewSetData(
+                path="runs/one2345/shards",
+                image_size=256,
+                num_sources=32,
+                corruption=dataclasses.replace(CorruptionConfig.moderate(), probability=0.5),
+            ),
+            losses=One2345LossSettings.modern(),
+            rays=RaysConfig(chunk=64, remat="encoding"),
         ),
-        losses=One2345LossSettings.modern(),
-        rays=RaysConfig(chunk=64, remat="encoding"),
         optim=OptimConfig(
             learning_rate=2e-4, schedule="cosine", decay=0.1, decay_steps=STEPS, clip_norm=1.0
         ),

@@ -13,20 +13,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jaxrelic.api import load, novel_views, reconstruct, render
     from jaxrelic.geometry.cameras import Camera
     from jaxrelic.geometry.meshes import Mesh
-    from jaxrelic.inference.msrn import reconstruct
-    from jaxrelic.inference.render import render
-    from jaxrelic.saved.export import load
 
-__all__ = ["Camera", "Mesh", "load", "reconstruct", "render"]
+__all__ = ["Camera", "Mesh", "load", "novel_views", "reconstruct", "render"]
 
 _HOME = {
     "Camera": "jaxrelic.geometry.cameras",
     "Mesh": "jaxrelic.geometry.meshes",
-    "load": "jaxrelic.saved.export",
-    "reconstruct": "jaxrelic.inference.msrn",
-    "render": "jaxrelic.inference.render",
+    **dict.fromkeys(("load", "novel_views", "reconstruct", "render"), "jaxrelic.api"),
 }
 
 

@@ -9,14 +9,14 @@ import jaxrelic
 
 
 def test_the_surface_is_what_the_documentation_lists():
-    assert jaxrelic.__all__ == ["Camera", "Mesh", "load", "reconstruct", "render"]
+    assert jaxrelic.__all__ == ["Camera", "Mesh", "load", "novel_views", "reconstruct", "render"]
     for name in jaxrelic.__all__:
         assert getattr(jaxrelic, name).__doc__
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(AttributeError, match="no attribute 'novel'"):
-        _ = jaxrelic.novel
+    with pytest.raises(AttributeError, match="no attribute 'new_views'"):
+        _ = jaxrelic.new_views
 
 
 def test_importing_loads_no_jax_and_the_types_touch_no_device():

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from jaxrelic.inference.msrn import MsrnPredictor
-from jaxrelic.models.msrn.model import MsrnConfig
+from jaxrelic.models.msrn.model import MsrnConfig, abstract_variables
 from jaxrelic.photos.photo import Preprocessing
-from jaxrelic.saved import export
 
 TINY = MsrnConfig(
     shared_encoder=True,
@@ -34,7 +33,7 @@ def random_variables(config, side):
             return np.full(shape.shape, float(path[-1].key == "var"), shape.dtype)
         return rng.normal(scale=0.1, size=shape.shape).astype(shape.dtype)
 
-    return jax.tree_util.tree_map_with_path(draw, dict(export.abstract_variables(config, side)))
+    return jax.tree_util.tree_map_with_path(draw, dict(abstract_variables(config, side)))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,9 +15,7 @@ from jaxrelic.evaluation.view_sets.evaluate import ViewSetEvaluationSettings
 
 logger = logging.getLogger(__name__)
 
-TRAINING_SPLIT = "train"
-SPLITS = ("test", "val", TRAINING_SPLIT)
-"""Tried in this order when no split is asked for; small collections may fill only the last."""
+_FORMER = "--scenes."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,34 +40,50 @@ class EvaluateArguments:
         default_factory=EvaluationSettings
     )
     """What is measured."""
-    scenes: ViewSetEvaluationSettings = dataclasses.field(default_factory=ViewSetEvaluationSettings)
-    """Of One-2-3-45 alone, which sees several posed views."""
+    view_sets: ViewSetEvaluationSettings = dataclasses.field(
+        default_factory=ViewSetEvaluationSettings
+    )
+    """Options for networks that take several posed views."""
+
+
+def parse(argv: Sequence[str]) -> EvaluateArguments:
+    """Reads the options; those of the name that they had until version 0.1 are still taken."""
+    former = [word for word in argv if word.startswith(_FORMER)]
+    if former:
+        logger.warning("%s: the options --scenes.* are named --view-sets.* now", former[0])
+    words = [word.replace(_FORMER, "--view-sets.", 1) if word in former else word for word in argv]
+    return tyro.cli(EvaluateArguments, prog="jaxrelic evaluate", args=words, description=__doc__)
 
 
 def run(args: EvaluateArguments) -> int:
     """Measures, writes the files and prints the table."""
-    from jaxrelic.cli import evaluate_scenes
     from jaxrelic.metrics import protocols
     from jaxrelic.saved import load
 
-    protocols.named(args.settings.protocols)  # A mistake is told before minutes of work.
-    if load.sees_posed_views(args.model):
-        return evaluate_scenes.run(args)
-    return _run_photographs(args)
+    protocols.named(args.settings.protocols)  # A mistake is reported before minutes of work.
+    kind = load.kind_of(args.model)
+    measure = {
+        "one photograph into a mesh": _measure_single_view,
+        "posed views into a mesh": _measure_view_sets,
+    }.get(kind.role)
+    if measure is None:
+        raise UserError(f"{args.model} {kind.purpose}; give a network that makes meshes")
+    return measure(args)
 
 
-def _run_photographs(args: EvaluateArguments) -> int:
-    """Of a model that sees one photograph."""
+def _measure_single_view(args: EvaluateArguments) -> int:
+    """Measures a network that takes one photograph."""
+    from jaxrelic.evaluation import held_out
     from jaxrelic.evaluation.single_view import evaluate, gallery, methods
-    from jaxrelic.saved import load
+    from jaxrelic.saved import facts, load
 
-    predictor = load.open_model(args.model, args.icosphere_level)
-    supervision, trained_on = _training(args.model)
-    shards = str(args.shards) if args.shards is not None else trained_on
-    placement = _placement(args.settings, supervision)
-    split, records = _held_out(shards, args.split)
-    _, training = _open(shards, TRAINING_SPLIT)
-    mean_shape = evaluate.training_mean_shape(training, args.settings) if training else None
+    predictor = load.load(args.model).at_level(args.icosphere_level)
+    training, data = facts.read(args.model)
+    shards = str(args.shards) if args.shards is not None else data["path"]
+    placement = _placement(args.settings, training["supervision"])
+    split, records = held_out.single_views(shards, args.split)
+    _, seen = held_out.open_single_views(shards, held_out.TRAINING_SPLIT)
+    mean_shape = evaluate.training_mean_shape(seen, args.settings) if seen else None
     named = methods.methods(
         predictor,
         mean_shape,
@@ -77,24 +91,85 @@ def _run_photographs(args: EvaluateArguments) -> int:
         correct_lens=placement != "cameras_one_lens",
     )
     evaluation = evaluate.evaluate(named, records, predictor.preprocessing, args.settings)
-    facts = {
+    page = {
         "model": str(args.model),
         "shards": shards,
         "split": split,
         "icosphere_level": predictor.config.icosphere_level,
-        "held_out": split != TRAINING_SPLIT,
-        "supervision": supervision,
+        "held_out": split != held_out.TRAINING_SPLIT,
+        "supervision": training["supervision"],
         "placement": placement,
         "settings": dataclasses.asdict(args.settings),
     }
     sheet = None
     if args.gallery > 0:
         sheet = gallery.draw(named["model"], predictor.preprocessing, records, args.gallery)
-    report(args, evaluation, facts, sheet, num_relics=len(records))
+    _report(args, evaluation, page, sheet, num_relics=len(records))
     return 0
 
 
-def report(
+def _placement(settings: EvaluationSettings, supervision: str) -> str:
+    """How predictions get into the world frame: a latent model was never told its axes."""
+    if settings.placement != "auto":
+        return settings.placement
+    return "cameras" if supervision == "latent" else "world"
+
+
+def _measure_view_sets(args: EvaluateArguments) -> int:
+    """Measures a network that takes posed views, beside the visual hull and a sphere."""
+    from jaxrelic.evaluation import held_out
+    from jaxrelic.evaluation.view_sets import gallery, methods, truth
+    from jaxrelic.evaluation.view_sets.evaluate import evaluate_view_sets
+    from jaxrelic.inference.surface import extract
+    from jaxrelic.saved import facts, load
+
+    asked, model = args.view_sets, load.load(args.model)
+    _, data = facts.read(args.model)
+    shards = str(args.shards) if args.shards is not None else data["path"]
+    if not shards:
+        raise UserError(f"{args.model} does not say on what it was trained; give --shards")
+    split, records = held_out.view_sets(shards, args.split)
+    choice = truth.Choice(
+        selection=asked.selection or data.get("selection", "auto"),
+        num_sources=asked.num_sources or model.num_sources,
+        held_out=asked.held_out,
+    )
+    surface = extract.SurfaceSettings(resolution=asked.resolution)
+    named = {
+        methods.MODEL: methods.of_fields(
+            model.read, lambda field: extract.extract(field, surface), drawn=asked.drawn
+        ),
+    }
+    if asked.baselines:
+        named |= methods.baselines(asked.hull_resolution)
+    rows = gallery.GalleryRows(len(records), args.gallery, method=methods.MODEL)
+    evaluation = evaluate_view_sets(
+        named, records, choice, args.settings, source_size=model.image_size, watch=rows.watch
+    )
+    page = {
+        "model": str(args.model),
+        "shards": shards,
+        "split": split,
+        "held_out": split != held_out.TRAINING_SPLIT,
+        "num_sources": choice.num_sources,
+        "selection": choice.selection,
+        "image_size": model.image_size,
+        "settings": dataclasses.asdict(args.settings),
+        "view_sets": dataclasses.asdict(asked),
+        "gallery": gallery.GALLERY_CAPTION,
+        "without_surface": evaluation.without_surface,
+        "baselines": {
+            "visual_hull": "carved by the sources' masks, in the mean colour of those that see it",
+            "sphere": "place and volume of that hull, in the mean colour of the object",
+        },
+    }
+    _report(args, evaluation, page, rows.sheet(), num_relics=len(records))
+    for name, uids in evaluation.without_surface.items():
+        print(f"{name} has no surface of {len(uids)} relics, left out above: {', '.join(uids)}")
+    return 0
+
+
+def _report(
     args: EvaluateArguments,
     evaluation: Evaluation,
     facts: Mapping[str, Any],
@@ -111,67 +186,3 @@ def report(
     print(metric_tables.write(output, evaluation, facts))
     if sheet is not None:
         grids.write_bytes(output / "gallery.png", grids.png_bytes(sheet))
-
-
-def _placement(settings: EvaluationSettings, supervision: str) -> str:
-    """How predictions get into the world frame: a latent model was never told its axes."""
-    if settings.placement != "auto":
-        return settings.placement
-    return "cameras" if supervision == "latent" else "world"
-
-
-def _training(model: pathlib.Path) -> tuple[str, str]:
-    """Supervision of a run or an export, and where its training relics were."""
-    from jaxrelic.saved import export
-    from jaxrelic.train import workdir
-
-    if (model / workdir.CONFIG_FILE).exists():
-        experiment = workdir.read_config(model)
-        return experiment.supervision, experiment.data.path
-    page = export.read_page(model)
-    return page["training"]["supervision"], page["data"]["path"]
-
-
-def _held_out(shards: str, split: str | None) -> tuple[str, Any]:
-    """Relics to measure a model on that sees one photograph."""
-    from jaxrelic.data.single_view import batches
-
-    if shards == batches.SYNTHETIC:
-        # Relics made on the spot are the same in every split: all have been seen.
-        return TRAINING_SPLIT, _open(shards, TRAINING_SPLIT)[1]
-    return first_split(lambda name: _open(shards, name), split)
-
-
-def first_split(
-    open_split: Callable[[str], tuple[str, Sequence[Any] | None]],
-    split: str | None,
-    *,
-    usual: Sequence[str] = SPLITS,
-) -> tuple[str, Sequence[Any]]:
-    """The asked split, or the first that holds relics; says when it is not the usual one.
-
-    Args:
-        open_split: From its name to why there are none, or to the records.
-        split: Its name; None tries the usual ones.
-        usual: Names, the most wanted first.
-    """
-    reasons = []
-    for name in (split,) if split else usual:
-        reason, records = open_split(name)
-        if records:
-            if reasons:
-                logger.warning("taking split %s instead: %s", name, "; ".join(reasons))
-            return name, records
-        reasons.append(reason)
-    raise UserError("; ".join(reasons))
-
-
-def _open(shards: str, split: str) -> tuple[str, Any]:
-    """Records of a split, or why there are none."""
-    from jaxrelic.data.single_view import batches
-
-    try:
-        config = batches.SingleViewData(path=shards, split=split)
-        return "", batches.open_records(config)
-    except UserError as error:
-        return str(error), None

@@ -1,9 +1,8 @@
 """Turn the newest checkpoint of a run into a folder that needs nothing else."""
 
-import collections
 import dataclasses
 import pathlib
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -27,68 +26,9 @@ class ExportArguments:
 
 def run(args: ExportArguments) -> int:
     """Writes the export; prints where."""
-    from jaxrelic.saved import export
+    from jaxrelic.saved import export_sources
 
-    converted = args.source.is_file()
-    model, training, data = _converted(args.source) if converted else _trained(args.source)
-    export.save(args.output, model, training=training, data=data, stable_hlo=args.stable_hlo)
-    end = "converted" if converted else f"after {training['steps']} steps"
-    print(f"{args.output}: {training['name']} {end}")
+    write = export_sources.converted if args.source.is_file() else export_sources.trained
+    summary = write(args.source, args.output, stable_hlo=args.stable_hlo)
+    print(f"{args.output}: {summary}")
     return 0
-
-
-def _trained(folder: pathlib.Path) -> tuple[Any, dict, dict]:
-    """The network of a run, how it was trained, and on what."""
-    from jaxrelic.data.view_sets.batches import ViewSetData
-    from jaxrelic.saved import load
-
-    model, experiment, step = load.open_any_run(folder)
-    training = {
-        "name": experiment.name,
-        "steps": step,
-        "planned_steps": experiment.steps,
-        "supervision": experiment.supervision,
-        "seed": experiment.seed,
-        "batch_size": experiment.data.batch_size,
-    }
-    data = _licences(experiment.data.path, experiment.data.split)
-    if isinstance(experiment.data, ViewSetData):
-        data["selection"] = experiment.data.selection
-    return model, training, data
-
-
-def _converted(weights: pathlib.Path) -> tuple[Any, dict, dict]:
-    """The released network, of which the file says little."""
-    from jaxrelic import weights as published
-    from jaxrelic.inference import one2345
-    from jaxrelic.models.one2345 import convert
-    from jaxrelic.models.one2345.config import One2345Config
-
-    config = One2345Config.compat()
-    variables = convert.convert(published.read_weights(weights), config, source=str(weights))
-    model = one2345.One2345Predictor(
-        config=config,
-        image_size=convert.IMAGE_SIZE,
-        num_sources=convert.NUM_SOURCES,
-        variables=variables,
-    )
-    training = {"name": weights.name, "converted_from": weights.name}
-    return model, training, {"path": None, "split": None, "relics_by_license": None}
-
-
-def _licences(path: str, split: str) -> dict:
-    """Relics of the training split by licence; the relics themselves may be gone by now."""
-    from jaxrelic.data import relics
-    from jaxrelic.data.single_view import batches
-    from jaxrelic.errors import UserError
-
-    if path == batches.SYNTHETIC:
-        return {"path": path, "split": split, "relics_by_license": {}}
-    try:
-        records = relics.open_relics(path, split)
-    except UserError as error:
-        return {"path": path, "split": split, "relics_by_license": None, "why": str(error)}
-    counts = collections.Counter(
-        records[index].get("license", b"unknown").decode() for index in range(len(records))
-    )
-    return {"path": path, "split": split, "relics_by_license": dict(sorted(counts.items()))}

@@ -133,7 +133,7 @@ def _embed_by_run(args: NeighboursArguments, images: "ImageSet") -> tuple["np.nd
 
     if args.run is None:
         raise UserError("--features run needs --run DIR, the folder of a run or an export")
-    predictor = load.open_model(args.run)
+    predictor = load.load(args.run, role="one photograph into a mesh")
     return embed.embed_by_run(images, predictor), f"run:{args.run.absolute().name}"
 
 

@@ -94,7 +94,8 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     # The photograph first: a bad one should not cost the time to load a model.
     finder = load.open_mask_finder(args.segment_onnx, args.foreground)
     picture = photo.read_photo(path, args.mask, find=finder.find)
-    reconstruction = load.open_model(args.model, args.icosphere_level).reconstruct(picture)
+    model = load.load(args.model, role="one photograph into a mesh")
+    reconstruction = model.at_level(args.icosphere_level).reconstruct(picture)
     glb_writer.write_glb(reconstruction.mesh, args.output)
     print(args.output)
     if args.previews is not None:
@@ -106,11 +107,9 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
-    from jaxrelic.inference import mesh_report
-    from jaxrelic.inference.surface import extract
+    from jaxrelic.inference import posed
     from jaxrelic.mesh_files import formats
     from jaxrelic.photos import checks
-    from jaxrelic.photos import posed as posed_photographs
     from jaxrelic.saved import load
 
     formats.check_suffix(args.output)
@@ -119,25 +118,23 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     if args.max_views < checks.MIN_VIEWS:
         raise UserError(f"--max-views {args.max_views}; the network compares two views or more")
     settings = _surface(args)
-    model = load.open_view_set_model(args.model)
+    model = load.load(args.model, role="posed views into a mesh")
     finder = load.open_mask_finder(args.segment_onnx, args.foreground)
-    posed = posed_photographs.read(
+    result = posed.reconstruct(
         folder,
         args.poses,
-        image_size=model.image_size,
+        model,
         masks=args.masks,
         up=args.up,
+        front=args.front,
         max_views=args.max_views,
+        surface=settings,
         find=finder.find,
     )
-    surface = extract.extract(model.read(posed.views), settings)
-    report = mesh_report.check(surface, posed.views)
-    if args.front is not None:
-        surface = formats.facing_front(surface, posed.views.camera_of(args.front))
-    formats.write(posed_photographs.placed(surface, posed.world_from_ours), args.output)
+    formats.write(result.mesh, args.output)
     print(args.output)
-    print(posed.summary())
-    print(report.summary())
+    print(result.views.summary())
+    print(result.report.summary())
     return 0
 
 

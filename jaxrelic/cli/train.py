@@ -85,14 +85,12 @@ def _builder(file: pathlib.Path, row: str) -> Callable[[], object]:
 
 def run(args: TrainArguments) -> int:
     """Trains; the exit code says how it ended."""
-    from jaxrelic.cli import validation
+    from jaxrelic.evaluation.view_sets import validation
     from jaxrelic.train import loop, monitor
-    from jaxrelic.train.tasks import kinds
 
     try:
         outcome = loop.train(
             args.experiment,
-            kinds.build(args.experiment),
             args.workdir,
             validate=validation.validator(args.experiment, args.workdir),
         )

@@ -6,13 +6,11 @@ not carry.
 
 import dataclasses
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.geometry import cameras, meshes, z_buffer
+from jaxrelic.geometry import cameras, meshes
 from jaxrelic.metrics import image
-from jaxrelic.rendering import overlap
 from jaxrelic.viz import pictures
 
 NO_LPIPS = "LPIPS is not computed: it needs the weights of a published network."
@@ -40,28 +38,6 @@ class ImageRow:
     depth_error: float | None = None
     """Mean distance along the optical axis between what is drawn and what is there, in world units,
     where both are; None where nobody asked or they never are."""
-
-
-def silhouette_iou(
-    vertices: np.ndarray, faces: np.ndarray, masks: np.ndarray, views: cameras.Camera
-) -> float:
-    """Mean overlap of the mesh's exact silhouettes with masks [n, h, w] at known cameras [n]."""
-    return float(silhouette_ious(vertices, faces, masks, views).mean())
-
-
-def silhouette_ious(
-    vertices: np.ndarray, faces: np.ndarray, masks: np.ndarray, views: cameras.Camera
-) -> np.ndarray:
-    """The overlap of `silhouette_iou` in each view, [n]."""
-    uv, depth = (
-        np.asarray(x) for x in cameras.project(views, jnp.asarray(vertices, jnp.float32)[None])
-    )
-    height, width = masks.shape[1:]
-    drawn = [
-        z_buffer.rasterize(view_uv, view_depth, faces, height=height, width=width).mask
-        for view_uv, view_depth in zip(uv, depth, strict=True)
-    ]
-    return np.asarray(overlap.mask_iou(np.float32(drawn), np.float32(masks)))
 
 
 def colour_scores(

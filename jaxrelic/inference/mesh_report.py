@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
-from jaxrelic.evaluation import image_scores
 from jaxrelic.geometry import meshes
+from jaxrelic.metrics import silhouettes
 
 LEAST_IOU = 0.85
 """A view whose mask the mesh's silhouette overlaps by less is worth a look."""
@@ -102,7 +102,7 @@ def check(mesh: meshes.Mesh, views: PosedViews, *, least_iou: float = LEAST_IOU)
     pieces = int(meshes.pieces(compact, len(used)).max()) + 1
     euler = len(used) - num_edges + len(faces)
     a, b, c = np.moveaxis(vertices[faces].astype(np.float64), 1, 0)
-    ious = image_scores.silhouette_ious(vertices, faces, views.mask, views.camera)
+    ious = silhouettes.silhouette_ious(vertices, faces, views.mask, views.camera)
     return MeshReport(
         vertices=len(used),
         faces=len(faces),

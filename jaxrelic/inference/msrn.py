@@ -3,16 +3,24 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Mapping
 from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrelic import config_json
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
+from jaxrelic.inference import msrn_programs
+from jaxrelic.inference.program import Program
 from jaxrelic.models.msrn import model as msrn
 from jaxrelic.photos import photo as photos
 from jaxrelic.typing import Array, Float, typechecked
+
+FINEST_LEVEL = 5
+"""Finest subdivision of a template: 20,480 faces; the next would be four times as many."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +41,7 @@ class Reconstruction:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MsrnPredictor:
-    """A trained M-SRN, ready to use; `inference.export.load` makes one."""
+    """A trained M-SRN, ready to use; `saved.load.load` makes one."""
 
     config: msrn.MsrnConfig
     """Sizes of the network."""
@@ -46,6 +54,31 @@ class MsrnPredictor:
     texture_size: int
     """Open entries of the texture code."""
 
+    @classmethod
+    def described(cls, page: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        """Arguments of a network without its variables, and their shapes, from an export's page."""
+        config = config_json.from_json(msrn.MsrnConfig, page["config"])
+        preprocessing = config_json.from_json(photos.Preprocessing, page["preprocessing"])
+        sizes = {name: int(page["open_entries"][name]) for name in ("shape_size", "texture_size")}
+        arguments = {"config": config, "preprocessing": preprocessing, **sizes}
+        return arguments, msrn.abstract_variables(config, preprocessing.image_size)
+
+    def description(self) -> dict[str, Any]:
+        """What an export's page says beside `config`; `described` reads it."""
+        return {
+            "open_entries": {"shape_size": self.shape_size, "texture_size": self.texture_size},
+            "preprocessing": config_json.to_json(self.preprocessing),
+        }
+
+    def programs(self) -> list[Program]:
+        """What an export offers as StableHLO."""
+        return msrn_programs.programs(
+            self.config,
+            self.variables,
+            side=self.preprocessing.image_size,
+            sizes={"shape_size": self.shape_size, "texture_size": self.texture_size},
+        )
+
     def at_level(self, icosphere_level: int | None) -> Self:
         """The same network on a template of another fineness; None keeps the one of training.
 
@@ -54,6 +87,8 @@ class MsrnPredictor:
         """
         if icosphere_level is None:
             return self
+        if not 1 <= icosphere_level <= FINEST_LEVEL:
+            raise UserError(f"icosphere level {icosphere_level} is not in 1..{FINEST_LEVEL}")
         config = dataclasses.replace(self.config, icosphere_level=icosphere_level)
         return dataclasses.replace(self, config=config)
 
@@ -115,16 +150,3 @@ def likeliest_camera(output: msrn.MsrnOutput, item: int) -> cameras.Camera:
     return cameras.Camera(
         cam_from_world=output.cam_from_world[item, best], pixel_from_cam=output.pixel_from_cam[item]
     )
-
-
-def reconstruct(
-    photo: str | pathlib.Path,
-    model: MsrnPredictor | str | pathlib.Path,
-    mask: str | pathlib.Path | None = None,
-) -> Reconstruction:
-    """Reconstructs one photograph with a loaded model, or with the export at a path."""
-    if not isinstance(model, MsrnPredictor):
-        from jaxrelic.saved import export
-
-        model = export.load(model)
-    return model.reconstruct(photo, mask)

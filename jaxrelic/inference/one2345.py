@@ -10,7 +10,7 @@ blocks of one size, and objects and weights are arguments.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.struct
@@ -18,10 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrelic import config_json
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
+from jaxrelic.inference import one2345_programs
+from jaxrelic.inference.program import Program
 from jaxrelic.inference.surface.fields import Drawn
-from jaxrelic.models.one2345 import frame, rays, render
+from jaxrelic.models.one2345 import convert, frame, rays, render
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.model import EncodedViews, One2345, is_active
 from jaxrelic.typing import Array, Bool, Float, typechecked
@@ -49,6 +52,23 @@ class One2345Predictor:
     """Of the network."""
     points_per_block: int = POINTS_PER_BLOCK
     """Points in the network at once; a ray takes as many as it has samples."""
+
+    @classmethod
+    def described(cls, page: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        """Arguments of a network without its variables, and their shapes, from an export's page."""
+        config = config_json.from_json(One2345Config, page["config"])
+        sizes = {name: int(page["views"][name]) for name in ("image_size", "num_sources")}
+        return {"config": config, **sizes}, convert.abstract_variables(config)
+
+    def description(self) -> dict[str, Any]:
+        """What an export's page says beside `config`; `described` reads it."""
+        return {"views": {"image_size": self.image_size, "num_sources": self.num_sources}}
+
+    def programs(self) -> list[Program]:
+        """What an export offers as StableHLO."""
+        return one2345_programs.programs(
+            self.config, self.variables, side=self.image_size, count=self.num_sources
+        )
 
     def read(
         self, views: PosedViews, *, cube: frame.Cube | None = None, reference: int = 0
@@ -90,7 +110,7 @@ class One2345Predictor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkField:
-    """The `SceneField` of a network."""
+    """The `SurfaceField` of a network."""
 
     views: PosedViews
     """What the field was made of."""
@@ -107,19 +127,19 @@ class NetworkField:
 
     @typechecked
     def distances(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
-        """See `SceneField`."""
+        """See `SurfaceField`."""
         program = _programs(self.config).distances
         return self._by_blocks(program, np.zeros(0, np.float32), points)
 
     @typechecked
     def known(self, points: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
-        """See `SceneField`."""
+        """See `SurfaceField`."""
         program = _programs(self.config).known
         return self._by_blocks(program, np.zeros(0, bool), points)
 
     @typechecked
     def normals(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """See `SceneField`."""
+        """See `SurfaceField`."""
         program = _programs(self.config).normals
         return self._by_blocks(program, np.zeros((0, 3), np.float32), points)
 
@@ -131,7 +151,7 @@ class NetworkField:
         *,
         hidden: Bool[np.ndarray, "v n"] | None = None,
     ) -> tuple[Float[np.ndarray, "n 3"], Bool[np.ndarray, "v n"]]:
-        """See `SceneField`; the normal takes the place of the direction to a camera (C.16)."""
+        """See `SurfaceField`; the normal takes the place of the direction to a camera (C.16)."""
         views = len(self.views)
         nothing = np.zeros((0, 3), np.float32), np.zeros((0, views), bool)
         hidden = np.zeros((views, len(points)), bool) if hidden is None else hidden
@@ -141,7 +161,7 @@ class NetworkField:
         return rgb, visible.T
 
     def draw(self, camera: cameras.Camera, size: int) -> Drawn:
-        """See `SceneField`."""
+        """See `SurfaceField`."""
         camera = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), camera)
         in_cube = self.cube.cameras(camera)
         program = _programs(self.config).pixels

@@ -7,13 +7,12 @@ DIR/programs/        functions that run without our code (stablehlo.py)
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -21,23 +20,33 @@ import orbax.checkpoint as ocp
 
 from jaxrelic import config_json
 from jaxrelic.errors import UserError
-from jaxrelic.inference.msrn import MsrnPredictor
-from jaxrelic.inference.one2345 import One2345Predictor
-from jaxrelic.models.msrn import model as msrn
-from jaxrelic.models.one2345 import convert
-from jaxrelic.models.one2345.config import One2345Config
-from jaxrelic.photos import photo
-from jaxrelic.saved import programs, stablehlo
+from jaxrelic.inference.program import Program
+from jaxrelic.saved import stablehlo
+from jaxrelic.train.tasks import kinds
+from jaxrelic.train.tasks.kinds import Kind
 
 FORMAT, FORMAT_VERSION = "jaxrelic-export", 1
 PAGE, ARRAYS, PROGRAMS = "export.json", "variables", "programs"
 
-Model = MsrnPredictor | One2345Predictor
+
+class Exportable(Protocol):
+    """A predictor that can be written; its class reads the page back with `described`."""
+
+    config: Any
+    """Sizes of the network."""
+    variables: Any
+    """Its arrays."""
+
+    def description(self) -> dict[str, Any]:
+        """What the page says beside `config`."""
+
+    def programs(self) -> Sequence[Program]:
+        """What of it is written as StableHLO."""
 
 
 def save(
     directory: pathlib.Path,
-    model: Model,
+    model: Exportable,
     *,
     training: Mapping[str, Any],
     data: Mapping[str, Any],
@@ -55,13 +64,13 @@ def save(
     directory = directory.absolute()
     _check_replaceable(directory)
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
-    name, kind = next((name, kind) for name, kind in _KINDS.items() if isinstance(model, kind.type))
+    kind = kinds.of_predictor(model)
     page = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        "model": name,
+        "model": kind.name,
         "config": config_json.to_json(model.config),
-        **kind.describe(model),
+        **model.description(),
         "training": dict(training),
         "data": dict(data),
     }
@@ -71,7 +80,7 @@ def save(
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(partial / ARRAYS, jax.tree.map(np.asarray, model.variables))
         if stable_hlo:
-            page["programs"] = stablehlo.write(partial / PROGRAMS, kind.programs(model))
+            page["programs"] = stablehlo.write(partial / PROGRAMS, model.programs())
         (partial / PAGE).write_text(json.dumps(page, indent=2, ensure_ascii=False) + "\n")
         shutil.rmtree(directory, ignore_errors=True)
         os.replace(partial, directory)
@@ -87,31 +96,27 @@ def _check_replaceable(directory: pathlib.Path) -> None:
         raise UserError(f"{directory} exists and is no export; choose another folder with -o")
 
 
-def load(path: str | pathlib.Path) -> Model:
-    """Loads an export: of M-SRN a `MsrnPredictor`, of One-2-3-45 a `One2345Predictor`.
+def load(path: str | pathlib.Path) -> Any:
+    """The network of an export, as the predictor of its kind.
 
     Args:
         path: Folder that `jaxrelic export` wrote.
     """
     directory = pathlib.Path(path).absolute()
-    page = read_page(directory)
-    if page.get("model") not in _KINDS:
-        raise UserError(
-            f"{directory / PAGE} cannot be used: a network of kind {page.get('model')!r}, where "
-            f"this program knows {' and '.join(_KINDS)}"
-        )
-    kind = _KINDS[page["model"]]
+    kind, page = kind_of(directory), read_page(directory)
     try:
-        arguments, abstract = kind.restore(page)
+        arguments, abstract = kind.predictor.described(page)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{directory / PAGE} cannot be used ({error}); export again") from error
-    return kind.type(**arguments, variables=_restore(directory, abstract))
+    return kind.predictor(**arguments, variables=_restore(directory, abstract))
 
 
-def holds_scenes(path: pathlib.Path) -> bool:
-    """Whether an export is of a network that sees several posed views."""
-    kind = _KINDS.get(read_page(path).get("model"))
-    return kind is not None and kind.type is One2345Predictor
+def kind_of(directory: pathlib.Path) -> Kind:
+    """The kind of network that an export holds."""
+    try:
+        return kinds.named(read_page(directory).get("model"))
+    except UserError as error:
+        raise UserError(f"{directory / PAGE} cannot be used: {error}") from error
 
 
 def _restore(directory: pathlib.Path, abstract: Any) -> Any:
@@ -128,70 +133,6 @@ def _restore(directory: pathlib.Path, abstract: Any) -> Any:
         raise UserError(
             f"the arrays of {directory} do not fit its {PAGE} ({reason}); export again"
         ) from error
-
-
-def abstract_variables(config: msrn.MsrnConfig, side: int) -> Any:
-    """Names, shapes and types of M-SRN's arrays for inputs of `side` pixels."""
-    model = msrn.Msrn(config)
-    image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
-    return jax.eval_shape(
-        lambda rng, image: model.init(rng, image, train=False), jax.random.key(0), image
-    )
-
-
-def _describe_msrn(model: MsrnPredictor) -> dict[str, Any]:
-    return {
-        "open_entries": {"shape_size": model.shape_size, "texture_size": model.texture_size},
-        "preprocessing": config_json.to_json(model.preprocessing),
-    }
-
-
-def _restore_msrn(page: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
-    config = config_json.from_json(msrn.MsrnConfig, page["config"])
-    preprocessing = config_json.from_json(photo.Preprocessing, page["preprocessing"])
-    sizes = {name: int(page["open_entries"][name]) for name in ("shape_size", "texture_size")}
-    arguments = {"config": config, "preprocessing": preprocessing, **sizes}
-    return arguments, abstract_variables(config, preprocessing.image_size)
-
-
-def _describe_one2345(model: One2345Predictor) -> dict[str, Any]:
-    return {"views": {"image_size": model.image_size, "num_sources": model.num_sources}}
-
-
-def _restore_one2345(page: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
-    config = config_json.from_json(One2345Config, page["config"])
-    sizes = {name: int(page["views"][name]) for name in ("image_size", "num_sources")}
-    return {"config": config, **sizes}, convert.abstract_variables(config)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Kind:
-    """What an export has to know of a kind of network."""
-
-    type: type
-    """Class of the model."""
-    describe: Callable[[Any], dict[str, Any]]
-    """What the page says of it beside its config."""
-    restore: Callable[[Mapping[str, Any]], tuple[dict[str, Any], Any]]
-    """Its arguments and abstract variables from the page."""
-    programs: Callable[[Any], Sequence[stablehlo.Program]]
-    """What of it is written as StableHLO."""
-
-
-_KINDS = {
-    "msrn": _Kind(
-        type=MsrnPredictor,
-        describe=_describe_msrn,
-        restore=_restore_msrn,
-        programs=programs.of_msrn,
-    ),
-    "one2345": _Kind(
-        type=One2345Predictor,
-        describe=_describe_one2345,
-        restore=_restore_one2345,
-        programs=programs.of_one2345,
-    ),
-}
 
 
 def read_page(directory: pathlib.Path) -> dict[str, Any]:

@@ -8,42 +8,19 @@ Each is one file of `jax.export`, its weights inside. In Python with JAX alone:
 and `program.mlir_module_serialized` is portable StableHLO for other runtimes.
 """
 
-import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 from jax import export
 
 from jaxrelic import typing
+from jaxrelic.inference.program import Arrays, Program
 
 SUFFIX = ".jax_export"
 PLATFORMS = ("cpu", "cuda", "tpu")
 """What each file runs on."""
-
-Arrays = Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Program:
-    """A function of named arrays, and what they mean."""
-
-    name: str
-    """Of the file."""
-    purpose: str
-    """One line."""
-    function: Callable[[Arrays], Arrays]
-    """Named inputs to named outputs; weights are constants of it."""
-    inputs: Mapping[str, jax.ShapeDtypeStruct]
-    """Their shapes; an axis may be `symbolic`."""
-    meanings: Mapping[str, str]
-    """Of each input and output: content, range, unit, frame."""
-
-
-def symbolic(shape: str) -> tuple[Any, ...]:
-    """A shape such as "b, 64, 64, 3", in which a name stands for any size."""
-    return export.symbolic_shape(shape)
 
 
 def write(directory: pathlib.Path, programs: Sequence[Program]) -> list[dict[str, Any]]:

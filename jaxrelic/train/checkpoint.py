@@ -9,7 +9,7 @@ import orbax.checkpoint as ocp
 
 from jaxrelic.train.state import TrainState
 
-DIRECTORY = "checkpoints"
+DIRECTORY, STATE = "checkpoints", "state"
 
 
 class Checkpoints:

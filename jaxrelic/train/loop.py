@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
-from jaxrelic.data.single_view import batches as loader
-from jaxrelic.train import inputs, interrupt, optim, parallel, state, workdir
+from jaxrelic.data.single_view.batches import read_ahead
+from jaxrelic.train import interrupt, optim, parallel, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.initial import prepare as start
+from jaxrelic.train.initial import fresh
 from jaxrelic.train.metrics_log import MetricsLog, open_metrics_log
 from jaxrelic.train.monitor import Monitor
 from jaxrelic.train.progress import show_progress
+from jaxrelic.train.state import Variables
 from jaxrelic.train.step import make_train_step
-from jaxrelic.train.tasks.task import Objective, Variables
+from jaxrelic.train.tasks.task import Objective
 
 Validator = Callable[[int, Variables], Mapping[str, float]]
 """Judges the network after so many steps by its variables, as arrays of the host."""
@@ -37,9 +38,9 @@ class Outcome:
 
 def train(
     experiment: Experiment,
-    objective: Objective,
     folder: pathlib.Path,
     *,
+    objective: Objective | None = None,
     devices: parallel.Devices | None = None,
     validate: Validator | None = None,
 ) -> Outcome:
@@ -50,9 +51,9 @@ def train(
 
     Args:
         experiment: All settings.
-        objective: Of its model.
-        folder: Of the run.
-        devices: Those to use; None for all of this process.
+        folder: Folder of the run.
+        objective: Model and losses to train on the task's batches; None takes the task's own.
+        devices: Devices to use; None for all of this process.
         validate: Called every `experiment.validate_every` steps and after the last one, on the
             first process; its values are recorded as `validation_...`.
 
@@ -61,7 +62,7 @@ def train(
         UserError: The folder holds another run, or a setting cannot work.
     """
     devices = jax.local_devices() if devices is None else devices
-    parallel.check_batch_size(experiment.data.batch_size, devices)
+    parallel.check_batch_size(experiment.task.data.batch_size, devices)
     workdir.prepare(folder)
     with (
         workdir.alone(folder),
@@ -74,7 +75,7 @@ def train(
                 _log.info("nothing to do: %s has taken %d steps", folder, start)
                 return Outcome(start, None)
             _log.info("continuing %s after step %d", folder, start)
-        run = _Run(experiment, objective, checkpoints, devices, validate)
+        run = _Run(experiment, objective or experiment.task, checkpoints, devices, validate)
         workdir.write_config(folder, experiment)
         return run.finish(folder)
 
@@ -93,12 +94,12 @@ class _Run:
         self._experiment, self._checkpoints, self._devices = experiment, checkpoints, devices
         self._validate_every = experiment.validate_every if validate else 0
         self._validate = validate
-        self._batches = inputs.batches(experiment)
+        self._batches = experiment.task.batches(experiment.seed)
         optimizer = optim.make_optimizer(experiment.optim)
-        fresh = state.create(objective, optimizer, self._batches[0], seed=experiment.seed)
+        state = fresh.create(objective, optimizer, self._batches[0], seed=experiment.seed)
         if checkpoints.latest_step is None:
-            fresh = start.prepared(experiment, fresh)
-        self._state = parallel.replicate(fresh, devices)
+            state = experiment.task.begin(state, seed=experiment.seed)
+        self._state = parallel.replicate(state, devices)
         if checkpoints.latest_step is not None:
             self._state = checkpoints.restore(self._state)
         self._programs = [
@@ -146,8 +147,8 @@ class _Run:
 
     def _steps(self, start: int, stop: interrupt.StopRequest) -> Iterator[int]:
         """Takes steps until the last one or a request to stop; yields how many have been taken."""
-        data = self._experiment.data
-        batches = loader.read_ahead(self._batches, start, threads=data.threads)
+        threads = self._experiment.task.data.threads
+        batches = read_ahead(self._batches, start, threads=threads)
         for step in range(start, self._experiment.steps):
             if stop:
                 return

@@ -7,13 +7,9 @@ import optax
 
 from jaxrelic import losses
 from jaxrelic.train.state import TrainState
-from jaxrelic.train.tasks.task import Objective
+from jaxrelic.train.tasks.task import AXIS, Logs, Objective
 from jaxrelic.typing import Array
 
-AXIS = "batch"
-"""Name of the device axis, for reductions inside models too."""
-
-Logs = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Mapping[str, Array]], tuple[TrainState, Logs]]
 
 _STEP_STREAM = 1
@@ -27,7 +23,7 @@ def make_train_step(
     phase: str,
     seed: int,
 ) -> TrainStep:
-    """The step of one phase, to be run under an axis named `AXIS`.
+    """The step of one phase, to be run under an axis named `task.AXIS`.
 
     Its logs are `loss` (weighted sum), every term's unweighted mean, the objective's own logs and
     `grad_norm`, all reduced over replicas.
@@ -39,7 +35,7 @@ def make_train_step(
 
         def loss_fn(params):
             terms, logs, collections = objective.loss(
-                params, state.collections, batch, rng, step=state.step, phase=phase
+                params, state.collections, batch, rng, step=state.step, phase=phase, seed=seed
             )
             loss, means = losses.combine(terms, objective.weights(phase))
             return loss, (collections, {"loss": loss, **means, **logs})

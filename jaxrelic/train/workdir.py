@@ -11,13 +11,14 @@ import jax
 
 from jaxrelic import config_json
 from jaxrelic.errors import UserError
+from jaxrelic.train import former_config
 from jaxrelic.train.experiment import Experiment
 
 CONFIG_FILE = "config.json"
 
 FREE_SETTINGS = (
     *("steps", "log_every", "checkpoint_every", "validate_every", "keep_checkpoints"),
-    "data.threads",
+    "task.data.threads",
 )
 """Settings that may change when a run is continued: they do not change what it computes."""
 
@@ -59,9 +60,14 @@ def check_same_run(workdir: pathlib.Path, experiment: Experiment) -> None:
     changed = [n for n in config_json.differences(before, now) if n not in FREE_SETTINGS]
     if changed:
         raise UserError(
-            f"{workdir} holds a run with another {', '.join(changed)}; set the value in "
+            f"{workdir} holds a run with another {_as_options(changed)}; set the value in "
             f"{path} again, or start a new run with another --workdir"
         )
+
+
+def _as_options(changed: list[str]) -> str:
+    """Names of settings as the command line has them: those of the task stand at the top."""
+    return ", ".join(name.removeprefix("task.") for name in changed)
 
 
 def write_config(workdir: pathlib.Path, experiment: Experiment) -> None:
@@ -77,4 +83,5 @@ def read_config(workdir: pathlib.Path) -> Experiment:
     path = workdir / CONFIG_FILE
     if not path.exists():
         raise UserError(f"no run in {workdir}: no {CONFIG_FILE}; train one first")
-    return config_json.from_json(Experiment, json.loads(path.read_text()))
+    plain = former_config.upgraded(json.loads(path.read_text()))
+    return config_json.from_json(Experiment, plain)

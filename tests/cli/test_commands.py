@@ -18,24 +18,27 @@ from jaxrelic.saved import export
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.state import TrainState
+from jaxrelic.train.tasks.msrn import MsrnTask
 
 EXPERIMENT = Experiment(
     name="tiny",
-    model=MsrnConfig(
-        shared_encoder=True,
-        encoder_widths=(4, 8),
-        encoder_blocks=1,
-        shape_code=4,
-        texture_code=8,
-        shape_milestones=((0, 4),),
-        texture_milestones=((0, 8),),
-        icosphere_level=1,
-        field_units=8,
-        texture_size=8,
-        texture_min_channels=4,
+    task=MsrnTask(
+        model=MsrnConfig(
+            shared_encoder=True,
+            encoder_widths=(4, 8),
+            encoder_blocks=1,
+            shape_code=4,
+            texture_code=8,
+            shape_milestones=((0, 4),),
+            texture_milestones=((0, 8),),
+            icosphere_level=1,
+            field_units=8,
+            texture_size=8,
+            texture_min_channels=4,
+        ),
+        supervision="multiview",
+        data=SingleViewData(path="synthetic", image_size=32),
     ),
-    supervision="multiview",
-    data=SingleViewData(path="synthetic", image_size=32),
     steps=7,
 )
 
@@ -51,7 +54,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     folder.mkdir()
     rng = np.random.default_rng(0)
-    shapes = dict(export.abstract_variables(EXPERIMENT.model, EXPERIMENT.data.image_size))
+    shapes = dict(EXPERIMENT.task.abstract_variables())
     variables = jax.tree.map(lambda x: np.float32(rng.uniform(0.01, 0.1, x.shape)), shapes)
     params = variables.pop("params")
     state = TrainState(
@@ -91,7 +94,7 @@ def test_a_run_becomes_an_export_and_a_photograph_a_mesh(run, photo, tmp_path, c
     assert call("export", run, "-o", tmp_path / "model") == 0
     page = json.loads((tmp_path / "model" / export.PAGE).read_text())
     assert page["training"]["steps"] == 7
-    assert page["config"] == config_json.to_json(EXPERIMENT.model)
+    assert page["config"] == config_json.to_json(EXPERIMENT.task.model)
     glb, previews = tmp_path / "relic.glb", tmp_path / "previews"
     arguments = ("--model", tmp_path / "model", "-o", glb, "--previews", previews)
     assert call("reconstruct", photo, *arguments) == 0

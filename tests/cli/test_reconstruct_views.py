@@ -72,7 +72,7 @@ def seen(monkeypatch):
         return BoxField(views, half_sides, moved)
 
     model = types.SimpleNamespace(image_size=48, read=read)
-    monkeypatch.setattr(load, "open_view_set_model", lambda path: model)
+    monkeypatch.setattr(load, "load", lambda path, role: model)
     return given
 
 

@@ -64,7 +64,7 @@ class LeftHalf:
 
 def test_a_foreground_run_has_its_say(tmp_path, monkeypatch, capsys):
     photos, out = write_photos(tmp_path / "photos"), tmp_path / "masks"
-    monkeypatch.setattr(load, "open_mask_predictor", lambda path: LeftHalf())
+    monkeypatch.setattr(load, "load", lambda path, role: LeftHalf())
     command = ["segment", str(photos / "square.png"), "-o", str(out), "--foreground", "run"]
     assert main.main([*command, "--refine.threshold", "0.5"]) == 0
     mask = read_mask(out / "square.png")
@@ -104,10 +104,12 @@ def test_a_run_of_the_other_kind_is_refused_with_what_it_is_for(tmp_path):
         (tmp_path / name).mkdir()
         page = json.dumps(config_json.to_json(experiment.get_config()))
         (tmp_path / name / "config.json").write_text(page)
-    with pytest.raises(UserError, match=r"seer is a run that finds foregrounds .* reconstructs"):
-        load.open_model(tmp_path / "seer")
-    with pytest.raises(UserError, match=r"maker is a run that reconstructs .* finds foregrounds"):
-        load.open_mask_predictor(tmp_path / "maker")
+    with pytest.raises(
+        UserError, match=r"seer is a run that turns a photograph into a mask; .*mesh"
+    ):
+        load.load(tmp_path / "seer", role="one photograph into a mesh")
+    with pytest.raises(UserError, match=r"maker is a run that turns one .* into a mesh; .* a mask"):
+        load.load(tmp_path / "maker", role="a photograph into a mask")
 
 
 def test_without_a_run_masks_stay_coarse():

@@ -3,9 +3,10 @@ import pathlib
 import pytest
 from places import ROOT
 
-from jaxrelic.cli import train, validation
+from jaxrelic.cli import train
 from jaxrelic.data.view_sets import batches as view_sets
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation.view_sets import validation
 
 SMOKE = str(ROOT / "configs" / "smoke.py")
 
@@ -15,8 +16,8 @@ def test_overrides_reach_the_experiment():
     args = train.parse([*argv, "--losses.weights.rgb", "0.5", "--steps", "3"])
     assert args.workdir == pathlib.Path("w")
     assert args.experiment.optim.learning_rate == 3e-4
-    assert args.experiment.data.path == "shards"
-    assert args.experiment.losses.weights.rgb == 0.5
+    assert args.experiment.task.data.path == "shards"
+    assert args.experiment.task.losses.weights.rgb == 0.5
     assert args.experiment.steps == 3
     assert args.experiment.name == "smoke"
 
@@ -70,7 +71,7 @@ def test_shards_that_are_not_there_are_named(tmp_path):
 def test_a_row_of_a_file_is_an_experiment_with_overrides():
     args = train.parse([f"{SMOKE}:latent", "--workdir", "w", "--model.neighbours.max-render", "1"])
     assert args.experiment.name == "smoke_latent"
-    assert args.experiment.model.neighbours.max_render == 1
+    assert args.experiment.task.model.neighbours.max_render == 1
 
 
 @pytest.mark.parametrize(
@@ -93,10 +94,10 @@ def test_one2345_is_validated_on_relics_it_does_not_learn_from_and_msrn_never(tm
     argv = [f"{SMOKE}:one2345", "--workdir", str(tmp_path)]
     experiment = train.parse(argv).experiment
     validator = validation.validator(experiment, tmp_path)
-    assert validator.config == experiment.model
-    assert {len(scene.sources) for scene in validator.scenes} == {experiment.data.num_sources}
-    learned = {relic.uid for relic in view_sets.open_view_sets(experiment.data)}
-    assert learned.isdisjoint(scene.uid for scene in validator.scenes)
+    assert validator.config == experiment.task.model
+    assert {len(each.sources) for each in validator.view_sets} == {experiment.task.data.num_sources}
+    learned = {relic.uid for relic in view_sets.open_view_sets(experiment.task.data)}
+    assert learned.isdisjoint(each.uid for each in validator.view_sets)
     argv += ["--validate-every", "0"]
     assert validation.validator(train.parse(argv).experiment, tmp_path) is None
     others = train.parse([SMOKE, "--workdir", "w", "--validate-every", "2"]).experiment

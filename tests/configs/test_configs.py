@@ -11,16 +11,16 @@ import jax
 import numpy as np
 import optax
 import pytest
+from experiments import changed
 from places import ROOT
 
 from jaxrelic import config_json
 from jaxrelic.cli.train import load_experiment
-from jaxrelic.data.single_view import batches
 from jaxrelic.saved import load
-from jaxrelic.train import loop, state
+from jaxrelic.train import loop
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.initial import fresh
 from jaxrelic.train.step import make_train_step
-from jaxrelic.train.tasks import kinds
 
 CONFIGS = ROOT / "configs"
 FILES = sorted(path for path in CONFIGS.glob("*.py") if path.name != "__init__.py")
@@ -37,7 +37,7 @@ def experiments() -> list[str]:
 
 
 def smoke(**changes):
-    return dataclasses.replace(load_experiment(CONFIGS / "smoke.py"), **changes)
+    return changed(load_experiment(CONFIGS / "smoke.py"), **changes)
 
 
 def losses(folder):
@@ -62,9 +62,10 @@ def test_no_two_rows_of_a_table_are_the_same_experiment(name):
 def whole(source="filtered", **changes):
     """The smoke run of the whole model, whose pass over the data may be shorter."""
     experiment = load_experiment(CONFIGS / "smoke.py:latent")
-    neighbours = dataclasses.replace(experiment.model.neighbours, source=source, recent=8)
-    model = dataclasses.replace(experiment.model, neighbours=neighbours)
-    return dataclasses.replace(experiment, **{"model": model} | changes)
+    model = experiment.task.model
+    neighbours = dataclasses.replace(model.neighbours, source=source, recent=8)
+    model = dataclasses.replace(model, neighbours=neighbours)
+    return changed(experiment, **{"model": model} | changes)
 
 
 @pytest.mark.parametrize(
@@ -79,10 +80,9 @@ def whole(source="filtered", **changes):
     ids=["latent", "posed", "multiview", "filtered", "unicorn"],
 )
 def test_msrn_steps_agree_on_every_replica(experiment):
-    supervision = experiment.supervision
-    batch = batches.batches(experiment.data, supervision=supervision, seed=0)[0]
-    objective, optimizer = kinds.build(experiment), optax.adam(1e-3)
-    start = jax.eval_shape(lambda: state.initial(objective, optimizer, batch, seed=0))
+    objective, optimizer = experiment.task, optax.adam(1e-3)
+    batch = objective.batches(0)[0]
+    start = jax.eval_shape(lambda: fresh.initial(objective, optimizer, batch, seed=0))
     dealt = {name: x.reshape(2, 2, *x.shape[1:]) for name, x in batch.items()}
     for phase in objective.phases:
         step = make_train_step(objective, optimizer, phase=phase, seed=0)
@@ -93,12 +93,11 @@ def test_msrn_steps_agree_on_every_replica(experiment):
 @pytest.mark.slow
 def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_path):
     one = jax.devices()[:1]
-    objective = kinds.build(smoke())
-    loop.train(smoke(), objective, tmp_path / "whole", devices=one)
-    loop.train(smoke(steps=3), objective, tmp_path / "parts", devices=one)
-    loop.train(smoke(), objective, tmp_path / "parts", devices=one)
+    loop.train(smoke(), tmp_path / "whole", devices=one)
+    loop.train(smoke(steps=3), tmp_path / "parts", devices=one)
+    loop.train(smoke(), tmp_path / "parts", devices=one)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
-    loop.train(smoke(steps=3), objective, tmp_path / "two", devices=jax.devices()[:2])
+    loop.train(smoke(steps=3), tmp_path / "two", devices=jax.devices()[:2])
     # Sums in another order; batch normalisation over 4 examples magnifies them.
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "whole")[:3], rtol=1e-3)
 
@@ -106,11 +105,10 @@ def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["filtered", "unicorn"])
 def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source):
-    objective = kinds.build(whole(source))
     for name, stops in {"whole": [8], "parts": [5, 8]}.items():
         for steps in stops:
             folder = tmp_path / name
-            loop.train(whole(source, steps=steps), objective, folder, devices=jax.devices()[:2])
+            loop.train(whole(source, steps=steps), folder, devices=jax.devices()[:2])
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     one, other = (
         load.open_run(tmp_path / name)[0].variables["memory"]["shape"]

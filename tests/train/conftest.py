@@ -6,11 +6,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
+from experiments import changed
 
 from jaxrelic.data.single_view.batches import SingleViewData
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.optim import OptimConfig
+from jaxrelic.train.tasks.msrn import MsrnTask
 
 
 class TinyModel(nn.Module):
@@ -36,7 +38,7 @@ class TinyObjective:
     def weights(self, phase):
         return {"area": 1.0, "size": 0.5}
 
-    def loss(self, params, collections, batch, rng, *, step, phase):
+    def loss(self, params, collections, batch, rng, *, step, phase, seed):
         covered = jnp.mean(batch["mask"], axis=(1, 2))
         variables = {"params": params, **collections}
         predicted, collections = TinyModel().apply(
@@ -56,17 +58,16 @@ def tiny_objective():
 
 
 def build_experiment(**changes) -> Experiment:
-    settings = {
-        "name": "tiny",
-        "model": MsrnConfig.compact(),
-        "supervision": "latent",
-        "data": SingleViewData(path="synthetic", batch_size=8, image_size=16, target_size=8),
-        "optim": OptimConfig(learning_rate=1e-2),
-        "steps": 6,
-        "log_every": 1,
-        "checkpoint_every": 100,
-    }
-    return Experiment(**(settings | changes))
+    data = SingleViewData(path="synthetic", batch_size=8, image_size=16, target_size=8)
+    tiny = Experiment(
+        name="tiny",
+        task=MsrnTask(model=MsrnConfig.compact(), supervision="latent", data=data),
+        optim=OptimConfig(learning_rate=1e-2),
+        steps=6,
+        log_every=1,
+        checkpoint_every=100,
+    )
+    return changed(tiny, **changes)
 
 
 @pytest.fixture

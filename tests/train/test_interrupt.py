@@ -16,7 +16,7 @@ import pathlib, runpy, sys
 from jaxrelic.train import loop
 tiny = runpy.run_path(sys.argv[1])
 experiment = tiny["build_experiment"](steps=1_000_000)
-outcome = loop.train(experiment, tiny["TinyObjective"](), pathlib.Path(sys.argv[2]))
+outcome = loop.train(experiment, pathlib.Path(sys.argv[2]), objective=tiny["TinyObjective"]())
 sys.exit(128 + outcome.stopped_by)
 """
 
@@ -48,7 +48,7 @@ def test_a_signal_saves_the_last_step_and_ends_the_run(
         assert process.wait(timeout=60) == code
     (saved,) = (int(path.name) for path in (tmp_path / "checkpoints").iterdir())
     assert saved == len(metrics.read_text().splitlines())
-    outcome = loop.train(tiny_experiment(steps=saved + 1), tiny_objective(), tmp_path)
+    outcome = loop.train(tiny_experiment(steps=saved + 1), tmp_path, objective=tiny_objective())
     assert outcome == loop.Outcome(saved + 1, None)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxrelic.train import state
+from jaxrelic.train.initial import fresh
 from jaxrelic.train.step import make_train_step
 
 
@@ -23,7 +23,7 @@ def dealt(batch):
 
 def test_step_returns_the_same_on_every_replica(tiny_objective, batch):
     optimizer = optax.adam(1e-3)
-    start = state.create(tiny_objective(), optimizer, batch, seed=0)
+    start = fresh.create(tiny_objective(), optimizer, batch, seed=0)
     step = make_train_step(tiny_objective(), optimizer, phase="joint", seed=0)
     one_copy = jax.vmap(step, axis_name="batch", in_axes=(None, 0), out_axes=None)
     jax.eval_shape(one_copy, start, dealt(batch))  # Raises if any output was left unreduced.
@@ -31,7 +31,7 @@ def test_step_returns_the_same_on_every_replica(tiny_objective, batch):
 
 def test_a_log_that_differs_between_replicas_is_averaged(tiny_objective, batch):
     optimizer = optax.sgd(0.0)
-    start = state.create(tiny_objective(), optimizer, batch, seed=0)
+    start = fresh.create(tiny_objective(), optimizer, batch, seed=0)
     step = make_train_step(tiny_objective(), optimizer, phase="joint", seed=0)
     each = jax.jit(jax.vmap(step, axis_name="batch", in_axes=(None, 0)))
     logs = each(start, dealt(batch))[1]
@@ -40,7 +40,7 @@ def test_a_log_that_differs_between_replicas_is_averaged(tiny_objective, batch):
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(tiny_objective, batch):
     optimizer = optax.sgd(0.1)
-    start = state.create(tiny_objective(), optimizer, batch, seed=0)
+    start = fresh.create(tiny_objective(), optimizer, batch, seed=0)
     step = make_train_step(tiny_objective(), optimizer, phase="joint", seed=0)
     run = jax.jit(jax.vmap(step, axis_name="batch", in_axes=(None, 0), out_axes=None))
     after, logs = run(start, dealt(batch))
@@ -54,7 +54,7 @@ def test_a_weight_without_a_term_is_refused(tiny_objective, batch):
             return {"aera": 1.0}
 
     optimizer = optax.sgd(0.1)
-    start = state.create(Typo(), optimizer, batch, seed=0)
+    start = fresh.create(Typo(), optimizer, batch, seed=0)
     step = make_train_step(Typo(), optimizer, phase="joint", seed=0)
     with pytest.raises(ValueError, match="aera"):
         jax.eval_shape(jax.vmap(step, axis_name="batch", in_axes=(None, 0)), start, dealt(batch))
@@ -69,7 +69,7 @@ class Listener:
     def weights(self, phase):
         return {"area": 1.0}
 
-    def loss(self, params, collections, batch, rng, *, step, phase):
+    def loss(self, params, collections, batch, rng, *, step, phase, seed):
         replica = jax.lax.axis_index("batch")
         draws = {f"draw_{i}": jnp.where(replica == i, jax.random.uniform(rng), 0) for i in (0, 1)}
         return {"area": params["w"] + batch["mask"][:, 0, 0]}, draws, collections
@@ -77,7 +77,7 @@ class Listener:
 
 def test_randomness_differs_between_replicas_and_steps_and_repeats(batch):
     optimizer = optax.sgd(0.0)
-    start = state.create(Listener(), optimizer, batch, seed=0)
+    start = fresh.create(Listener(), optimizer, batch, seed=0)
     step = make_train_step(Listener(), optimizer, phase="joint", seed=0)
     run = jax.vmap(step, axis_name="batch", in_axes=(None, 0), out_axes=None)
     after, first = run(start, dealt(batch))

@@ -21,7 +21,7 @@ from jaxrelic.evaluation.single_view import baselines
 from jaxrelic.evaluation.single_view.methods import Method, Surfaces
 from jaxrelic.evaluation.single_view.truth import Record, SingleViewTruth, is_known, views_of
 from jaxrelic.geometry import alignment, cameras, meshes, sampling
-from jaxrelic.metrics import geometry, protocols, scoring
+from jaxrelic.metrics import geometry, protocols, scoring, silhouettes
 from jaxrelic.photos import photo
 
 logger = logging.getLogger(__name__)
@@ -247,7 +247,7 @@ def _row(
         method=method,
         view=relic.view,
         num_views=len(relic.masks),
-        silhouette_iou=image_scores.silhouette_iou(aligned, faces, relic.masks, relic.views)
+        silhouette_iou=silhouettes.silhouette_iou(aligned, faces, relic.masks, relic.views)
         if len(relic.masks)
         else None,
         **figures,
@@ -290,7 +290,7 @@ def _image_rows(
                 category=relic.category,
                 method=method,
                 num_views=len(others),
-                mask_iou=image_scores.silhouette_iou(
+                mask_iou=silhouettes.silhouette_iou(
                     vertices, surfaces.faces, relic.masks[others], views
                 ),
                 psnr=colours[0],

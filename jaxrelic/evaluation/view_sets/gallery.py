@@ -25,7 +25,7 @@ GALLERY_CAPTION = (
 def gallery_row(relic: ViewSetTruth, shape: ViewSetShape) -> list[np.ndarray]:
     """Sources; then one held-out view, as it is and as drawn, and the mesh there, plain and lit.
 
-    The method's mesh is drawn in place of what it cannot draw itself.
+    The method's mesh is drawn instead of what it cannot draw itself.
     """
     view = transforms.resize(relic.held_out[0], TILE_PX)
     camera = camera_of(view)
@@ -71,3 +71,22 @@ def _normal_colours(drawn: Drawn, cam_from_world: np.ndarray) -> np.ndarray:
     length = np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
     mask = np.clip(drawn.mask, 0, 1)[..., None]
     return mask * (normals / length + 1) / 2 + 1 - mask
+
+
+class GalleryRows:
+    """Rows of pictures of some relics, evenly chosen, kept while they are measured."""
+
+    def __init__(self, num_relics: int, count: int, *, method: str):
+        count = min(count, num_relics)
+        self._method = method
+        self._chosen = set(np.linspace(0, num_relics - 1, count).round().astype(int).tolist())
+        self._tiles: list[np.ndarray] = []
+
+    def watch(self, index: int, name: str, relic: ViewSetTruth, shape: ViewSetShape) -> None:
+        """Draws a row if the relic is a chosen one; see `evaluate_view_sets`."""
+        if name == self._method and index in self._chosen:
+            self._tiles += gallery_row(relic, shape)
+
+    def sheet(self) -> np.ndarray | None:
+        """All rows, [h, w, 3]; None without any."""
+        return grids.grid(self._tiles, GALLERY_COLUMNS) if self._tiles else None

@@ -4,12 +4,15 @@ import dataclasses
 from collections.abc import Callable
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
-from jaxrelic.evaluation.view_sets import baselines as scene_baselines
+from jaxrelic.evaluation.view_sets.baselines import HULL_RESOLUTION, sphere, visual_hull
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference.surface.fields import Drawn, SceneField
+from jaxrelic.inference.surface.fields import Drawn, SurfaceField
+
+MODEL = "model"
+"""What rows call the network's mesh; what it draws itself is `model_drawn`."""
 
 Draw = Callable[[cameras.Camera, int], Drawn]
-"""As `SceneField.draw`."""
+"""As `SurfaceField.draw`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,12 @@ class ViewSetShape:
 
 
 ViewSetMethod = Callable[[PosedViews], ViewSetShape]
-Extract = Callable[[SceneField], meshes.Mesh]
-"""From a field to its surface in the world, as `sdf_mesh.extract` with its settings."""
+Extract = Callable[[SurfaceField], meshes.Mesh]
+"""From a field to its surface in the world, as `extract.extract` with its settings."""
 
 
 def of_fields(
-    read: Callable[[PosedViews], SceneField], extract: Extract, *, drawn: bool = True
+    read: Callable[[PosedViews], SurfaceField], extract: Extract, *, drawn: bool = True
 ) -> ViewSetMethod:
     """The surface of the fields that `read` makes, and, if `drawn`, what they draw themselves."""
 
@@ -39,13 +42,11 @@ def of_fields(
     return method
 
 
-def baselines(hull_resolution: int = scene_baselines.HULL_RESOLUTION) -> dict[str, ViewSetMethod]:
+def baselines(hull_resolution: int = HULL_RESOLUTION) -> dict[str, ViewSetMethod]:
     """What a network must beat, by name."""
     return {
         "visual_hull": lambda views: ViewSetShape(
-            mesh=scene_baselines.visual_hull(views, resolution=hull_resolution)
+            mesh=visual_hull(views, resolution=hull_resolution)
         ),
-        "sphere": lambda views: ViewSetShape(
-            mesh=scene_baselines.sphere(views, resolution=hull_resolution)
-        ),
+        "sphere": lambda views: ViewSetShape(mesh=sphere(views, resolution=hull_resolution)),
     }

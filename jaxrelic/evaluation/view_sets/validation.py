@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation import held_out
 from jaxrelic.evaluation.single_view.truth import Record
 from jaxrelic.evaluation.view_sets import gallery
 from jaxrelic.evaluation.view_sets.evaluate import camera_of, picture_scores
@@ -19,7 +20,12 @@ from jaxrelic.inference.one2345 import POINTS_PER_BLOCK, One2345Predictor
 from jaxrelic.inference.surface import extract
 from jaxrelic.mesh_files import formats
 from jaxrelic.models.one2345.config import One2345Config
+from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.tasks import kinds
 from jaxrelic.viz import grids
+
+SPLITS = ("val", "test", held_out.TRAINING_SPLIT)
+"""Tried in this order; small collections may fill only the last."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +34,26 @@ RELICS = 3
 """Relics that are looked at."""
 RESOLUTION = 96
 """Points per side of the grid on which surfaces are found, by default."""
+
+
+def validator(experiment: Experiment, folder: pathlib.Path) -> "ViewSetValidator | None":
+    """The judge of a run, if it asks for one and its network turns posed views into a mesh.
+
+    Args:
+        experiment: All settings.
+        folder: Folder of the run; pictures and meshes go below it.
+    """
+    task = experiment.task
+    if kinds.of_task(task).role != "posed views into a mesh" or not experiment.validate_every:
+        return None
+    _, records = held_out.view_sets(task.data.path, None, usual=SPLITS)
+    return ViewSetValidator.of_records(
+        records,
+        Choice(selection=task.data.selection, num_sources=task.data.num_sources),
+        config=task.model,
+        image_size=task.data.image_size,
+        folder=folder,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ class ColourField(DistanceField, Protocol):
         """
 
 
-class SceneField(ColourField, Protocol):
+class SurfaceField(ColourField, Protocol):
     """What evaluations draw as well."""
 
     def draw(self, camera: cameras.Camera, size: int) -> Drawn:

@@ -7,11 +7,12 @@ so the default is tall.
 """
 
 import dataclasses
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from jaxrelic.geometry import cameras
@@ -250,3 +251,12 @@ def assumed_intrinsics(pose: PoseConfig, image: Float[Array, "b s s 3"]) -> Floa
     side = image.shape[1]
     matrix = cameras.intrinsics(pose.focal_widths * side, side, side)
     return jnp.broadcast_to(matrix, (image.shape[0], 3, 3))
+
+
+def abstract_variables(config: MsrnConfig, side: int) -> Any:
+    """Names, shapes and types of the network's arrays for inputs of `side` pixels."""
+    network = Msrn(config)
+    image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
+    return jax.eval_shape(
+        lambda rng, image: network.init(rng, image, train=False), jax.random.key(0), image
+    )

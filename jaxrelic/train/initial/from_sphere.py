@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxrelic.errors import UserError
 from jaxrelic.models.msrn.model import MsrnConfig, template
 from jaxrelic.models.msrn.shape import DeformationField
 from jaxrelic.typing import Array, Key
@@ -47,10 +46,6 @@ def pretrained(config: PretrainConfig, model: MsrnConfig, params: Any, *, seed: 
     """
     if not config.steps:
         return params
-    if not isinstance(model, MsrnConfig):
-        raise UserError(
-            f"pretrain is for M-SRN, not for {type(model).__name__}; set its steps to 0"
-        )
     rng = jax.random.fold_in(jax.random.key(seed), _PRETRAIN_STREAM)
     field, before, after = jax.jit(_fit, static_argnums=(0, 1))(
         config, model, params["deformation"], rng

@@ -1,40 +1,83 @@
-"""Foreground perception as the trainer sees it: the network joined with its losses and bank."""
+"""Foreground perception as a task: the network joined with its losses, its bank and its data."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import grain
 import jax
+import numpy as np
 
+from jaxrelic import weights
+from jaxrelic.data.foreground import batches
+from jaxrelic.data.foreground.batches import BackgroundData
+from jaxrelic.data.single_view.batches import Batch
+from jaxrelic.errors import UserError
 from jaxrelic.losses import foreground as losses
-from jaxrelic.models.foreground import memory
-from jaxrelic.models.foreground.model import Foreground
-from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.step import AXIS
-from jaxrelic.train.tasks.task import Variables
+from jaxrelic.losses.foreground import ForegroundLossSettings
+from jaxrelic.models.foreground import convert, memory
+from jaxrelic.models.foreground.model import Foreground, ForegroundConfig
+from jaxrelic.photos.masks.finder import MaskPredictor
+from jaxrelic.train.state import TrainState, Variables
+from jaxrelic.train.tasks.task import AXIS, Logs, Terms
 from jaxrelic.typing import Array
 
 _BANK_STREAM = 1
 """Folded into the key of initialisation for the noise that the bank starts from."""
 
 
-class ForegroundObjective:
-    """An `Objective` built from an experiment's model and losses."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ForegroundTask:
+    """Which pixels of a photograph are its object, learned from category labels alone."""
+
+    model: ForegroundConfig
+    """The network."""
+    data: BackgroundData
+    """Photographs with their background, and how examples are made of them."""
+    losses: ForegroundLossSettings
+    """How predictions are compared, and the weight of each term."""
+    initial_weights: str = ""
+    """File of published weights to start from: ResNet-50 in torchvision's layout, .safetensors or
+    .pth. Empty starts at random."""
 
     phases = ("joint",)
 
-    def __init__(self, experiment: Experiment):
-        self._config, self._settings = experiment.model, experiment.losses
-        self._model = Foreground(experiment.model)
+    def batches(self, seed: int) -> grain.MapDataset[Batch]:
+        """See `Task.batches`."""
+        found = batches.open_photographs(self.data).categories
+        if len(found) != self.model.categories:
+            raise UserError(
+                f"{self.data.path} holds {len(found)} categories ({', '.join(found)}) and "
+                f"model.categories is {self.model.categories}; set it to {len(found)}"
+            )
+        return batches.batches(self.data, seed=seed)
 
     def init(self, rng: jax.Array, batch: Mapping[str, Array]) -> Variables:
-        variables = self._model.init(rng, batch["image"], batch["category"], train=False)
+        """See `Objective.init`."""
+        network = Foreground(self.model)
+        variables = network.init(rng, batch["image"], batch["category"], train=False)
         noise = jax.random.fold_in(rng, _BANK_STREAM)
-        bank = memory.fresh_bank(noise, self._config.memory, self._config.features)
+        bank = memory.fresh_bank(noise, self.model.memory, self.model.features)
         return {**variables, "memory": {"pairs": bank}}
 
+    def begin(self, fresh: TrainState, *, seed: int) -> TrainState:
+        """With the published weights of `initial_weights`, if it names any."""
+        del seed
+        if not self.initial_weights:
+            return fresh
+        filled = convert.fill(
+            fresh.variables,
+            weights.read_weights(self.initial_weights),
+            tap=self.model.tap,
+            source=self.initial_weights,
+        )
+        params = filled.pop("params")
+        return fresh.replace(params=params, collections=filled)
+
     def weights(self, phase: str) -> Mapping[str, float]:
-        return dataclasses.asdict(self._settings.weights)
+        """See `Objective.weights`."""
+        del phase
+        return dataclasses.asdict(self.losses.weights)
 
     def loss(
         self,
@@ -45,21 +88,23 @@ class ForegroundObjective:
         *,
         step: jax.Array,
         phase: str,
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array], Variables]:
-        """See `Objective.loss`; nothing here is random, so `rng` is unused."""
+        seed: int = 0,
+    ) -> tuple[Terms, Logs, Variables]:
+        """See `Objective.loss`; nothing here is random."""
+        del rng, phase, seed
         bank, category = collections["memory"]["pairs"], batch["category"]
-        output, statistics = self._model.apply(
+        output, statistics = Foreground(self.model).apply(
             {"params": params, "batch_stats": collections["batch_stats"]},
             batch["image"],
             category,
             train=True,
             mutable=["batch_stats"],
         )
-        terms = losses.loss_terms(output, category, *memory.halves(bank), settings=self._settings)
-        terms = losses.opened(terms, self._settings, step)
+        terms = losses.loss_terms(output, category, *memory.halves(bank), settings=self.losses)
+        terms = losses.opened(terms, self.losses, step)
         bank = memory.record(
             bank,
-            self._config.memory,
+            self.model.memory,
             output.foreground,
             output.background,
             output.scores,
@@ -68,3 +113,24 @@ class ForegroundObjective:
         )
         logs = {"remembered": bank.writes[0].astype("float32")}
         return terms, logs, {**statistics, "memory": {"pairs": bank}}
+
+    def abstract_variables(self) -> Variables:
+        """See `Task.abstract_variables`; the bank serves training alone."""
+        side = self.data.image_size
+        example = {
+            "image": jax.ShapeDtypeStruct((1, side, side, 3), np.float32),
+            "category": jax.ShapeDtypeStruct((1,), np.int32),
+        }
+        variables = jax.eval_shape(self.init, jax.random.key(0), example)
+        return {name: x for name, x in variables.items() if name != "memory"}
+
+    def predictor(self, variables: Variables, *, step: int) -> MaskPredictor:
+        """See `Task.predictor`."""
+        del step
+        return MaskPredictor(
+            config=self.model, image_size=self.data.image_size, variables=variables
+        )
+
+    def facts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `Task.facts`."""
+        return {"learns_from": "category labels"}, {}

@@ -1,23 +1,34 @@
-"""M-SRN as the trainer sees it: the network joined with its losses, its memory and neighbours."""
+"""M-SRN as a task: the network joined with its losses, its memory and its neighbours."""
 
+import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
+import grain
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxrelic.data.single_view import batches
+from jaxrelic.data.single_view.batches import Batch, SingleViewData, Supervision
 from jaxrelic.errors import UserError
+from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.losses import msrn as msrn_losses
+from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn import memory, unicorn_memory
-from jaxrelic.models.msrn.model import Msrn, MsrnOutput, template
+from jaxrelic.models.msrn.model import Msrn, MsrnConfig, MsrnOutput, abstract_variables, template
 from jaxrelic.models.msrn.progress import active_size
+from jaxrelic.models.msrn.template import Template
 from jaxrelic.models.msrn.texture import simplified
-from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.step import AXIS
+from jaxrelic.photos.photo import Preprocessing
+from jaxrelic.train.initial import from_network, from_sphere
+from jaxrelic.train.initial.from_sphere import PretrainConfig
+from jaxrelic.train.state import TrainState, Variables
 from jaxrelic.train.tasks import msrn_neighbours, msrn_phases
 from jaxrelic.train.tasks.msrn_neighbours import NeighbourStep
-from jaxrelic.train.tasks.task import Variables
+from jaxrelic.train.tasks.msrn_phases import SoftnessSchedule
+from jaxrelic.train.tasks.task import AXIS, Logs, Terms
 from jaxrelic.typing import Array
 
 _PURIFY_STREAM = 2
@@ -26,36 +37,99 @@ _PURIFY_STREAM = 2
 _TEXTURE_STREAM = 3
 """Folded into the key of a step for what is random of its textures."""
 
-Logs = dict[str, jax.Array]
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MsrnTask:
+    """M-SRN: a mesh from one photograph, learned from as much as `supervision` allows."""
 
-class MsrnObjective:
-    """An `Objective` built from an experiment's model, losses, supervision and softness."""
+    model: MsrnConfig
+    """The network."""
+    supervision: Supervision = "latent"
+    """What the network may know. latent: image and mask only. posed: also the camera. multiview:
+    also other posed views."""
+    data: SingleViewData
+    """The relics, and how examples are made of them."""
+    losses: MsrnLossSettings = dataclasses.field(default_factory=MsrnLossSettings)
+    """How predictions are compared, and the weight of each term."""
+    softness: SoftnessSchedule = dataclasses.field(default_factory=SoftnessSchedule)
+    """How soft the edges of drawings are early on."""
+    initial: str = ""
+    """Folder of a run or an export to start from; empty starts at random."""
+    pretrain: PretrainConfig = dataclasses.field(default_factory=PretrainConfig)
+    """What the deformation learns before the first step; nothing by default."""
 
-    def __init__(self, experiment: Experiment):
-        msrn_neighbours.check(experiment)
-        self._experiment = experiment
-        self._config = experiment.model
-        self._model = Msrn(experiment.model)
-        self._template = template(experiment.model)
-        self.phases = msrn_phases.phases(
-            experiment.supervision, alternate=self._config.pose.alternate
-        )
-        if self._config.keeps_banks:
-            _check_categories(experiment)
-            self._steps_per_pass = batches.steps_per_pass(experiment.data)
+    def __post_init__(self) -> None:
+        if self.losses.background != self.data.background:
+            raise UserError(
+                f"losses.background is {self.losses.background} and data.background is "
+                f"{self.data.background}; drawings and photographs need the same"
+            )
+        if self.initial and self.pretrain.steps:
+            raise UserError("initial and pretrain.steps are set; a run can start in one way only")
+        msrn_neighbours.check(self.model.neighbours, self.supervision)
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """See `Objective.phases`."""
+        return msrn_phases.phases(self.supervision, alternate=self.model.pose.alternate)
+
+    @functools.cached_property
+    def _network(self) -> Msrn:
+        return Msrn(self.model)
+
+    @functools.cached_property
+    def _template(self) -> Template:
+        return template(self.model)
+
+    @functools.cached_property
+    def _steps_per_pass(self) -> int:
+        return batches.steps_per_pass(self.data)
+
+    def batches(self, seed: int) -> grain.MapDataset[Batch]:
+        """See `Task.batches`."""
+        if self.model.keeps_banks:
+            self._check_categories()
+        return batches.batches(self.data, supervision=self.supervision, seed=seed)
+
+    def _check_categories(self) -> None:
+        """Raises if a category of the data has no bank."""
+        names, banks = batches.categories(self.data), self.model.memory.categories
+        if len(names) > banks:
+            raise UserError(
+                f"{self.data.path} has {len(names)} categories and the memory {banks} banks; "
+                f"set --model.memory.categories {len(names)}"
+            )
 
     def init(self, rng: jax.Array, batch: Mapping[str, Array]) -> Variables:
-        msrn_neighbours.check_batch(self._config.neighbours, batch)
-        variables = self._model.init(rng, batch["image"], train=False)
-        return {**variables, **fresh_recent(self._experiment)}
+        """See `Objective.init`."""
+        msrn_neighbours.check_batch(self.model.neighbours, batch)
+        variables = self._network.init(rng, batch["image"], train=False)
+        return {**variables, **self._fresh_recent()}
+
+    def _fresh_recent(self) -> Variables:
+        """The collection `recent`, which training alone reads; only source unicorn has one."""
+        neighbours = self.model.neighbours
+        if neighbours.source != "unicorn":
+            return {}
+        photographs = unicorn_memory.fresh_recent(
+            neighbours, self.model.shape_code, self.data.image_size
+        )
+        return {"recent": {"photographs": photographs}}
+
+    def begin(self, fresh: TrainState, *, seed: int) -> TrainState:
+        """From another network, from a sphere, or at random."""
+        if self.initial:
+            fresh = from_network.from_network(fresh, self.initial)
+        params = from_sphere.pretrained(self.pretrain, self.model, fresh.params, seed=seed)
+        return fresh.replace(params=params)
 
     def weights(self, phase: str) -> Mapping[str, float]:
+        """See `Objective.weights`."""
         return msrn_losses.loss_weights(
-            self._experiment.losses,
-            supervision=self._experiment.supervision,
+            self.losses,
+            supervision=self.supervision,
             phase=phase,
-            neighbours=self._config.neighbours.source != "none",
+            neighbours=self.model.neighbours.source != "none",
         )
 
     def loss(
@@ -67,63 +141,62 @@ class MsrnObjective:
         *,
         step: jax.Array,
         phase: str,
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array], Variables]:
+        seed: int = 0,
+    ) -> tuple[Terms, Logs, Variables]:
         """See `Objective.loss`; `rng` draws neighbours, all else is the same on every replica."""
         sizes = {
-            "shape_size": active_size(self._config.shape_milestones, step),
-            "texture_size": active_size(self._config.texture_milestones, step),
+            "shape_size": active_size(self.model.shape_milestones, step),
+            "texture_size": active_size(self.model.texture_milestones, step),
         }
-        translate = step >= self._config.pose.translation_start
-        collections = self._advanced(collections, step)
+        translate = step >= self.model.pose.translation_start
+        collections = self._advanced(collections, step, seed)
 
         def see(image: Array) -> tuple[MsrnOutput, Variables]:
             variables = {"params": params, **collections}
             mutable = list(collections)
-            return self._model.apply(
+            return self._network.apply(
                 variables, image, **sizes, translate=translate, train=True, mutable=mutable
             )
 
         output, following = see(batch["image"])
         tricks = jax.random.fold_in(rng, _TEXTURE_STREAM)
-        shown = simplified(tricks, output.texture, self._config.texture_tricks, step)
+        shown = simplified(tricks, output.texture, self.model.texture_tricks, step)
         output = output.replace(texture=shown)
-        sigma = msrn_phases.sigma_at(
-            self._experiment.softness, self._experiment.losses.raster.sigma, step
-        )
+        sigma = msrn_phases.sigma_at(self.softness, self.losses.raster.sigma, step)
         terms = msrn_losses.loss_terms(
             output,
             batch,
             self._template,
-            supervision=self._experiment.supervision,
+            supervision=self.supervision,
             phase=phase,
-            settings=self._experiment.losses,
+            settings=self.losses,
             # A constant stays one: the fast rasterizer sizes its work by it.
             sigma=sigma,
             axis_name=AXIS,
         )
-        if phase != "pose" and self._config.neighbours.source != "none":
+        if phase != "pose" and self.model.neighbours.source != "none":
             neighbours = NeighbourStep(
-                config=self._config.neighbours,
+                config=self.model.neighbours,
                 batch=batch,
                 output=output,
                 collections=collections,
                 see=lambda image: see(image)[0],
                 template=self._template,
-                settings=msrn_losses.with_sigma(self._experiment.losses, sigma),
+                settings=msrn_losses.with_sigma(self.losses, sigma),
             )
             terms |= neighbours.terms(rng, step)
         following, logs = self._recorded(following, output, batch, terms["mask_iou"], sizes)
         return terms, {"sigma": sigma, **sizes, **logs}, following
 
-    def _advanced(self, collections: Variables, step: jax.Array) -> Variables:
+    def _advanced(self, collections: Variables, step: jax.Array, seed: int) -> Variables:
         """The collections as this step uses them, banks purified if it is time."""
-        if not self._config.keeps_banks:
+        if not self.model.keeps_banks:
             return collections
-        stream = jax.random.fold_in(jax.random.key(self._experiment.seed), _PURIFY_STREAM)
+        stream = jax.random.fold_in(jax.random.key(seed), _PURIFY_STREAM)
         shape = memory.advance(
             jax.random.fold_in(stream, step),
             collections["memory"]["shape"],
-            self._config.memory,
+            self.model.memory,
             step,
             steps_per_pass=self._steps_per_pass,
         )
@@ -138,7 +211,7 @@ class MsrnObjective:
         sizes: Mapping[str, jax.Array],
     ) -> tuple[Variables, Logs]:
         """The collections with what this step saw written to them, and how that went."""
-        config, logs = self._config, {}
+        config, logs = self.model, {}
         if config.keeps_banks:
             complete = sizes["shape_size"] >= config.shape_code
             accepted = memory.explains(config.memory, mask_iou, complete=complete)
@@ -165,23 +238,24 @@ class MsrnObjective:
             collections = {**collections, "recent": {"photographs": recent}}
         return collections, logs
 
+    def abstract_variables(self) -> Variables:
+        """See `Task.abstract_variables`; recent photographs serve training alone."""
+        return abstract_variables(self.model, self.data.image_size)
 
-def _check_categories(experiment: Experiment) -> None:
-    """Raises if a category of the data has no bank."""
-    names, banks = batches.categories(experiment.data), experiment.model.memory.categories
-    if len(names) > banks:
-        raise UserError(
-            f"{experiment.data.path} has {len(names)} categories and the memory {banks} banks; "
-            f"set --model.memory.categories {len(names)}"
+    def predictor(self, variables: Variables, *, step: int) -> MsrnPredictor:
+        """See `Task.predictor`; codes are as open as they were at that step."""
+        return MsrnPredictor(
+            config=self.model,
+            preprocessing=Preprocessing(
+                image_size=self.data.image_size,
+                crop_margin=self.data.crop_margin,
+                background=self.data.background,
+            ),
+            variables=variables,
+            shape_size=int(active_size(self.model.shape_milestones, np.int32(step))),
+            texture_size=int(active_size(self.model.texture_milestones, np.int32(step))),
         )
 
-
-def fresh_recent(experiment: Experiment) -> Variables:
-    """The collection `recent`, which training alone reads; there is none without source unicorn."""
-    config = experiment.model
-    if config.neighbours.source != "unicorn":
-        return {}
-    photographs = unicorn_memory.fresh_recent(
-        config.neighbours, config.shape_code, experiment.data.image_size
-    )
-    return {"recent": {"photographs": photographs}}
+    def facts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `Task.facts`."""
+        return {"supervision": self.supervision}, {}

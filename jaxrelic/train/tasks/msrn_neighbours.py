@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
+from jaxrelic.data.single_view.batches import Supervision
 from jaxrelic.errors import UserError
 from jaxrelic.losses import neighbours as neighbour_losses
 from jaxrelic.losses.msrn import MsrnLossSettings
@@ -14,8 +15,7 @@ from jaxrelic.models.msrn import neighbours, unicorn_memory
 from jaxrelic.models.msrn.model import MsrnOutput
 from jaxrelic.models.msrn.neighbours import FROM_BATCH, Candidates, NeighbourConfig
 from jaxrelic.models.msrn.template import Template
-from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.tasks.task import Variables
+from jaxrelic.train.state import Variables
 from jaxrelic.typing import Array, Bool
 
 See = Callable[[Array], MsrnOutput]
@@ -26,12 +26,11 @@ Terms = dict[str, jax.Array]
 _COUNTS = ("neighbours_kept", "neighbours_kept_share", "neighbours_none")
 
 
-def check(experiment: Experiment) -> None:
-    """Raises if the experiment asks for neighbours where there are none."""
-    source = experiment.model.neighbours.source
-    if source != "none" and experiment.supervision != "latent":
+def check(config: NeighbourConfig, supervision: Supervision) -> None:
+    """Raises if neighbours are asked for where there are none."""
+    if config.source != "none" and supervision != "latent":
         raise UserError(
-            f"model.neighbours.source is {source} and supervision {experiment.supervision}: "
+            f"model.neighbours.source is {config.source} and supervision {supervision}: "
             "neighbours are for latent cameras; set --model.neighbours.source none"
         )
 

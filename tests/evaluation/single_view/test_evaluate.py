@@ -91,7 +91,7 @@ def test_a_relic_always_shows_the_same_side(rows):
 def test_silhouettes_agree_with_the_true_masks():
     record = RELICS[0]
     views = truth.views_of(record, SETTINGS.silhouette_size)
-    overlap = image_scores.silhouette_iou(
+    overlap = silhouettes.silhouette_iou(
         (SPHERE[0] * half_sides(0)).astype(np.float64),
         SPHERE[1],
         np.stack([view.rgba[..., 3] > 0.5 for view in views]),

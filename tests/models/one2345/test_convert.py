@@ -87,7 +87,7 @@ def test_released_weights_become_an_export_that_opens_as_a_model(released, tmp_p
     file, folder = tmp_path / "released.safetensors", tmp_path / "export"
     write_safetensors(file, {name: np.asarray(x) for name, x in released.items()})
     assert cli.main(["export", str(file), "-o", str(folder), "--no-stable-hlo"]) == 0
-    model = load.open_view_set_model(folder)
+    model = load.load(folder, role="posed views into a mesh")
     assert (model.image_size, model.num_sources) == (256, 32)
     assert model.config == One2345Config.compat()
     wanted = convert(released, One2345Config.compat())

@@ -70,9 +70,9 @@ def test_a_run_starts_from_another_once_and_then_continues_itself(
     tmp_path, tiny_experiment, tiny_objective
 ):
     first, second = tmp_path / "first", tmp_path / "second"
-    loop.train(tiny_experiment(steps=30), tiny_objective(), first)
+    loop.train(tiny_experiment(steps=30), first, objective=tiny_objective())
     experiment = tiny_experiment(initial=str(first), steps=1)
-    loop.train(experiment, tiny_objective(), second)
+    loop.train(experiment, second, objective=tiny_objective())
 
     def kernel(folder, step):
         tree = from_network._restore(folder / "checkpoints" / str(step) / "state")
@@ -81,6 +81,6 @@ def test_a_run_starts_from_another_once_and_then_continues_itself(
     # One step of Adam moves a parameter by its learning rate at most.
     assert np.abs(kernel(second, 1) - kernel(first, 30)).max() < 1.01e-2
     longer = dataclasses.replace(experiment, steps=2)
-    loop.train(longer, tiny_objective(), second)
+    loop.train(longer, second, objective=tiny_objective())
     assert jax.tree.map(np.shape, kernel(second, 2)) == (24, 4)
     assert 1e-3 < np.abs(kernel(second, 2) - kernel(first, 30)).max() < 2.02e-2

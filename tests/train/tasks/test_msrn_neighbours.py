@@ -18,7 +18,6 @@ from jaxrelic.nn.kmeans import Clusters
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.views import render_views
 from jaxrelic.train.tasks import msrn_neighbours
-from jaxrelic.train.tasks.msrn import MsrnObjective
 from jaxrelic.train.tasks.msrn_neighbours import NeighbourStep
 
 SIZE, QUERIES, OFFERED = 8, 3, 2
@@ -165,9 +164,9 @@ def test_with_its_gradient_the_network_learns_from_what_it_sees_in_neighbours(ba
 def test_neighbours_need_latent_cameras_candidates_and_a_bank_for_every_category(tiny_experiment):
     model = dataclasses.replace(MsrnConfig.compact(), neighbours=CONFIG)
     with pytest.raises(UserError, match="supervision posed: neighbours are for latent cameras"):
-        MsrnObjective(tiny_experiment(model=model, supervision="posed"))
+        tiny_experiment(model=model, supervision="posed")
     with pytest.raises(UserError, match=r"batches hold no candidates; set --data\.neighbours 6"):
         msrn_neighbours.check_batch(CONFIG, {"image": None})
     few = dataclasses.replace(model, memory=MemoryConfig(categories=4))
     with pytest.raises(UserError, match=r"synthetic has 10 categories and the memory 4 banks"):
-        MsrnObjective(tiny_experiment(model=few))
+        tiny_experiment(model=few).task.batches(0)

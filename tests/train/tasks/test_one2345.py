@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments import changed
 
 from configs import smoke
 from jaxrelic import config_json, losses
@@ -17,10 +18,9 @@ from jaxrelic.errors import UserError
 from jaxrelic.geometry.cameras import Camera
 from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
-from jaxrelic.train import loop, optim, state
+from jaxrelic.train import loop, optim
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.step import make_train_step
-from jaxrelic.train.tasks import kinds
 from jaxrelic.train.tasks.one2345 import _normals
 from jaxrelic.train.tasks.one2345_rays import RaysConfig
 
@@ -46,9 +46,11 @@ quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimizati
 
 def experiment(model=STILL, rays=None, **changes):
     plain = smoke.ROWS["one2345"]()
-    schedules = dataclasses.replace(plain.losses, sparse_steps=10, mask_start=2, anneal_steps=10)
+    schedules = dataclasses.replace(
+        plain.task.losses, sparse_steps=10, mask_start=2, anneal_steps=10
+    )
     rays = RaysConfig(**{"count": 9, "free_points": 5, "bound_rays": 7} | (rays or {}))
-    return dataclasses.replace(plain, model=model, losses=schedules, rays=rays, **changes)
+    return changed(plain, model=model, losses=schedules, rays=rays, **changes)
 
 
 def view_set(relic=0, size=24):
@@ -76,7 +78,7 @@ def batch_of(*relics):
 
 def total(tried, params, batch, rng, step=STEP):
     """The loss of one step and its logs."""
-    objective = kinds.build(tried)
+    objective = tried.task
     terms, logs, _ = objective.loss(params, {}, batch, rng, step=step, phase="joint")
     loss, means = losses.combine(terms, objective.weights("joint"))
     return loss, means | logs
@@ -98,7 +100,7 @@ def slope(tried, params, batch, rng):
 def start():
     """Parameters in which every part has something to say, a batch and a key."""
     batch, rng = batch_of(0), jax.random.key(1)
-    params = jax.jit(lambda key: kinds.build(experiment()).init(key, batch)["params"])(rng)
+    params = jax.jit(lambda key: experiment().task.init(key, batch)["params"])(rng)
     numbers = np.random.default_rng(0)
     # At the start the volume has no influence: its rows in the distance network are zero.
     params = jax.tree.map(lambda x: x + np.float32(0.05 * numbers.normal(size=x.shape)), params)
@@ -152,7 +154,7 @@ def test_bfloat16_changes_loss_and_gradient_by_a_few_percent(start, plain):
 
 def test_two_examples_weigh_as_much_as_each_by_itself(start):
     params, _, rng = start
-    objective, both = kinds.build(experiment()), batch_of(0, 1)
+    objective, both = experiment().task, batch_of(0, 1)
     keys = jax.random.split(rng, 2)
 
     @quick_jit
@@ -176,7 +178,7 @@ def test_logs_have_each_term_whole_beside_what_counts_of_it(start):
         return jax.eval_shape(lambda p: total(experiment(), p, *start[1:], step)[1], start[0])
 
     assert {"sparse", "scheduled_sparse", "mask", "scheduled_mask", "sharpness"} <= set(logs(STEP))
-    weights = kinds.build(experiment()).weights("joint")
+    weights = experiment().task.weights("joint")
     assert weights == {
         "rgb": 1.0,
         "depth": 1.0,
@@ -211,21 +213,21 @@ def test_normals_of_a_depth_are_those_of_the_relic_in_the_frame_of_the_cube():
 
 def test_steps_agree_on_every_replica():
     tried = experiment()
-    objective, optimizer = kinds.build(tried), optim.make_optimizer(tried.optim)
+    objective, optimizer = tried.task, optim.make_optimizer(tried.optim)
     batch = batch_of(0, 1)
-    fresh = jax.eval_shape(lambda: state.initial(objective, optimizer, batch, seed=0))
+    begun = jax.eval_shape(lambda: fresh.initial(objective, optimizer, batch, seed=0))
     dealt = {name: x.reshape(2, 1, *x.shape[1:]) for name, x in batch.items()}
     step = make_train_step(objective, optimizer, phase="joint", seed=0)
     one_copy = jax.vmap(step, axis_name="batch", in_axes=(None, 0), out_axes=None)
-    jax.eval_shape(one_copy, fresh, dealt)  # Raises if any output was left unreduced.
+    jax.eval_shape(one_copy, begun, dealt)  # Raises if any output was left unreduced.
 
 
 def test_the_released_settings_step_too():
     tried = experiment(
         dataclasses.replace(One2345Config.compat(), volume_size=8), rays={"views_per_ray": 2}
     )
-    compat = dataclasses.replace(tried, losses=One2345LossSettings.compat())
-    params = jax.eval_shape(lambda: kinds.build(compat).init(jax.random.key(0), {})["params"])
+    compat = changed(tried, losses=One2345LossSettings.compat())
+    params = jax.eval_shape(lambda: compat.task.init(jax.random.key(0), {})["params"])
     found = jax.eval_shape(
         lambda p: jax.grad(functools.partial(total, compat), has_aux=True)(
             p, batch_of(0), jax.random.key(0)
@@ -259,9 +261,9 @@ def test_rays_that_cannot_be_drawn_are_named(changes, message):
 def test_a_run_continues_with_identical_losses_on_two_devices(tmp_path):
     def run(folder, steps):
         tried = dataclasses.replace(smoke.ROWS["one2345"](), steps=steps)
-        data = dataclasses.replace(tried.data, batch_size=2)
-        tried = dataclasses.replace(tried, data=data)
-        loop.train(tried, kinds.build(tried), folder, devices=jax.devices()[:2])
+        data = dataclasses.replace(tried.task.data, batch_size=2)
+        tried = changed(tried, data=data)
+        loop.train(tried, folder, devices=jax.devices()[:2])
 
     for name, stops in {"whole": [4], "parts": [2, 4]}.items():
         for steps in stops:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import jaxrelic
+from jaxrelic import api as module
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.inference import render as module
 
 SIZE = 32
 

@@ -1,58 +1,17 @@
-"""Which functions of a trained network an export offers as StableHLO."""
+"""What an export of One-2-3-45 offers as StableHLO."""
+
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxrelic.geometry.cameras import Camera
-from jaxrelic.inference.msrn import MsrnPredictor
-from jaxrelic.inference.one2345 import One2345Predictor
-from jaxrelic.models.msrn.model import Msrn
+from jaxrelic.inference.program import Arrays, Program, symbolic
 from jaxrelic.models.one2345 import frame
+from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.model import EncodedViews, One2345
-from jaxrelic.saved.stablehlo import Arrays, Program, symbolic
 
-_MSRN_MEANINGS = {
-    "image": "RGB in [0, 1], sRGB; the square around the object, `preprocessing.crop_margin` times "
-    "the longer side of its box, reduced by area, over `preprocessing.background`",
-    "vertices": "of the mesh, world frame: z up, longest side about 0.8",
-    "texture": "RGB in [0, 1], sRGB; row 0 at v = 1, outer texel centres at 0 and 1",
-    "cam_from_world": "camera candidates: x right, y down, z forward",
-    "pixel_from_cam": "intrinsics assumed for `image`, in its pixels",
-    "pose_logits": "log probabilities of the candidates, up to a constant",
-    "faces": "indices of vertices, counter-clockwise seen from outside",
-    "face_uvs": "texture coordinates of the faces' corners",
-}
-
-
-def of_msrn(predictor: MsrnPredictor) -> list[Program]:
-    """One program, from photographs cut out as in training to textured meshes."""
-    model, template = Msrn(predictor.config), predictor.template
-    sizes = {
-        "shape_size": predictor.shape_size,
-        "texture_size": predictor.texture_size,
-    }
-    side = predictor.preprocessing.image_size
-
-    def reconstruct(inputs: Arrays) -> Arrays:
-        output = model.apply(predictor.variables, inputs["image"], train=False, **sizes)
-        names = ("vertices", "texture", "cam_from_world", "pixel_from_cam", "pose_logits")
-        return {name: getattr(output, name) for name in names} | {
-            "faces": np.asarray(template.faces, np.int32),
-            "face_uvs": np.asarray(template.face_uvs, np.float32),
-        }
-
-    return [
-        Program(
-            name="reconstruct",
-            purpose="photographs, cut out and resized as `preprocessing` says, to textured meshes",
-            function=reconstruct,
-            inputs={"image": jax.ShapeDtypeStruct(symbolic(f"b, {side}, {side}, 3"), np.float32)},
-            meanings=_MSRN_MEANINGS,
-        )
-    ]
-
-
-_ONE2345_MEANINGS = {
+_MEANINGS = {
     "images": "source views, RGB in [0, 1], sRGB, over white",
     "cam_from_world": "x right, y down, z forward; world z up, the object about the origin and "
     "its longest side 0.8; the first view is the reference",
@@ -71,11 +30,16 @@ _ONE2345_MEANINGS = {
 _ENCODED = ("maps", "cam_from_cube", "pixel_from_cam", "volume", "active")
 
 
-def of_one2345(one2345_predictor: One2345Predictor) -> list[Program]:
-    """Three programs: views to what they say, and points to distances or to colours."""
-    config, variables = one2345_predictor.config, one2345_predictor.variables
+def programs(config: One2345Config, variables: Any, *, side: int, count: int) -> list[Program]:
+    """Three programs: views to what they say, and points to distances or to colours.
+
+    Args:
+        config: Sizes of the network.
+        variables: Its arrays.
+        side: Side of the source views, in pixels.
+        count: Number of source views.
+    """
     model = One2345(config)
-    side, count = one2345_predictor.image_size, one2345_predictor.num_sources
 
     def read(inputs: Arrays) -> Arrays:
         camera = Camera(inputs["cam_from_world"], inputs["pixel_from_cam"])
@@ -112,7 +76,7 @@ def of_one2345(one2345_predictor: One2345Predictor) -> list[Program]:
             purpose=purpose,
             function=function,
             inputs=inputs,
-            meanings=_ONE2345_MEANINGS,
+            meanings=_MEANINGS,
         )
         for name, purpose, function, inputs in rows
     ]

@@ -10,12 +10,11 @@ import pytest
 
 from configs import smoke
 from jaxrelic.cli import main as cli
-from jaxrelic.cli import validation
 from jaxrelic.data.view_sets import one2345_folder
 from jaxrelic.errors import UserError
-from jaxrelic.evaluation.view_sets import gallery, truth
+from jaxrelic.evaluation.view_sets import gallery, truth, validation
 from jaxrelic.models.one2345 import convert
-from jaxrelic.saved import load
+from jaxrelic.saved import facts, load
 from jaxrelic.train import checkpoint, optim, workdir
 from jaxrelic.train.state import TrainState
 from jaxrelic.viz import grids
@@ -27,7 +26,7 @@ EXPERIMENT = smoke.ROWS["one2345"]()
 def run(tmp_path_factory):
     """The folder of a run that has saved step 5."""
     rng = np.random.default_rng(0)
-    shapes = convert.abstract_variables(EXPERIMENT.model)
+    shapes = convert.abstract_variables(EXPERIMENT.task.model)
     variables = jax.tree.map(lambda x: 0.2 * rng.normal(size=x.shape).astype(x.dtype), shapes)
     variables["params"]["sdf_network"]["layer_2"]["bias"][0] = -0.1
     params = variables["params"]
@@ -45,24 +44,27 @@ def run(tmp_path_factory):
 
 
 def test_a_run_is_read_with_its_weights_sizes_and_number_of_views(run):
-    model = load.open_view_set_model(run)
+    model = load.load(run)
     assert (model.image_size, model.num_sources) == (24, 3)
     assert model.variables["params"]["sdf_network"]["layer_2"]["bias"][0] == np.float32(-0.1)
-    with pytest.raises(UserError, match=r"reconstructs objects from posed views; give one that"):
-        load.open_model(run)
+    with pytest.raises(UserError, match=r"a run that turns posed views into a mesh; give one that"):
+        load.load(run, role="one photograph into a mesh")
 
 
 def test_an_export_is_read_as_the_run_it_was_made_of(run, tmp_path):
     folder = tmp_path / "export"
     assert cli.main(["export", str(run), "-o", str(folder), "--no-stable-hlo"]) == 0
-    exported, trained = load.open_view_set_model(folder), load.open_view_set_model(run)
+    exported, trained = load.load(folder), load.load(run)
     jax.tree.map(np.testing.assert_array_equal, exported.variables, trained.variables)
     assert (exported.image_size, exported.num_sources) == (24, 3)
-    assert load.sees_posed_views(folder)
-    views = load.scene_training(folder)
-    assert (views.path, views.selection) == (EXPERIMENT.data.path, EXPERIMENT.data.selection)
-    with pytest.raises(UserError, match=r"is an export that reconstructs objects from posed view"):
-        load.open_model(folder)
+    assert load.kind_of(folder).role == "posed views into a mesh"
+    training, data = facts.read(folder)
+    learned = EXPERIMENT.task.data
+    assert (data["path"], data["selection"]) == (learned.path, learned.selection)
+    assert "supervision" not in training
+    assert training["learns_from"] == "posed views"
+    with pytest.raises(UserError, match=r"is an export that turns posed views into a mesh"):
+        load.load(folder, role="one photograph into a mesh")
 
 
 @pytest.mark.slow
@@ -70,8 +72,14 @@ def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
     every = truth.open_records
     monkeypatch.setattr(truth, "open_records", lambda *which: every(*which)[:2])
     options = ["--protocols", "none", "--num-points", "500", "--silhouette-size", "24"]
-    scenes = ["--scenes.held-out", "2", "--scenes.resolution", "32", "--scenes.hull-resolution"]
-    code = cli.main(["evaluate", str(run), *options, *scenes, "32", "--gallery", "1"])
+    view_sets = [
+        "--view-sets.held-out",
+        "2",
+        "--view-sets.resolution",
+        "32",
+        "--view-sets.hull-resolution",
+    ]
+    code = cli.main(["evaluate", str(run), *options, *view_sets, "32", "--gallery", "1"])
     printed = capsys.readouterr()
     assert code == 0, printed.err
     assert "2 relics of split test" in printed.out
@@ -89,8 +97,8 @@ def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
         tile = gallery.TILE_PX
         across = gallery.GALLERY_COLUMNS * (tile + grids.GAP_PX) - grids.GAP_PX
         assert sheet.size == (across, tile)
-    less = ["--scenes.no-drawn", "--scenes.no-baselines", "--gallery", "0"]
-    assert cli.main(["evaluate", str(run), *options, *scenes, "32", *less]) == 0
+    less = ["--view-sets.no-drawn", "--view-sets.no-baselines", "--gallery", "0"]
+    assert cli.main(["evaluate", str(run), *options, *view_sets, "32", *less]) == 0
     page = json.loads((folder / "metrics.json").read_text())
     assert {row["method"] for row in page["relics"]} == {"model"}
     assert {row["method"] for row in page["images"]} == {"model"}
@@ -108,6 +116,6 @@ def test_only_a_run_that_asks_is_judged_and_by_relics_it_has_not_seen(tmp_path):
     asks = dataclasses.replace(EXPERIMENT, validate_every=4)
     judge = validation.validator(asks, tmp_path)
     # Of 16 relics per split, train comes first.
-    assert [scene.uid for scene in judge.scenes] == [f"synthetic-{i}" for i in (16, 21, 26)]
-    assert {len(scene.sources) for scene in judge.scenes} == {3}
+    assert [each.uid for each in judge.view_sets] == [f"synthetic-{i}" for i in (16, 21, 26)]
+    assert {len(view_set.sources) for view_set in judge.view_sets} == {3}
     assert judge.image_size == 24
