@@ -15,7 +15,7 @@ from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.initial import fresh
 from jaxrelic.train.metrics_log import MetricsLog, open_metrics_log
 from jaxrelic.train.monitor import Monitor
-from jaxrelic.train.progress import show_progress
+from jaxrelic.train.progress_bar import show_progress
 from jaxrelic.train.state import Variables
 from jaxrelic.train.step import make_train_step
 from jaxrelic.train.tasks.task import Objective

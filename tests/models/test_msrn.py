@@ -5,9 +5,9 @@ import pytest
 from places import GOLDENS
 
 from jaxrelic.geometry import meshes
+from jaxrelic.models.msrn.milestones import active_size
 from jaxrelic.models.msrn.model import Msrn, MsrnConfig, template
 from jaxrelic.models.msrn.pose import PoseConfig, candidate_cameras
-from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.models.msrn.shape import DeformationField
 from jaxrelic.models.msrn.template import ellipsoid
 from jaxrelic.models.msrn.texture import TextureTricks, simplified, upsample_smooth

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxrelic.models.msrn.progress import mask_code
+from jaxrelic.models.msrn.milestones import mask_code
 from jaxrelic.nn import feature_bank
 from jaxrelic.nn.kmeans import Clusters
 from jaxrelic.typing import Array, Bool, Float, Int, Key, typechecked

@@ -17,9 +17,9 @@ from flax import linen as nn
 
 from jaxrelic.geometry import cameras
 from jaxrelic.models.msrn.memory import Compensation, MemoryConfig, fresh_memory
+from jaxrelic.models.msrn.milestones import Milestones, mask_code
 from jaxrelic.models.msrn.neighbours import NeighbourConfig
 from jaxrelic.models.msrn.pose import PoseConfig, PoseHead
-from jaxrelic.models.msrn.progress import Milestones, mask_code
 from jaxrelic.models.msrn.shape import AxisScale, DeformationField
 from jaxrelic.models.msrn.template import Template, ellipsoid
 from jaxrelic.models.msrn.texture import TextureDecoder, TextureTricks

@@ -17,8 +17,8 @@ from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.losses import msrn as msrn_losses
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn import memory, unicorn_memory
+from jaxrelic.models.msrn.milestones import active_size
 from jaxrelic.models.msrn.model import Msrn, MsrnConfig, MsrnOutput, abstract_variables, template
-from jaxrelic.models.msrn.progress import active_size
 from jaxrelic.models.msrn.template import Template
 from jaxrelic.models.msrn.texture import simplified
 from jaxrelic.photos.photo import Preprocessing

@@ -1,4 +1,4 @@
-"""Options that `ingest` and `validate` share."""
+"""How many child processes a command may start."""
 
 import os
 
