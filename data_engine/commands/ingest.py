@@ -6,11 +6,11 @@ import pathlib
 import tyro
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.processes.workers import checked_workers, usable_cores
 from data_engine.ingest.folder import STAGE, IngestReport, Up, ingest_folder
 from data_engine.ingest.found import Found, find_meshes
 from data_engine.ingest.manifest import clean
 from data_engine.processes.pool import ChildLimits
+from data_engine.processes.workers import checked_workers, usable_cores
 from data_engine.workspace import Workspace
 
 SHOWN = 20

@@ -6,8 +6,8 @@ import pathlib
 import tyro
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.processes.workers import checked_workers, usable_cores
 from data_engine.processes.pool import ChildLimits
+from data_engine.processes.workers import checked_workers, usable_cores
 from data_engine.validate import STAGE, validate_all
 from data_engine.workspace import Workspace
 
