@@ -31,7 +31,7 @@ class Duplicates:
     """uid of a relic whose own licence holds, though another record of the same object bears a
     stricter one; until then it is published under the stricter. Then run `shards` again."""
     json: bool = False
-    """Print one JSON object in place of the table."""
+    """Print one JSON object instead of the table."""
 
 
 def run(args: Duplicates) -> None:

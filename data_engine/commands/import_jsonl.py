@@ -1,4 +1,4 @@
-"""`data-engine import-jsonl`: records of another workspace, or of the first builder, come in."""
+"""`data-engine import-jsonl`: merges records of another workspace, or of the first builder."""
 
 import dataclasses
 import pathlib
@@ -23,7 +23,7 @@ class ImportJsonl:
     workspace: pathlib.Path
     """Folder that keeps catalog, blobs, renders and shards; made when missing."""
     theirs: bool = False
-    """Where both sides know a field and differ, take the file's value."""
+    """Precedence of the file: its value is taken where both sides know a field and differ."""
 
 
 def run(args: ImportJsonl) -> None:

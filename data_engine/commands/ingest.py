@@ -35,7 +35,7 @@ class Ingest:
     workers: int = dataclasses.field(default_factory=usable_cores)
     """Files read at a time."""
     limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
-    """What reading one file may cost."""
+    """Limits of reading one file."""
     retry: bool = False
     """Try again what was refused for time, memory, a crash or a file that was gone."""
 

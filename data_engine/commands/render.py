@@ -23,11 +23,11 @@ class Render:
     settings: tyro.conf.OmitArgPrefixes[RenderSettings] = dataclasses.field(
         default_factory=RenderSettings
     )
-    """What decides the pixels."""
+    """Settings that decide the pixels."""
     limits: tyro.conf.OmitArgPrefixes[RenderLimits] = dataclasses.field(
         default_factory=RenderLimits
     )
-    """What a render process may use."""
+    """Limits of a render process."""
     workers: int = 2
     """Processes at a time; each uses `threads` threads."""
     retry: bool = False

@@ -13,7 +13,7 @@ class Report:
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`, after `data-engine render`."""
     render_id: str = ""
-    """Which render to show, when the workspace holds several; `renders/` lists them."""
+    """Render to show, when the workspace holds several; `renders/` lists them."""
 
 
 def run(args: Report) -> None:

@@ -22,7 +22,7 @@ class Status:
     rejected: bool = False
     """List every file that cannot be used, with its reason."""
     json: bool = False
-    """Print one JSON object in place of the table; its keys stay the same."""
+    """Print one JSON object instead of the table; its keys stay the same."""
 
 
 def run(args: Status) -> None:

@@ -20,7 +20,7 @@ from data_engine.workspace import write_atomically
 STAGE = "import"
 MAX_IMPORT_BYTES = 256 << 20
 MAX_CHARACTERS = 2 * MAX_TEXT
-"""Of one field."""
+"""Characters of one field."""
 
 _DEFAULTS = {f.name: f.default for f in dataclasses.fields(Relic) if f.name != "uid"}
 _TYPES = typing.get_type_hints(Relic)

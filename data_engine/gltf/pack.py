@@ -106,7 +106,7 @@ def _append(binary: bytearray, data: bytes | memoryview) -> int:
 
 
 def pack_views(document: Document, contents: Sequence[bytes | memoryview]) -> bytes:
-    """Lays out the contents of the buffer views anew, in place of all buffers; returns the binary.
+    """Lays out the contents of the buffer views anew, instead of all buffers; returns the binary.
 
     Views that nothing refers to any more are left out.
     """

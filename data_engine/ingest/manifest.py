@@ -58,7 +58,7 @@ def read_manifest(path: pathlib.Path) -> dict[str, dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON ({error}); mend or remove it") from error
+        raise UserError(f"{path} is not JSON ({error}); correct or remove it") from error
     objects = content.get("objects") if isinstance(content, dict) else None
     if not isinstance(objects, list):
         raise LookupError(f'{path} has no list "objects"; it is left alone')

@@ -21,7 +21,7 @@ DARKEST = 8
 """A relic is visible when some pixel reaches this 8-bit level."""
 MISSING_TEXTURE = 0.2
 """Fraction of the relic's pixels that may have the magenta of a missing texture."""
-MENDING = "delete the folder of its views and run `data-engine render` again"
+REMEDY = "delete the folder of its views and run `data-engine render` again"
 """What to do about a view that is gone from a finished folder."""
 DONE = "DONE"
 """Empty file, written last: the folder that holds it is complete."""

@@ -124,8 +124,8 @@ def loss_terms(
     """Per-example terms [b]; those that `loss_weights` does not name are measures for the logs.
 
     Args:
-        output: Of the model.
-        batch: Of the loader; with `latent` supervision its first view is the photograph itself.
+        output: Output of the model.
+        batch: Batch of the loader; with `latent` supervision its first view is the photograph.
         template: The mesh that was deformed.
         supervision: What is known of the batch.
         phase: What learns; `joint` unless supervision is latent.

@@ -78,12 +78,12 @@ class One2345LossSettings:
 
     @classmethod
     def modern(cls) -> Self:
-        """For new training: depth and masks from the start."""
+        """Weights for new training: depth and masks from the start."""
         return cls()
 
     @classmethod
     def compat(cls) -> Self:
-        """Of the released training."""
+        """Weights of the released training."""
         return cls(
             weights=One2345LossWeights(depth=0.0, surface=0.0, normal=0.0, empty=0.0),
             depth_rays="all",

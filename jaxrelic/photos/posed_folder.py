@@ -88,7 +88,7 @@ def read_folder(
 
     Args:
         folder: With the photographs.
-        poses: Of the photographs.
+        poses: Poses of the photographs.
         masks: Folder with a mask of the same stem for every photograph; None takes a photograph's
             transparency, or finds its object.
         find: From a photograph [h, w, 3] in [0, 1] to coverage of its object [h, w].

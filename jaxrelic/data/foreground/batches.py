@@ -40,7 +40,7 @@ Batch = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BackgroundData:
-    """Which photographs are read and how examples are made of them."""
+    """Photographs to read, and how examples are made of them."""
 
     path: str
     """Photographs: folder that holds a folder per category, such as `img` of Pix3D. Cut-outs: an

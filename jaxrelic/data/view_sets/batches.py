@@ -47,7 +47,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ViewSetData:
-    """Which relics are read, which of their views are shown, and how these are spoiled."""
+    """Relics to read, the views of them to show, and how these are spoiled."""
 
     path: str
     """Directory of `relic_views` shards, a folder in the layout One-2-3-45 trains on, or
@@ -146,7 +146,7 @@ def _selection(config: ViewSetData, relic: RelicViews) -> Selection:
 
 
 class DrawViews(grain.transforms.RandomMap):
-    """From a relic's number to the views of one example.
+    """Turns a relic's number into the views of one example.
 
     A relic without enough views to learn from is passed over for the next one and named once in the
     log: a damaged image must not end a run that has lasted for hours.
@@ -171,7 +171,7 @@ class DrawViews(grain.transforms.RandomMap):
                     self._passed_over.add(number)
                     _LOG.warning("passed over: %s", error)
         raise UserError(
-            f"{len(complaints)} relics in a row have no views to learn from; mend the data set. "
+            f"{len(complaints)} relics in a row have no views to learn from; fix the data set. "
             f"The first: {complaints[0]}"
         )
 

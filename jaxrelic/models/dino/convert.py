@@ -85,7 +85,7 @@ def _resized_positions(grid: int) -> Transform:
 def convert(
     theirs: Mapping[str, np.ndarray], *, image_size: int = 224, source: str = "the weights"
 ) -> tuple[ViTConfig, dict[str, Any]]:
-    """The tower of a DINOv2 checkpoint: its sizes, told from its tensors, and its variables.
+    """The tower of a DINOv2 checkpoint: its sizes, read from its tensors, and its variables.
 
     Args:
         theirs: What `read_weights` gave, under any prefix.

@@ -2,7 +2,7 @@
 
 Section 3.1 of M-SRN (Sci. China Inf. Sci. 69(2):122106, 2026) and Background Activation
 Suppression (arXiv:2112.00580), on which it builds: a map M_f is right when the photograph without
-it can no longer be told apart, and when it is no larger than that takes. Equations are M-SRN's.
+it can no longer be recognised, and when it is no larger than that takes. Equations are M-SRN's.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class ForegroundConfig:
     """Sizes of the network; the defaults are ResNet-50 with the strides of BAS."""
 
     categories: int = 10
-    """Categories that are told apart."""
+    """Categories to distinguish."""
     widths: tuple[int, ...] = (64, 128, 256, 512)
     """Channels inside the blocks of each stage; four times as many leave it."""
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -42,9 +42,9 @@ class ForegroundConfig:
     """How scores are kept from falling below 0: relu as in BAS, which dies easily where no trunk
     has been trained before, or softplus."""
     class_agnostic: bool = False
-    """One map for all categories in place of one each, of which the label's is used."""
+    """One map for all categories instead of one each, of which the label's is used."""
     memory: ForegroundMemoryConfig = dataclasses.field(default_factory=ForegroundMemoryConfig)
-    """What is remembered of foregrounds and backgrounds."""
+    """Memory of foregrounds and backgrounds."""
 
     def __post_init__(self) -> None:
         lengths = len(self.widths), len(self.blocks), len(self.strides)
@@ -79,7 +79,7 @@ class ForegroundOutput:
     activation: jax.Array
     """M_f, the map of each photograph's category, [b, i, j] in [0, 1]."""
     scores: jax.Array
-    """Of each category for the whole photograph, not below 0, [b, t]."""
+    """Scores of each category for the whole photograph, not below 0, [b, t]."""
     activated_scores: jax.Array
     """The same when only the foreground counts, [b, t]."""
     erased_scores: jax.Array
@@ -116,7 +116,7 @@ class Foreground(nn.Module):
 
         Args:
             image: Photographs with their background, in [0, 1].
-            category: Of the object in each.
+            category: Category of the object in each.
             train: Normalise by the batch, over all replicas of the axis "batch".
         """
         features = self.trunk(normalised(image), train=train)

@@ -40,7 +40,7 @@ class One2345Config:
     masked_aggregation: bool = True
     """Only views that see a voxel contribute to it; else points behind a camera leak in [3]."""
     pixel_centre: float = dataclasses.field(default=0.5, metadata={FORMERLY: "pixel_center"})
-    """Where a pixel's centre is, in pixels from its corner; 0 for the original's rays and lookups
+    """Place of a pixel's centre, in pixels from its corner; 0 for the original's rays and lookups
     [5]."""
     aligned_mask: bool = True
     """Look the mask of a point up in the voxel nearest to it; else in a grid half a voxel off
@@ -71,7 +71,7 @@ class One2345Config:
 
     @classmethod
     def modern(cls) -> Self:
-        """For new training."""
+        """Settings for new training."""
         return cls()
 
     @classmethod
