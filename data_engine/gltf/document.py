@@ -86,7 +86,7 @@ def numbers(parent: dict[str, Any], name: str, where: str, default: list[float])
     return [float(entry) for entry in entries]
 
 
-def embedded(entry: dict[str, Any], where: str, *, image: bool) -> bytes | None:
+def embedded_bytes(entry: dict[str, Any], where: str, *, image: bool) -> bytes | None:
     """What the `data:` URI of a buffer or image holds; None without a URI.
 
     Any other URI is refused: a file that points elsewhere must not make us read elsewhere.

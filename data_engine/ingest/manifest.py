@@ -69,7 +69,7 @@ def read_manifest(path: pathlib.Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def described(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
+def describe(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
     """Catalog fields that an entry (possibly empty) gives the file it describes."""
     title = clean(entry.get("name"), MAX_LINE) or clean(file_name, MAX_LINE)
     author, author_url = _author(clean(entry.get("author"), MAX_LINE))

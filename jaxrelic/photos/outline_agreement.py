@@ -194,7 +194,7 @@ def _reduce(outline: Outline, centre: np.ndarray, size: float) -> Outline:
     return Outline(
         mask=mask > COVERED,
         cam_from_world=outline.cam_from_world,
-        pixel_from_cam=carving.scaled_to(outline, *small),
+        pixel_from_cam=carving.intrinsics_at(outline, *small),
         whole=outline.whole,
     )
 

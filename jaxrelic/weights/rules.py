@@ -59,7 +59,7 @@ def left_out(pattern: str) -> Rule:
     return (pattern, None, same)
 
 
-def stripped(theirs: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def strip_prefix(theirs: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The tensors below a prefix, without it: one network of a checkpoint that holds several."""
     return {name.removeprefix(prefix): x for name, x in theirs.items() if name.startswith(prefix)}
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.weights import apply_rules, left_out, oi_to_io, oihw_to_hwio, same, stripped
+from jaxrelic.weights import apply_rules, left_out, oi_to_io, oihw_to_hwio, same, strip_prefix
 
 RULES = [
     (r"conv(\d)\.weight", r"params/conv_\1/kernel", oihw_to_hwio),
@@ -90,4 +90,4 @@ def test_long_lists_of_misfits_are_counted_in_full_and_named_in_part():
 
 def test_a_prefix_selects_one_network_of_several():
     tensors = {"visual.w": np.zeros(1), "text.w": np.zeros(1)}
-    assert list(stripped(tensors, "visual.")) == ["w"]
+    assert list(strip_prefix(tensors, "visual.")) == ["w"]

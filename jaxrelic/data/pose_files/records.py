@@ -134,7 +134,7 @@ def picture_size(width: Any, height: Any) -> tuple[int, int]:
     return size
 
 
-def undistorted(image: np.ndarray, pixel_from_cam: np.ndarray, distortion: tuple) -> np.ndarray:
+def undistort(image: np.ndarray, pixel_from_cam: np.ndarray, distortion: tuple) -> np.ndarray:
     """The picture [h, w, c] that a lens without distortion and the same intrinsics would take.
 
     What such a lens sees and the photograph does not is zero.

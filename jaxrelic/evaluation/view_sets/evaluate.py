@@ -177,7 +177,7 @@ def _ask(
         raise UserError(f"{name} on relic {relic.uid}: {error}") from error
     answers.seconds.append(time.perf_counter() - start)
     check_mesh(name, relic.uid, np.asarray(shape.mesh.vertices))
-    mesh = padding.filled_up(shape.mesh)
+    mesh = padding.fill_up(shape.mesh)
     answers.shapes.append(mesh.replace(vertex_colours=None))
     draws = {name: drawing_of(mesh)}
     if shape.draw is not None:

@@ -98,7 +98,7 @@ def hidden_points(
             lambda x, number=number: np.asarray(x[number], np.float32), views.camera
         )
         if settings.occlusion:
-            hidden[number] |= occluded(
+            hidden[number] |= find_occluded(
                 mesh, points, normals, camera, size=views.mask.shape[-1], settings=settings
             )
         if settings.inside_masks:
@@ -106,7 +106,7 @@ def hidden_points(
     return hidden
 
 
-def occluded(
+def find_occluded(
     mesh: meshes.Mesh,
     points: np.ndarray,
     normals: np.ndarray,

@@ -25,7 +25,7 @@ from jaxrelic.weights import (
     oi_to_io,
     oihw_to_hwio,
     same,
-    stripped,
+    strip_prefix,
 )
 
 _BLOCK = r"params/block_\1"
@@ -140,9 +140,9 @@ def _find(theirs: Mapping[str, np.ndarray], source: str) -> tuple[_Layout, dict[
     """The tensors of the image tower, without the prefix they have in the checkpoint."""
     for key in theirs:
         if key.endswith(f"visual.{_OPENAI.patches}"):
-            return _OPENAI, stripped(theirs, key.removesuffix(_OPENAI.patches))
+            return _OPENAI, strip_prefix(theirs, key.removesuffix(_OPENAI.patches))
         if key.endswith(_HUGGING_FACE.patches):
-            below = stripped(theirs, key.removesuffix(_HUGGING_FACE.patches))
+            below = strip_prefix(theirs, key.removesuffix(_HUGGING_FACE.patches))
             ours = ("vision_model.", "visual_projection.")
             return _HUGGING_FACE, {name: x for name, x in below.items() if name.startswith(ours)}
     raise UserError(

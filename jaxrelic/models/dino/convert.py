@@ -24,7 +24,7 @@ from jaxrelic.weights import (
     norm_rows,
     oihw_to_hwio,
     same,
-    stripped,
+    strip_prefix,
 )
 
 HEAD_WIDTH = 64
@@ -98,7 +98,7 @@ def convert(
             f"{source} hold no DINOv2 tower in Hugging Face's layout: no {_PATCHES} among "
             f"{len(theirs)} tensors"
         )
-    tower = stripped(theirs, prefixes[0])
+    tower = strip_prefix(theirs, prefixes[0])
     config = _sizes(tower, image_size, source)
     image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
     ours = jax.eval_shape(VisionTransformer(config).init, jax.random.key(0), image)

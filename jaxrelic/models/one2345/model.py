@@ -119,7 +119,7 @@ class One2345(nn.Module):
         return EncodedViews(
             maps=jnp.concatenate([images, features], axis=-1),
             camera=camera,
-            volume=smoothed(volume) if config.smooth_volume else volume,
+            volume=smooth(volume) if config.smooth_volume else volume,
             active=active,
         )
 
@@ -184,7 +184,7 @@ def nearest_views(encoded: EncodedViews, centre: Float[Array, "3"], count: int) 
 
 
 @typechecked
-def smoothed(volume: Float[Array, "s s s c"]) -> Float[Array, "s s s c"]:
+def smooth(volume: Float[Array, "s s s c"]) -> Float[Array, "s s s c"]:
     """Means with weights 1-2-1 along each axis; outer voxels stand for those beyond them."""
     for axis in range(3):
         width = [(1, 1) if each == axis else (0, 0) for each in range(4)]
