@@ -20,7 +20,7 @@ def run(args: Report) -> None:
     """Writes the reports and names the files to look at first."""
     from data_engine.commands.shards import choose_render  # These import OpenCV and Matplotlib
     from data_engine.rendering.poses import read_poses
-    from data_engine.reports import write_reports
+    from data_engine.reports.write import write_reports
 
     workspace = Workspace(args.workspace, create=False)
     workspace.check_writable()

@@ -54,7 +54,7 @@ class Shards:
 def run(args: Shards) -> None:
     """Builds the data set, marks its relics as sharded and writes the reports."""
     # TensorFlow Datasets takes seconds to import; `data-engine --help` need not wait for it.
-    from data_engine.reports import write_reports
+    from data_engine.reports.write import write_reports
     from data_engine.shards.layouts import layouts
 
     source, refused = shard_source(args), {}
