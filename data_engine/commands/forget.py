@@ -31,7 +31,7 @@ class Forget:
     dry_run: bool = False
     """Dry run: list what would be deleted."""
     lift: str = ""
-    """Allow a forgotten relic, given by its uid, to be ingested again."""
+    """Forgotten relic, given by its uid, that may be ingested again."""
 
 
 def run(args: Forget) -> None:

@@ -31,7 +31,7 @@ class Render:
     workers: int = 2
     """Processes at a time; each uses `threads` threads."""
     retry: bool = False
-    """Try again what crashed, ran out of time or memory, or had lost its file."""
+    """Try again relics that crashed, ran out of time or memory, or whose file was missing."""
 
 
 def run(args: Render) -> None:

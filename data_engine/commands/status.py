@@ -15,7 +15,7 @@ from data_engine.workspace import Workspace
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Status:
-    """Show how far each stage is and how fast it was, why relics are out, and what is on disk."""
+    """Show progress and speed of each stage, why relics were left out, and what is on disk."""
 
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""

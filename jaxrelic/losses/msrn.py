@@ -78,7 +78,7 @@ class MsrnLossSettings:
     aggregator: Aggregator = "softras"
     """How faces at a pixel are joined: softras is the paper's, layered is Unicorn's (slower)."""
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """RGB in [0, 1] behind the drawn object; the batch must have the same."""
+    """Colour behind the drawn object, RGB in [0, 1]; the batch must have the same."""
     rgb_norm: photometric.RgbNorm = "euclidean"
     """Distance between colours."""
     affinity_mode: silhouette.AffinityMode = "transport"

@@ -68,7 +68,7 @@ class One2345LossSettings:
     guarded_mask: bool = False
     """Leave the mask out where less than 2 % of the rays are background."""
     sparse_decay: float = 100.0
-    """The sparse term halves at ln 2 / this from a surface, in cube units."""
+    """Rate of decay of the sparse term: it halves at ln 2 / this from a surface, in cube units."""
     sparse_steps: int = 50_000
     """Steps in which the factor of `sparse` rises from 0."""
     mask_start: int = 0

@@ -53,10 +53,11 @@ class SingleViewData:
 
     path: str
     """Directory of `relic_views` or `relic_images` shards, a folder that `jaxrelic data prepare`
-    wrote, or `synthetic` for analytic shapes made on the spot."""
+    wrote, or `synthetic` for analytic shapes generated in memory."""
     records: Records = "auto"
-    """views: relics with all their views. images: single photographs, cut out already (crop_margin
-    does not apply). auto: images where data.neighbours asks for them or there are no views."""
+    """Kind of records. views: relics with all their views. images: single photographs, cut out
+    already (crop_margin does not apply). auto: images where data.neighbours asks for them or there
+    are no views."""
     split: str = "train"
     """Split of the shards: train, val or test."""
     batch_size: int = 16

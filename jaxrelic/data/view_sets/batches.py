@@ -51,7 +51,7 @@ class ViewSetData:
 
     path: str
     """Directory of `relic_views` shards, a folder in the layout One-2-3-45 trains on, or
-    `synthetic` for analytic shapes made on the spot."""
+    `synthetic` for analytic shapes generated in memory."""
     split: str = "train"
     """Split of the data set: train, val or test."""
     batch_size: int = 1
@@ -61,16 +61,16 @@ class ViewSetData:
     num_sources: int = 32
     """Views that the network sees."""
     selection: Selection = "auto"
-    """two_stage: sources are the neighbours of anchors, in the order of the poses and evenly chosen
-    if fewer are wanted; target and reference are anchors, drawn independently. any: the target is
-    any view, sources are others that are spread well, the reference is the first of them. auto:
-    two_stage where there are neighbours."""
+    """Rule by which views are chosen. two_stage: sources are the near views of anchors, in the
+    order of the poses and evenly chosen if fewer are wanted; target and reference are anchors,
+    drawn independently. any: the target is any view, sources are others that are spread well, the
+    reference is the first of them. auto: two_stage where there are near views."""
     predictions: Predictions = "auto"
-    """folder: sources are the views that Zero123 predicted, `view_0_0_10.png` of a One-2-3-45
-    folder. none: they are renders, in such a folder `view_0_0_10_gt.png`. auto: folder where path
-    is one."""
+    """Origin of the sources. folder: they are the views that Zero123 predicted, `view_0_0_10.png`
+    of a One-2-3-45 folder. none: they are renders, in such a folder `view_0_0_10_gt.png`. auto:
+    folder where path is one."""
     corruption: CorruptionConfig = dataclasses.field(default_factory=CorruptionConfig)
-    """How sources are spoiled, in the place of predictions; not at all by default."""
+    """Errors added to sources, as a substitute for those of predictions; none by default."""
     threads: int = 2
     """Threads that read and decode ahead of the training step."""
 

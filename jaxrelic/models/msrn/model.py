@@ -46,9 +46,10 @@ class MsrnConfig:
     texture_code: int = 512
     """Entries of the texture code, which are also the texture decoder's first channels."""
     shape_milestones: Milestones = ((0, 1), (10_000, 64))
-    """(training step, open entries of the shape code); at 0 entries the template keeps its form."""
+    """Pairs (training step, open entries of the shape code); at 0 entries the template keeps its
+    form."""
     texture_milestones: Milestones = ((0, 2), (10_000, 512))
-    """(training step, open entries of the texture code)."""
+    """Pairs (training step, open entries of the texture code)."""
     icosphere_level: int = 3
     """Subdivisions of the template; 2 has 162 vertices, 3 has 642, 4 has 2562."""
     semi_axes: tuple[float, float, float] = (0.28, 0.28, 0.4)
