@@ -64,7 +64,7 @@ def fill(path: pathlib.Path, count: int, states: tuple[str, ...]) -> None:
 
 
 def status_seconds(count: int) -> dict[str, float]:
-    """Of the whole process, and of its two queries."""
+    """Seconds of the whole process, and of its two queries."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "catalog.sqlite")
         fill(path, count, STATES)

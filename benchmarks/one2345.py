@@ -57,7 +57,7 @@ class One2345Benchmark:
     remat: Remat = "nothing"
     """What is computed again for the gradient."""
     stages: tuple[str, ...] = ("encode", "draw", "training step")
-    """Which of them."""
+    """Stages to measure."""
     blend_dtype: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the colour network."""
     run: bool = True
@@ -169,7 +169,7 @@ def measure(function: Callable, arguments: tuple, settings: One2345Benchmark) ->
 
 
 def _numbers(x: Any) -> Any:
-    """Ones in place of a shape without content."""
+    """Ones instead of a shape without content."""
     return jnp.ones(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x
 
 

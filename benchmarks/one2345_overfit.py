@@ -33,7 +33,7 @@ from jaxrelic.inference.surface import extract
 from jaxrelic.saved import facts, load
 
 SEED = 11
-"""Of the amphora."""
+"""Seed of the amphora."""
 VIEW_PX = 192
 ENGINE = "data_engine.cli"
 

@@ -29,7 +29,7 @@ from jaxrelic.data.single_view import batches as loader
 IMAGE_PX, TARGETS, BATCH = 64, 4, 16
 VIEWS_PER_EXAMPLE = 1 + TARGETS
 LOADED_RECORDS = 1024
-"""The few records that were rendered are read as if they were so many: grain's shuffle of a
+"""The few records that were rendered are read as if they were that many: grain's shuffle of a
 handful of items costs more than reading them, which no real data set sees."""
 REPEATS = 9
 

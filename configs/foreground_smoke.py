@@ -23,7 +23,7 @@ def get_config() -> Experiment:
                 strides=(1, 1, 1),
                 tap=2,
                 classifier_width=8,
-                # Two categories are never told apart with certainty in eight steps.
+                # Two categories are never distinguished with certainty in eight steps.
                 memory=ForegroundMemoryConfig(slots=16, min_score=0.45),
             ),
             data=BackgroundData(path="synthetic", source="cutouts", batch_size=4, image_size=32),

@@ -10,6 +10,7 @@ import logging
 import os
 import sqlite3
 import sys
+import textwrap
 import traceback
 from types import ModuleType
 
@@ -19,25 +20,18 @@ from data_engine.errors import UserError
 
 USER_FAULT, INTERRUPTED = 2, 130
 
-COMMANDS = (
-    "procedural",
-    "ingest",
-    "validate",
-    "duplicates",
-    "poses",
-    "render",
-    "shards",
-    "report",
-    "release",
-    "export_one2345",
-    "import_one2345",
-    "photograph",
-    "status",
-    "forget",
-    "export_jsonl",
-    "import_jsonl",
-)
-"""Modules of `data_engine.commands`, in the order of the road. Module `foo_bar` is the subcommand
+GROUPS = {
+    "Collect": ("procedural", "ingest"),
+    "Check": ("validate", "duplicates", "status"),
+    "Render": ("poses", "render", "photograph"),
+    "Publish": ("shards", "report", "release"),
+    "Exchange": ("export_jsonl", "import_jsonl", "export_one2345", "import_one2345"),
+    "Delete": ("forget",),
+}
+"""What a person wants to do, and the commands for it; the first four in the order of the stages."""
+
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+"""Modules of `data_engine.commands`. Module `foo_bar` is the subcommand
 `foo-bar`; it holds its settings, class `FooBar`, and `run(settings)`. Only the one that is asked
 for is imported, so that `status` need not wait for OpenCV and Pillow."""
 
@@ -46,8 +40,8 @@ _DISK_REMEDIES = {
     errno.EDQUOT: "free some of your quota or choose another --workspace, then run it again",
     errno.EFBIG: "raise the limit on file size (ulimit -f), then run it again",
     errno.EROFS: "choose a --workspace on a disk that can be written",
-    errno.EACCES: "mend its permissions or choose another folder",
-    errno.EPERM: "mend its permissions or choose another folder",
+    errno.EACCES: "fix its permissions or choose another folder",
+    errno.EPERM: "fix its permissions or choose another folder",
 }
 
 
@@ -61,6 +55,9 @@ def main(argv: list[str] | None = None) -> int:
     _log_in_one_line()
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(_help())
+        return 0
     try:
         settings = parse(arguments)
         sys.modules[type(settings).__module__].run(settings)
@@ -100,10 +97,37 @@ def parse(arguments: list[str]) -> object:
     return tyro.extras.subcommand_cli_from_dict(
         {_kebab_case(name): settings_class(name) for name in COMMANDS},
         prog="data-engine",
-        description="Museum scans to a rendered, documented data set. Run the stages in this "
-        "order: procedural (or your own folder), ingest, validate, render, shards, release. Every "
-        "stage continues where it was stopped. --debug shows where an error arose.",
         args=arguments,
+    )
+
+
+def _help() -> str:
+    """The commands, grouped, each with the first paragraph of its own help."""
+    lines = [
+        "usage: data-engine COMMAND [--help] [--debug] ...",
+        "",
+        "Museum scans to a rendered, documented data set. Run the stages in this order: procedural",
+        "(or your own folder), ingest, validate, render, shards, release. Every stage continues",
+        "where it was stopped.",
+    ]
+    for heading, names in GROUPS.items():
+        lines += ["", f"{heading}:", *map(_help_line, names)]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "`data-engine COMMAND --help` lists its options; --debug shows where an error arose.",
+        ]
+    )
+
+
+def _help_line(name: str) -> str:
+    purpose = " ".join((settings_class(name).__doc__ or "").partition("\n\n")[0].split())
+    return textwrap.fill(
+        purpose,
+        width=100,
+        initial_indent=f"  {_kebab_case(name):<15} ",
+        subsequent_indent=" " * 18,
     )
 
 
@@ -134,7 +158,7 @@ def _explain_catalog(error: sqlite3.Error) -> str | None:
     if "full" in words or "disk I/O" in words:
         return f"the catalog cannot grow ({words}); free disk space in --workspace, then run again"
     if "readonly" in words or "unable to open" in words:
-        return f"the catalog cannot be written ({words}); mend the permissions of --workspace"
+        return f"the catalog cannot be written ({words}); fix the permissions of --workspace"
     if "locked" in words:
         return f"another process holds the catalog ({words}); wait for it, then run again"
     if "not a database" in words or "malformed" in words:

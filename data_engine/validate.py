@@ -1,4 +1,4 @@
-"""The stage that lets only sound, measured, unrepeated relics on to Blender.
+"""Validation: rejects unsound files, measures the rest, sets duplicates aside.
 
 The rules themselves are in `data_engine.gltf`; here they are run over the catalog, each file in a
 limited child process.

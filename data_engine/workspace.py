@@ -73,7 +73,7 @@ class Workspace:
             except OSError as error:
                 raise UserError(
                     f"cannot write to {folder}: {error.strerror}; "
-                    "free the disk, mend the permissions or choose another --workspace"
+                    "free the disk, fix the permissions or choose another --workspace"
                 ) from error
 
     def check_space(self, needed_bytes: int = 0) -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job, as the commands a user would type: relics -> dataset -> model -> mesh -> report.
-#   RELICS=folder  use these scans in place of the procedural relics
-#   PHOTO=file     reconstruct this photograph in place of a relic that was held out of training
+#   RELICS=folder  use these scans instead of the procedural relics
+#   PHOTO=file     reconstruct this photograph instead of a relic that was held out of training
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH=$PWD/.venv/bin:$PATH

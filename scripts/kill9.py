@@ -50,9 +50,9 @@ class KillNine:
     kills: int = 10
     """Kills in all."""
     together: bool = False
-    """All kills in one workspace, one after the other, in place of a fresh one for each."""
+    """All kills in one workspace, one after the other, instead of a fresh one for each."""
     seed: int = 0
-    """Of the moments."""
+    """Random seed for the moments."""
     render: tuple[str, ...] = ("--poses", "sphere:3", "--size", "32", "--samples", "1")
     """Arguments of `data-engine render`."""
 

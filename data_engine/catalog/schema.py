@@ -17,7 +17,7 @@ STATES = (
     "failed",
     "duplicate",
 )
-"""In the order of the road; the last three leave it."""
+"""States in the order of the stages; the last three leave it."""
 
 STATE_BEFORE = {"ingest": "found", "validate": "fetched", "render": "validated"}
 """Where a relic goes back to when a stage is to be tried again."""
@@ -51,9 +51,9 @@ class Relic:
     raw_sha256: str = ""
     """Digest of the source's verbatim answer about it."""
     title: str = ""
-    """As published, in its own language."""
+    """Title as published, in its own language."""
     description: str = ""
-    """As published, in its own language."""
+    """Description as published, in its own language."""
     language: str = ""
     """BCP 47 tag of title and description."""
     language_confidence: float | None = None
@@ -85,12 +85,12 @@ class Relic:
     author_name: str = ""
     author_url: str = ""
     ai_opt_out: bool | None = None
-    """Whether its owner forbids machine learning."""
+    """True if its owner forbids machine learning."""
     age_restricted: bool | None = None
     category: str = "other"
     """One of `jaxrelic.data.schema.CATEGORIES`."""
     up_axis: str = "Y"
-    """Which axis of the blob's own coordinates points up: Y or Z. Blobs are never turned."""
+    """Axis of the blob's own coordinates that points up: Y or Z. Blobs are never turned."""
     glb_sha256: str = ""
     """Digest, and so the place, of the relic as GLB."""
     glb_bytes: int | None = None
@@ -105,7 +105,7 @@ class Relic:
     watertight: bool | None = None
     """Whether every edge joins two triangles once equal positions are welded."""
     bbox_min: Triple | None = None
-    """In glTF units and axes, node transforms applied."""
+    """Lowest corner of the bounding box in glTF units and axes, node transforms applied."""
     bbox_max: Triple | None = None
     geometry_sha256: str = ""
     """Equal for the same shape under another name, texture, scale or vertex order."""

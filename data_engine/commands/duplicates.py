@@ -14,24 +14,25 @@ from data_engine.workspace import Workspace
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """List clusters of one object in several scans and repeats; join or separate two relics.
+    """List scans of the same object and duplicates; join or separate two relics.
 
-    A cluster stays in one split. What a human decides here is kept by every later `validate`.
-    Relics of different shape that look alike in their renders are listed, and stay apart unless
-    you join them; a pair that you separate is not listed again.
+    All relics of a cluster are in the same split. Decisions made here are kept by every later
+    `validate`. Relics of different shape that look alike in their renders are listed, and stay
+    apart unless you join them; a pair that you separate is not listed again.
     """
 
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
     join: tuple[str, str] | None = None
-    """Two uids that show one object: both stay, in one cluster."""
+    """Two relics, given by their uids, that show one object: both stay, in one cluster."""
     separate: tuple[str, str] | None = None
-    """Two uids that show different objects; one that was out as a repeat comes back."""
+    """Two relics, given by their uids, that show different objects; one that was out as a duplicate
+    comes back."""
     keep_license: str = ""
-    """uid of a relic whose own licence holds, though another record of the same object bears a
-    stricter one; until then it is published under the stricter. Then run `shards` again."""
+    """Relic, given by its uid, that keeps its own licence although another record of the same
+    object has a stricter one; otherwise the stricter one applies. Then run `shards` again."""
     json: bool = False
-    """Print one JSON object in place of the table."""
+    """Print one JSON object instead of the table."""
 
 
 def run(args: Duplicates) -> None:

@@ -19,7 +19,7 @@ class ExportJsonl:
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
-    """File to write; one that is there is replaced, whole or not at all."""
+    """File to write; an existing one is replaced, whole or not at all."""
 
 
 def run(args: ExportJsonl) -> None:

@@ -24,10 +24,11 @@ class ExportOne2345:
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """Folder to write; made when missing. Pictures are hard links to the renders where possible."""
     render_id: str = ""
-    """Which render to export, when the workspace holds several; `renders/` lists them."""
+    """Render to export, when the workspace holds several; `renders/` lists them."""
     names: Names = "official"
-    """official: as One-2-3-45's loader expects them, the rendered views standing in for the views
-    that Zero123 predicts; builder: flat, as the published relic builder names them."""
+    """Names of the files. official: as One-2-3-45's loader expects them, the rendered views
+    standing in for the views that Zero123 predicts; builder: flat, as the published relic builder
+    names them."""
     folder_size: int = 50
     """Relics per folder of the official layout."""
 

@@ -1,4 +1,4 @@
-"""`data-engine forget`: a relic goes at somebody's request, and stays away."""
+"""`data-engine forget`: a relic is deleted on request, and not ingested again."""
 
 import dataclasses
 import pathlib
@@ -15,23 +15,23 @@ from data_engine.workspace import Workspace
 class Forget:
     """Delete a relic with its file, views, logs and records; ingest does not take it again.
 
-    A tombstone remains: uid, digests, page, day and reason. Reports that show the relic go as a
-    whole; data sets and the release that hold it are named. What was exported elsewhere is not
-    known here. Without a name it finishes what an interrupted run left.
+    A deletion record (tombstone) remains: uid, digests, page, day and reason. Reports that show the
+    relic are deleted as a whole; data sets and the release that hold it are named. What was
+    exported elsewhere is not known here. Without a name, what an interrupted run left is finished.
     """
 
     what: tyro.conf.Positional[str] = ""
-    """uid of a relic, or the address of its page (then everything from that page goes)."""
+    """uid of a relic, or the address of its page (then everything from that page is deleted)."""
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
     author: str = ""
-    """Forget everything by this author instead, named as in the catalog."""
+    """Author whose relics are all deleted instead, named as in the catalog."""
     reason: str = "requested"
-    """Kept with the tombstone; no names, please."""
+    """Reason to store with the deletion record; do not write personal names."""
     dry_run: bool = False
-    """Only tell what would go."""
+    """Dry run: list what would be deleted."""
     lift: str = ""
-    """uid of a forgotten relic that may come back."""
+    """Forgotten relic, given by its uid, that may be ingested again."""
 
 
 def run(args: Forget) -> None:

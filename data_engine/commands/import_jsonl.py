@@ -1,4 +1,4 @@
-"""`data-engine import-jsonl`: records of another workspace, or of the first builder, come in."""
+"""`data-engine import-jsonl`: merges records of another workspace, or of the first builder."""
 
 import dataclasses
 import pathlib
@@ -19,11 +19,11 @@ class ImportJsonl:
     """Merge records from a JSON Lines file, a JSON array or objects that follow one another."""
 
     file: tyro.conf.Positional[pathlib.Path]
-    """Written by `data-engine export-jsonl`, or a list of the first data set's builder."""
+    """File written by `data-engine export-jsonl`, or a list of the first data set's builder."""
     workspace: pathlib.Path
     """Folder that keeps catalog, blobs, renders and shards; made when missing."""
     theirs: bool = False
-    """Where both sides know a field and differ, take the file's value."""
+    """Precedence of the file: where both sides know a field and differ, its value is taken."""
 
 
 def run(args: ImportJsonl) -> None:

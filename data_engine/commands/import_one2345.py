@@ -15,7 +15,7 @@ class ImportOne2345:
     """Turn a folder of One-2-3-45 views into relic_views shards.
 
     Such a folder has no meshes: the shards train like any others, but lack the surface points that
-    an evaluation compares with. The rendered neighbours (`..._gt.png`) and their depth are needed;
+    an evaluation compares with. The rendered near views (`..._gt.png`) and their depth are needed;
     Zero123's predictions are not read.
     """
 

@@ -25,19 +25,19 @@ class Ingest:
     """
 
     folder: tyro.conf.Positional[pathlib.Path]
-    """Searched with its subfolders and the ZIP archives in them; or one archive alone. A
+    """Folder to search, with its subfolders and the ZIP archives in them; or one archive. A
     manifest.json gives titles, licences and authors."""
     workspace: pathlib.Path
     """Folder that keeps catalog, blobs, renders and shards; made when missing."""
     up: Up = "auto"
-    """Axis that points up: auto takes the manifest's word, else Y for GLB, glTF and OBJ, and Z for
-    PLY and STL."""
+    """Axis that points up. auto: as the manifest says, else Y for GLB, glTF and OBJ, and Z for PLY
+    and STL."""
     workers: int = dataclasses.field(default_factory=usable_cores)
     """Files read at a time."""
     limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
-    """What reading one file may cost."""
+    """Limits of reading one file."""
     retry: bool = False
-    """Try again what was refused for time, memory, a crash or a file that was gone."""
+    """Try again files that ran out of time or memory, crashed, or were missing."""
 
 
 def run(args: Ingest) -> None:

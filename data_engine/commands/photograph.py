@@ -35,11 +35,11 @@ class Photograph:
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """Picture to write (PNG)."""
     relic: str = ""
-    """Its uid; empty: the first relic of `--split` and `--category`."""
+    """Relic, given by its uid; empty: the first relic of `--split` and `--category`."""
     split: str = "test"
-    """Choose from this split: train, val or test."""
+    """Split to choose from: train, val or test."""
     category: str = ""
-    """Choose from this category (vessel, figure, ...); empty: from all."""
+    """Category to choose from (vessel, figure, ...); empty: all."""
     azimuth_deg: float = 305.0
     """Direction of the camera about the vertical axis, in degrees; 270 sees the front."""
     elevation_deg: float = 18.0

@@ -16,8 +16,9 @@ class Poses:
     """Write a set of cameras as a pose file, for `data-engine render --poses FILE`."""
 
     kind: tyro.conf.Positional[str]
-    """one2345 (40 views), one2345_eval (24), ring:N@ELEVATION, sphere:N, random:N@SEED,
-    shell:N@SEED (radius 1.5 to 2.2), zero123:ELEVATION (40), or a pose file to rewrite."""
+    """Set of cameras: one2345 (40 views), one2345_eval (24), ring:N@ELEVATION, sphere:N,
+    random:N@SEED, shell:N@SEED (radius 1.5 to 2.2), zero123:ELEVATION (40), or a pose file to
+    rewrite."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """File to write (schema jaxrelic.poses/1)."""
     size: int = 256

@@ -18,7 +18,7 @@ class Procedural:
     count: int = 16
     """Number of relics."""
     seed: int = 0
-    """The same seed, count and families give the same files."""
+    """Random seed; the same seed, count and families give the same files."""
     families: tuple[str, ...] = ()
     """Kinds of relic to make, in turn; all kinds when empty."""
 

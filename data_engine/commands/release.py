@@ -22,7 +22,7 @@ class Release:
     about: tyro.conf.OmitArgPrefixes[ReleaseOptions] = dataclasses.field(
         default_factory=ReleaseOptions
     )
-    """What a catalog cannot know."""
+    """Facts that a catalog cannot know."""
 
 
 def run(args: Release) -> None:

@@ -23,15 +23,15 @@ class Render:
     settings: tyro.conf.OmitArgPrefixes[RenderSettings] = dataclasses.field(
         default_factory=RenderSettings
     )
-    """What decides the pixels."""
+    """Settings that decide the pixels."""
     limits: tyro.conf.OmitArgPrefixes[RenderLimits] = dataclasses.field(
         default_factory=RenderLimits
     )
-    """What a render process may use."""
+    """Limits of a render process."""
     workers: int = 2
     """Processes at a time; each uses `threads` threads."""
     retry: bool = False
-    """Try again what crashed, ran out of time or memory, or had lost its file."""
+    """Try again relics that crashed, ran out of time or memory, or whose file was missing."""
 
 
 def run(args: Render) -> None:

@@ -13,14 +13,14 @@ class Report:
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`, after `data-engine render`."""
     render_id: str = ""
-    """Which render to show, when the workspace holds several; `renders/` lists them."""
+    """Render to show, when the workspace holds several; `renders/` lists them."""
 
 
 def run(args: Report) -> None:
     """Writes the reports and names the files to look at first."""
     from data_engine.commands.shards import choose_render  # These import OpenCV and Matplotlib
     from data_engine.rendering.poses import read_poses
-    from data_engine.reports import write_reports
+    from data_engine.reports.write import write_reports
 
     workspace = Workspace(args.workspace, create=False)
     workspace.check_writable()

@@ -32,29 +32,29 @@ class Shards:
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
     render_id: str = ""
-    """Which render to pack, when the workspace holds several; `renders/` lists them."""
+    """Render to pack, when the workspace holds several; `renders/` lists them."""
     records: Literal["views", "views_depth", "one_view", "all_views"] = "views"
-    """What a record is. views: a relic with all its views, depth in millimetres and surface points
-    (data set relic_views, for training with several views). views_depth: the same with exact float
-    depth (render with --depth-m). one_view: one 64 px photograph of each relic; all_views: a
+    """Content of a record. views: a relic with all its views, depth in millimetres and surface
+    points (data set relic_views, for training with several views). views_depth: the same with exact
+    float depth (render with --depth-m). one_view: one 64 px photograph of each relic. all_views: a
     record per photograph (data set relic_images, for single-view training; the words and surface
     points of the relics go to relic_shapes beside it)."""
     beam: bool = False
     """Make the records in an Apache Beam pipeline (pip install 'jaxrelic[beam]'). A relic that
-    cannot be packed is then left out, with its reason, in place of ending the run."""
+    cannot be packed is then left out, with its reason, instead of ending the run."""
     beam_options: str = ""
     """Options of that pipeline in one line, such as --beam-options='--runner=FlinkRunner'; empty:
     Beam's DirectRunner, on this machine. Workers must see the workspace under the same path."""
     held_out: tyro.conf.OmitArgPrefixes[SplitShares] = dataclasses.field(
         default_factory=SplitShares
     )
-    """How much of the data set does not train."""
+    """Shares held out for validation and test."""
 
 
 def run(args: Shards) -> None:
     """Builds the data set, marks its relics as sharded and writes the reports."""
     # TensorFlow Datasets takes seconds to import; `data-engine --help` need not wait for it.
-    from data_engine.reports import write_reports
+    from data_engine.reports.write import write_reports
     from data_engine.shards.layouts import layouts
 
     source, refused = shard_source(args), {}

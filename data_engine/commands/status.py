@@ -15,14 +15,14 @@ from data_engine.workspace import Workspace
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Status:
-    """Show how far each stage is and how fast it was, why relics are out, and what is on disk."""
+    """Show progress and speed of each stage, why relics were left out, and what is on disk."""
 
     workspace: pathlib.Path
     """Folder made by `data-engine ingest`."""
     rejected: bool = False
     """List every file that cannot be used, with its reason."""
     json: bool = False
-    """Print one JSON object in place of the table; its keys stay the same."""
+    """Print one JSON object instead of the table; its keys stay the same."""
 
 
 def run(args: Status) -> None:

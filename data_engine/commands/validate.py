@@ -1,4 +1,4 @@
-"""`data-engine validate`: only sound meshes go on to Blender."""
+"""`data-engine validate`: unsound meshes are rejected, the rest is measured."""
 
 import dataclasses
 import pathlib
@@ -21,9 +21,9 @@ class Validate:
     workers: int = dataclasses.field(default_factory=usable_cores)
     """Files checked at a time."""
     limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
-    """What checking one file may cost."""
+    """Limits of checking one file."""
     retry: bool = False
-    """Try again what failed, or was refused for time, memory, a crash or a file that was gone."""
+    """Try again files that failed, ran out of time or memory, crashed, or were missing."""
 
 
 def run(args: Validate) -> None:

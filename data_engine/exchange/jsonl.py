@@ -20,7 +20,7 @@ from data_engine.workspace import write_atomically
 STAGE = "import"
 MAX_IMPORT_BYTES = 256 << 20
 MAX_CHARACTERS = 2 * MAX_TEXT
-"""Of one field."""
+"""Characters of one field."""
 
 _DEFAULTS = {f.name: f.default for f in dataclasses.fields(Relic) if f.name != "uid"}
 _TYPES = typing.get_type_hints(Relic)
@@ -85,7 +85,7 @@ def import_jsonl(catalog: Catalog, path: pathlib.Path, *, theirs: bool) -> Impor
             try:
                 if isinstance(value, BadRecordError):
                     raise value
-                _merge(catalog, checked(value), theirs, report)
+                _merge(catalog, check_record(value), theirs, report)
             except BadRecordError as error:
                 report.bad.append(f"{path.name}, {where}: {error}")
     return report
@@ -128,7 +128,7 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not a number")
 
 
-def checked(value: Any) -> dict[str, Any]:
+def check_record(value: Any) -> dict[str, Any]:
     """A record with the types, choices and bounds of the catalog."""
     if not isinstance(value, dict):
         raise BadRecordError(f"it is {type(value).__name__}, not an object")

@@ -6,7 +6,7 @@ from data_engine.errors import Refusal
 from data_engine.gltf.document import Document, bad, index, integer, mapping, table
 
 MAX_DECODED_BYTES = 2 << 30
-"""For all accessors of a file together, once their numbers are laid out."""
+"""Limit for all accessors of a file together, once their numbers are laid out."""
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 """NumPy type of each component type."""

@@ -14,7 +14,7 @@ from data_engine.gltf.container import Glb
 from data_engine.gltf.document import (
     Document,
     bad,
-    embedded,
+    embedded_bytes,
     index,
     indices,
     integer,
@@ -163,7 +163,7 @@ def buffer_bytes(glb: Glb, *, placeholders: bool = False) -> tuple[bytes, ...]:
     buffers = []
     for number, buffer in enumerate(table(glb.document, "buffers")):
         where = f"buffer {number}"
-        data = embedded(buffer, where, image=False)
+        data = embedded_bytes(buffer, where, image=False)
         if data is None and number > 0:
             if not placeholders:
                 raise bad(f"{where} has neither a data URI nor the binary chunk")
@@ -311,7 +311,7 @@ def _check_images(gltf: Gltf) -> None:
 
 def image_bytes(gltf: Gltf, image: dict[str, Any], where: str) -> bytes:
     """The file of a picture, from its data URI or its view."""
-    if (data := embedded(image, where, image=True)) is not None:
+    if (data := embedded_bytes(image, where, image=True)) is not None:
         return data
     views = len(table(gltf.document, "bufferViews"))
     return bytes(gltf.view(integer(image, "bufferView", where, high=views - 1)))

@@ -78,7 +78,7 @@ def indices(parent: dict[str, Any], name: str, where: str, length: int) -> list[
 
 
 def numbers(parent: dict[str, Any], name: str, where: str, default: list[float]) -> list[float]:
-    """As many numbers as the default has."""
+    """A list of as many numbers as the default has."""
     entries = parent.get(name, default)
     right = isinstance(entries, list) and len(entries) == len(default)
     if not right or not all(type(entry) in (int, float) for entry in entries):
@@ -86,7 +86,7 @@ def numbers(parent: dict[str, Any], name: str, where: str, default: list[float])
     return [float(entry) for entry in entries]
 
 
-def embedded(entry: dict[str, Any], where: str, *, image: bool) -> bytes | None:
+def embedded_bytes(entry: dict[str, Any], where: str, *, image: bool) -> bytes | None:
     """What the `data:` URI of a buffer or image holds; None without a URI.
 
     Any other URI is refused: a file that points elsewhere must not make us read elsewhere.

@@ -18,7 +18,7 @@ class DracoMesh:
     faces: np.ndarray
     """[f, 3] uint32."""
     attributes: dict[int, np.ndarray]
-    """By unique id, [v, c]."""
+    """Values by unique id, [v, c]."""
 
 
 def promised_counts(data: bytes | memoryview) -> tuple[int, int]:

@@ -15,7 +15,7 @@ _UNPACKED = {
     1: _BYTES >> np.array([6, 4, 2, 0], np.uint8) & 3,
     2: _BYTES >> np.array([4, 0], np.uint8) & 15,
 }
-"""By header bits: the deltas in each byte, most significant first."""
+"""Deltas by header bits: those in each byte, most significant first."""
 _PACKED_BYTES, _SENTINEL = {1: 4, 2: 8}, {1: 3, 2: 15}
 
 

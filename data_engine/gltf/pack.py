@@ -12,7 +12,15 @@ from typing import Any
 from data_engine.errors import Refusal
 from data_engine.gltf.checks import DRACO, MESHOPT
 from data_engine.gltf.container import MAX_FILE_BYTES, parse_json
-from data_engine.gltf.document import Document, bad, embedded, integer, mapping, objects, table
+from data_engine.gltf.document import (
+    Document,
+    bad,
+    embedded_bytes,
+    integer,
+    mapping,
+    objects,
+    table,
+)
 from data_engine.gltf.image_headers import image_type
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -80,7 +88,7 @@ def _content(entry: dict[str, Any], where: str, neighbours: Neighbours, *, image
     if not isinstance(uri, str):
         raise bad(f"{where} has no URI")
     if uri[:5].lower() == "data:":
-        return embedded(entry, where, image=image)
+        return embedded_bytes(entry, where, image=image)
     return neighbours.read(uri)
 
 
@@ -106,7 +114,7 @@ def _append(binary: bytearray, data: bytes | memoryview) -> int:
 
 
 def pack_views(document: Document, contents: Sequence[bytes | memoryview]) -> bytes:
-    """Lays out the contents of the buffer views anew, in place of all buffers; returns the binary.
+    """Lays out the contents of the buffer views anew, instead of all buffers; returns the binary.
 
     Views that nothing refers to any more are left out.
     """

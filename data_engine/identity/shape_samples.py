@@ -32,9 +32,9 @@ class Surface:
     extents: np.ndarray
     """[3]: root mean square along them."""
     diagonal: float
-    """Of the bounding box along the principal axes."""
+    """Diagonal of the bounding box along the principal axes."""
     area: float
-    """Of the whole surface."""
+    """Area of the whole surface."""
 
 
 def sample(geometry: Geometry, count: int) -> Surface:

@@ -15,7 +15,7 @@ from data_engine.catalog.catalog import Catalog, Relic
 from data_engine.errors import Refusal, UserError
 from data_engine.ingest.archives import read_index
 from data_engine.ingest.found import find_meshes
-from data_engine.ingest.manifest import clean, described, read_manifest
+from data_engine.ingest.manifest import clean, describe, read_manifest
 from data_engine.ingest.suffixes import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.rights.removal import find_tombstone
@@ -182,7 +182,7 @@ class _Ingest:
             "source": "local",
             "source_file": path,
             "source_sha256": sha256,
-            **described(entry, pathlib.PurePosixPath(path).stem),
+            **describe(entry, pathlib.PurePosixPath(path).stem),
             "up_axis": self._up_axis(file, entry),
         }
         marks = {"source_url": record["source_url"], "source_sha256": sha256, "glb_sha256": sha256}

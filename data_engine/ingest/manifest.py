@@ -58,7 +58,7 @@ def read_manifest(path: pathlib.Path) -> dict[str, dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON ({error}); mend or remove it") from error
+        raise UserError(f"{path} is not JSON ({error}); correct or remove it") from error
     objects = content.get("objects") if isinstance(content, dict) else None
     if not isinstance(objects, list):
         raise LookupError(f'{path} has no list "objects"; it is left alone')
@@ -69,7 +69,7 @@ def read_manifest(path: pathlib.Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def described(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
+def describe(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
     """Catalog fields that an entry (possibly empty) gives the file it describes."""
     title = clean(entry.get("name"), MAX_LINE) or clean(file_name, MAX_LINE)
     author, author_url = _author(clean(entry.get("author"), MAX_LINE))

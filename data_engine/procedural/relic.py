@@ -78,9 +78,9 @@ class ProceduralRelic:
     volume_by: str
     """"profile": from the formula (the mesh is a polygonal approximation); "mesh": of the mesh."""
     names: Mapping[str, str]
-    """By language: en, zh, fr, ar."""
+    """Names by language: en, zh, fr, ar."""
     descriptions: Mapping[str, str]
-    """By language, as `names`."""
+    """Descriptions by language, as `names`."""
     parameters: Mapping[str, float | str]
     """What the seed drew."""
 

@@ -38,7 +38,7 @@ _SETTINGS = "DATA_ENGINE_CHILD"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ChildLimits:
-    """What one child process may use for one file."""
+    """Limits of one child process for one file."""
 
     seconds: float = 120.0
     """Wall-clock seconds, and CPU seconds, for one file."""

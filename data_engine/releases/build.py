@@ -112,7 +112,7 @@ def _published(catalog: CatalogReader) -> str:
 def _checked_data_sets(workspace: Workspace, kept: Sequence[Relic]) -> list[dict[str, Any]]:
     """The data sets under `shards/`, if each says of the relics what the catalog says.
 
-    So what was packed before a relic was forgotten, or its terms were mended, is not published
+    So what was packed before a relic was forgotten, or its terms were corrected, is not published
     after it.
     """
     found = data_sets(workspace)

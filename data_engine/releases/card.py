@@ -32,7 +32,7 @@ class CardFacts:
     contact: str
     """Whom to ask for a removal; empty: not given."""
     datasets: Sequence[Mapping[str, Any]]
-    """As `status.data_sets` lists them, with their `metadata`."""
+    """Data sets as `status.data_sets` lists them, with their `metadata`."""
     renders: Mapping[str, Mapping[str, Any]]
     """render_id to its settings."""
 

@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReleaseOptions:
-    """What a catalog cannot know."""
+    """Facts that a catalog cannot know."""
 
     name: str = "relics"
     """Name of the data set."""

@@ -40,7 +40,7 @@ def hash_views(images: Sequence[np.ndarray]) -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def looked_at(views: Sequence[int]) -> list[int]:
+def choose_views(views: Sequence[int]) -> list[int]:
     """At most `VIEWS` of the numbers of views, evenly chosen."""
     return list(views[:: -(-len(views) // VIEWS)])
 

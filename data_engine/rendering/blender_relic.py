@@ -56,9 +56,9 @@ def _plain_material(bpy, color_attributes):
     surface.inputs["Roughness"].default_value = 0.9
     surface.inputs["Base Color"].default_value = (NEUTRAL_GREY, NEUTRAL_GREY, NEUTRAL_GREY, 1)
     if len(color_attributes):
-        color = nodes.new("ShaderNodeVertexColor")
-        color.layer_name = color_attributes[0].name
-        links.new(color.outputs["Color"], surface.inputs["Base Color"])
+        colour = nodes.new("ShaderNodeVertexColor")
+        colour.layer_name = color_attributes[0].name
+        links.new(colour.outputs["Color"], surface.inputs["Base Color"])
     return material
 
 

@@ -12,7 +12,7 @@ PROJECTION_TOLERANCE = 1e-4
 """Largest relative difference between the intrinsics asked for and those Blender renders with."""
 
 SENSOR_MM = 32.0
-"""With this width a 35 mm lens is 280 px at 256 px; Blender's default of 36 mm is not."""
+"""Sensor width: with it a 35 mm lens is 280 px at 256 px; Blender's default of 36 mm is not."""
 
 _CYCLES = {
     "device": "CPU",

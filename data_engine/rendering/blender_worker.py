@@ -1,4 +1,4 @@
-"""The Blender engine: a process of its own that renders relics, told what to do over pipes.
+"""The Blender engine: a process of its own that renders relics and takes its orders over pipes.
 
 Started by `child.py` as a script, possibly under another interpreter that has `bpy` and NumPy and
 nothing of ours; see `worker_process.py` for the messages.

@@ -1,4 +1,4 @@
-"""One render process seen from outside: started with limits, fed relics, buried when it dies.
+"""One render process seen from outside: started with limits, fed relics, restarted when it dies.
 
 What a relic does to its process becomes a `Refusal` where it is certain: it ran out of time, or out
 of memory, or the renderer answered with a reason. A death without words may be the machine's fault
@@ -36,7 +36,7 @@ START_TIMEOUT_S = 180.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RenderLimits:
-    """What one render process may use, and which interpreter runs Blender."""
+    """Limits of one render process, and the interpreter that runs Blender."""
 
     threads: int = 2
     """Threads per process."""

@@ -208,7 +208,7 @@ class RenderQueue:
         except OSError as error:
             raise UserError(
                 f"cannot write the views of {relic.uid}: {error.strerror or error}; "
-                "free or mend the disk and run the command again"
+                "free some space on the disk or repair it, and run the command again"
             ) from error
         else:
             catalog.finish(relic.uid, STAGE, "rendered", **self._recorded(meta))

@@ -60,24 +60,25 @@ class RenderSettings:
     """Everything that decides the pixels."""
 
     engine: Literal["blender", "raycast"] = "blender"
-    """blender: Cycles, textured and lit; raycast: exact depth and masks with grey shading, from our
-    own GLB reader, within seconds and without Blender."""
+    """Engine that draws. blender: Cycles, textured and lit; raycast: exact depth and masks with
+    grey shading, from our own GLB reader, within seconds and without Blender."""
     poses: str = "one2345"
-    """one2345 (40 views), one2345_eval (24), ring:N@ELEVATION_DEG, sphere:N, random:N@SEED,
-    shell:N@SEED, zero123:ELEVATION_DEG, or the path of a pose file (`data-engine poses`)."""
+    """Set of cameras: one2345 (40 views), one2345_eval (24), ring:N@ELEVATION_DEG, sphere:N,
+    random:N@SEED, shell:N@SEED, zero123:ELEVATION_DEG, or the path of a pose file (`data-engine
+    poses`)."""
     size: int = 256
     """Width and height of a view, in pixels; intrinsics follow."""
     samples: int = 96
     """Light paths per pixel, at most."""
     noise: float = 0.02
-    """A pixel gets no more paths once its estimated error is below this; 0: all get `samples`."""
+    """Estimated error below which a pixel gets no more paths; 0: all get `samples`."""
     framing: Literal["fit", "box", "sphere"] = "fit"
-    """fit: longest side 0.8, reduced until every view keeps a margin; box: longest side 0.8
-    whatever is cut off; sphere: bounding sphere of radius 0.495."""
+    """Size of a relic. fit: longest side 0.8, reduced until every view keeps a margin; box: longest
+    side 0.8 whatever is cut off; sphere: bounding sphere of radius 0.495."""
     lighting: Literal["studio", "key_fill", "builder", "three_point", "hdri"] = "studio"
-    """studio: a dome, brighter on one side; key_fill: two soft lamps in grey surroundings; builder:
-    as in the published builder; three_point: key, fill and rim light; hdri: the panorama of
-    --hdri."""
+    """Light. studio: a dome, brighter on one side; key_fill: two soft lamps in grey surroundings;
+    builder: as in the published builder; three_point: key, fill and rim light; hdri: the panorama
+    of --hdri."""
     hdri: str = ""
     """Equirectangular panorama (.hdr or .exr) for --lighting hdri; its digest is recorded."""
     seed: int = 0

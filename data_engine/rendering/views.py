@@ -21,7 +21,7 @@ DARKEST = 8
 """A relic is visible when some pixel reaches this 8-bit level."""
 MISSING_TEXTURE = 0.2
 """Fraction of the relic's pixels that may have the magenta of a missing texture."""
-MENDING = "delete the folder of its views and run `data-engine render` again"
+REMEDY = "delete the folder of its views and run `data-engine render` again"
 """What to do about a view that is gone from a finished folder."""
 DONE = "DONE"
 """Empty file, written last: the folder that holds it is complete."""
@@ -188,7 +188,7 @@ def _expected_format(name: str, view: str, size: int) -> tuple[tuple[int, ...], 
 def appearance_of(folder: pathlib.Path, poses: PoseSet) -> str:
     """Hash of what the anchor views show, from the files as they lie in a complete folder."""
     images = []
-    for number in appearance.looked_at(poses.anchor_views()):
+    for number in appearance.choose_views(poses.anchor_views()):
         path = folder / image_name(poses.names[number])
         data = path.read_bytes() if path.is_file() else b""
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None

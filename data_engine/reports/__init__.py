@@ -1,5 +1,4 @@
-"""What a workspace holds, for people: an overview page, contact sheets, figures, lists."""
+"""What a workspace holds, for people: an overview page, contact sheets, figures, lists.
 
-from data_engine.reports.write import write_reports
-
-__all__ = ["write_reports"]
+Nothing is imported here: `data-engine status` needs the counts alone, not Matplotlib and OpenCV.
+"""

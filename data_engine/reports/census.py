@@ -19,7 +19,7 @@ class Census:
     relics: int
     """All there are."""
     kept: int
-    """In the data set."""
+    """Relics in the data set."""
     stages: tuple[StageCount, ...]
     states: dict[str, int]
     reasons: dict[str, int]
@@ -41,7 +41,7 @@ class Census:
     centuries: dict[str, int]
     watertight: dict[str, int]
     triangles: tuple[int, ...]
-    """Of each kept relic that was measured."""
+    """Triangles of each kept relic that was measured."""
     blob_bytes: tuple[int, ...]
 
 

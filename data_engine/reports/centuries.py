@@ -56,7 +56,7 @@ def _until_now(century: int) -> int | None:
 
 
 def century_name(century: int) -> str:
-    """As in `5th c. BC` and `18th c.`."""
+    """Name of a century, as in `5th c. BC` and `18th c.`."""
     number = abs(century)
     ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number // 10 != 1 else "th"
     return f"{number}{ending} c.{' BC' if century < 0 else ''}"

@@ -44,7 +44,7 @@ def bars(counts: Mapping[str, int], label: str, *, in_order: bool = False) -> by
 
     Args:
         counts: The most frequent first.
-        label: Of the axis.
+        label: Label of the axis.
         in_order: The order means something: nothing is summed up.
     """
     if not sum(counts.values()):

@@ -81,7 +81,7 @@ def write_pictures(
             sheets.write_sheet(sheet, source, names, relic)
         except FileNotFoundError as error:
             _log.warning(
-                "%s is missing, so its relic has no pictures; %s", error.filename, views.MENDING
+                "%s is missing, so its relic has no pictures; %s", error.filename, views.REMEDY
             )
             continue
         thumbnails[relic.uid] = thumbnail

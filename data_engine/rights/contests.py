@@ -58,7 +58,7 @@ def contest(catalog: Records) -> None:
 
 
 def _claims(rows: list) -> dict[str, list[tuple[str, str]]]:
-    """For each uid (uid, licence) of the records of its cluster with a stricter licence.
+    """The (uid, licence) of the records with a stricter licence in the cluster of each uid.
 
     A claim whose record is gone stays. A record without a licence claims nothing: a copy in some
     folder is no objection to the museum's word. What repeats another is not published, so nothing

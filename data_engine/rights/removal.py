@@ -30,7 +30,7 @@ class Tombstone:
     reason: str
 
     def words(self) -> str:
-        """For the person who offers it again."""
+        """Words for the person who offers it again."""
         return (
             f"forgotten on {self.at[:10]} at somebody's request; "
             f"`data-engine forget --lift {self.uid}` lets it back in"

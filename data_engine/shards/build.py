@@ -66,7 +66,7 @@ class LayoutBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 try:
                     yield from self._layout.records(source, relic)
                 except FileNotFoundError as error:
-                    raise UserError(f"{error.filename} is missing; {views.MENDING}") from error
+                    raise UserError(f"{error.filename} is missing; {views.REMEDY}") from error
                 self._on_relic()
 
 

@@ -9,7 +9,7 @@ from data_engine.workspace import Workspace
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
-    """What every data set is told; the same source gives the same bytes."""
+    """What every data set is built from; the same source gives the same bytes."""
 
     render_id: str
     poses: PoseSet

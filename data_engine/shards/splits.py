@@ -13,7 +13,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SplitShares:
-    """How much of a data set is held out; the rest trains."""
+    """Shares of a data set that are held out; the rest trains."""
 
     val_percent: int = 10
     """Relics held out for choosing settings, in percent."""

@@ -83,7 +83,7 @@ def progress(iterable_or_total: Iterable | int | None, *, stage: str, unit: str)
     """Shows how far a stage is.
 
     Args:
-        iterable_or_total: What to walk, or how many units `update` will be told of (None: unknown).
+        iterable_or_total: What to walk, or how many units `update` will count (None: unknown).
         stage: Name at the start of the line.
         unit: Singular noun of one step, such as "relic".
     """

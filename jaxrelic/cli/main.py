@@ -9,26 +9,39 @@ import importlib
 import logging
 import os
 import pathlib
+import re
 import signal
 import sys
 import typing
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from jaxrelic.errors import UserError
 
-COMMANDS = {
-    "neighbours": "find the images that resemble each image of a data set",
-    "train": "train a model from a config file; run it again to continue",
-    "evaluate": "measure a trained model on held-out relics",
-    "tables": "write the papers' tables with our rows in them",
-    "export": "turn a run's checkpoint into a model directory",
-    "reconstruct": "turn one photograph, or posed ones, into a mesh",
-    "segment": "find the masks of photographs",
-    "turntable": "film a mesh turning, as GIF or MP4",
-    "report": "write one HTML page about a run",
-    "data": "check and prepare published data sets",
+GROUPS = {
+    "Reconstruct": {
+        "reconstruct": "turn one photograph, or posed ones, into a mesh",
+        "segment": "find the masks of photographs",
+        "turntable": "film a mesh turning, as GIF or MP4",
+    },
+    "Train": {
+        "train": "train a model from a config file; run it again to continue",
+        "export": "turn a run's checkpoint into a folder that needs nothing else",
+    },
+    "Measure": {
+        "evaluate": "measure a trained model on held-out relics",
+        "tables": "write the papers' tables with our rows in them",
+        "report": "write one HTML page about a run",
+    },
+    "Prepare data": {
+        "data": "check and prepare published data sets",
+        "neighbours": "find the images that resemble each image of a data set",
+    },
 }
+"""What a person wants to do, and the commands for it."""
+
+COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 OK, MISTAKE = 0, 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -65,17 +78,28 @@ def parse(name: str, argv: Sequence[str]) -> Any:
     import tyro  # Not needed for --help of the whole.
 
     (kind,) = (v for k, v in typing.get_type_hints(module.run).items() if k != "return")
-    return tyro.cli(kind, prog=f"jaxrelic {name}", args=argv, description=module.__doc__)
+    return tyro.cli(kind, prog=f"jaxrelic {name}", args=argv, description=_described(module))
+
+
+def _described(module: ModuleType) -> str:
+    """A command's docstring for its help, each example command on a line of its own.
+
+    tyro joins a line that begins with a letter to the one before it, so examples are indented;
+    in the source they cannot be, since `ruff format` takes the indentation away.
+    """
+    return re.sub(r"^(?=jaxrelic )", "    ", module.__doc__ or "", flags=re.MULTILINE)
 
 
 def _help() -> str:
-    lines = [f"  {name:<12} {text}" for name, text in COMMANDS.items()]
+    lines = [
+        "usage: jaxrelic COMMAND [--help] [--debug] ...",
+        "",
+        "One photograph of a relic to a 3D mesh.",
+    ]
+    for heading, commands in GROUPS.items():
+        lines += ["", f"{heading}:", *(f"  {name:<12} {text}" for name, text in commands.items())]
     return "\n".join(
         [
-            "usage: jaxrelic COMMAND [--help] [--debug] ...",
-            "",
-            "One photograph of a relic to a 3D mesh.",
-            "",
             *lines,
             "",
             "`jaxrelic COMMAND --help` lists its options; --debug shows the traceback of an error.",

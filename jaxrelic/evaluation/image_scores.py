@@ -22,11 +22,11 @@ class ImageRow:
     """One relic and one method, at the known views that the method did not see."""
 
     uid: str
-    """Of the relic."""
+    """Identifier of the relic."""
     category: str
-    """Of the relic."""
+    """Category of the relic."""
     method: str
-    """Which method made the mesh."""
+    """Name of the method that made the mesh."""
     num_views: int
     """Views compared."""
     mask_iou: float

@@ -14,7 +14,7 @@ RIGID_ITERATIONS = 50
 """Nearest neighbour and Kabsch rounds of `rigid_icp`, as in SDF-SRN and ZeroShape."""
 
 SIMILARITY_ITERATIONS = 30
-"""Of `similarity_icp`, as in Unicorn's mode "normal" (specification F.3)."""
+"""Rounds of `similarity_icp`, as in Unicorn's mode "normal" (specification F.3)."""
 
 SIMILARITY_TOLERANCE = 1e-6
 """`similarity_icp` ends when its root mean square distance changes by a smaller part of itself."""
@@ -69,7 +69,7 @@ def umeyama(
 
 
 def _umeyama(source: np.ndarray, target: np.ndarray, with_scale: bool) -> np.ndarray:
-    """As `umeyama`, of a source that was checked; never a reflection, whatever the target is."""
+    """`umeyama` for a source that was checked; never a reflection, whatever the target is."""
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     centred = source - source_mean
     covariance = (target - target_mean).T @ centred / len(source)

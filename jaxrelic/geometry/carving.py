@@ -72,7 +72,7 @@ def grid(
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
-def scaled_to(outline: Outline, width: int, height: int) -> np.ndarray:
+def intrinsics_at(outline: Outline, width: int, height: int) -> np.ndarray:
     """pixel_from_cam [3, 3] of the view for a picture of another size."""
     rows, columns = outline.mask.shape
     return cameras.resize_intrinsics(

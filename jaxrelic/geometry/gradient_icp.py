@@ -92,7 +92,7 @@ def gradient_icp(
         source: Points to move, one cloud per object, near the unit cube, [b, n, 3].
         target: Points to move onto, [b, m, 3].
         iterations: Steps of Adam; Unicorn's quick mode takes 30.
-        isotropic: One scale for all axes in place of one for each.
+        isotropic: One scale for all axes instead of one for each.
         upstream_alias: Return the kept rotation with the last translation and scale, as the
             published program does because its kept ones are the live parameters themselves.
 

@@ -8,7 +8,7 @@ LEAST = 1024
 """Rows that small meshes have too."""
 
 
-def filled_up(mesh: meshes.Mesh) -> meshes.Mesh:
+def fill_up(mesh: meshes.Mesh) -> meshes.Mesh:
     """The same surface, without batch axes, with a power of two of vertices and of faces.
 
     Added vertices repeat the last one and added faces have no area, so that neither box, outline,

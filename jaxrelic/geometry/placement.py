@@ -25,7 +25,7 @@ def world_from_prediction(
     Args:
         predicted: From the shape's own frame to the pixels of the input.
         true: From the world to the same pixels.
-        centre: Of the shape in its own frame, [3].
+        centre: Centre of the shape in its own frame, [3].
         correct_lens: Corrects for the crop. The published formula,
             `true.cam_from_world^-1 predicted.cam_from_world`, takes both cameras to
             have one lens. An input that was cropped around its object has not: the shape is also
@@ -41,7 +41,7 @@ def world_from_prediction(
 def _between_lenses(
     predicted: cameras.Camera, true: cameras.Camera, centre: np.ndarray
 ) -> np.ndarray:
-    """From the camera frame with the assumed lens to that with the true one, [4, 4]."""
+    """Transform from the camera frame with the assumed lens to that with the true one, [4, 4]."""
     assumed, lens = (np.asarray(camera.pixel_from_cam, np.float64) for camera in (predicted, true))
     pose = np.asarray(predicted.cam_from_world, np.float64)
     centre_cam = alignment.apply(pose, np.asarray(centre, np.float64)[None])[0]

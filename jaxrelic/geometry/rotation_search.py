@@ -3,7 +3,7 @@
 ZeroShape tries 24 x 24 x 12 rotations of the prediction, normalises each anew and keeps the one
 with the lowest Chamfer distance, all of them in full. Here all rotations are ranked by a few
 hundred points in distance fields of both clouds, the best are measured with more points in k-d
-trees, and the caller measures the winner with all: a second in place of minutes.
+trees, and the caller measures the winner with all: a second instead of minutes.
 """
 
 import functools
@@ -146,7 +146,7 @@ class _Field:
         return np.floor((points - self._corner) / self._cell).astype(np.int32)
 
     def distances(self, points: np.ndarray) -> np.ndarray:
-        """Of points [*b, n, 3]; from beyond the grid, by way of its border."""
+        """Distances of points [*b, n, 3]; from beyond the grid, by way of its border."""
         inside = np.clip(self._cells(points), 0, FIELD_CELLS - 1)
         outside = np.maximum(np.abs(points - self._corner - (FIELD_CELLS / 2) * self._cell), 0)
         beyond = np.maximum(outside - (FIELD_CELLS / 2) * self._cell, 0)

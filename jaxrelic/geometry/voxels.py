@@ -19,14 +19,14 @@ MAX_SQUARED_EDGE = 0.5
 """Triangles are split until no edge is longer, in squared cells."""
 
 DISC_RADIUS = 1.5
-"""Of the disc that a surface sample stands for, over the mean spacing of samples.
+"""Radius of the disc that a surface sample stands for, over the mean spacing of samples.
 
 Samples fall at random, so some gaps are several times the spacing; a disc this large leaves a point
 of the surface bare with probability exp(-pi 1.5^2), about 0.001.
 """
 
 DISC_POINTS = 8
-"""On the rim and again on half the radius."""
+"""Points on the rim and again on half the radius."""
 
 
 @typechecked
@@ -62,7 +62,7 @@ def solid_from_samples(
     normals: Float[np.ndarray, "n 3"],
     size: int = GRID_SIZE,
 ) -> Bool[np.ndarray, "g g g"]:
-    """As `solid_from_mesh`, of a surface that is known by samples: each is a small disc.
+    """`solid_from_mesh` for a surface that is known by samples: each is a small disc.
 
     Args:
         points: On the surface, about evenly.

@@ -50,10 +50,10 @@ def rasterize(
 
     Args:
         uv: Vertices in pixels, x right and y down, the first pixel's centre at (0.5, 0.5).
-        depth: Of the vertices, along the optical axis.
+        depth: Depth of the vertices, along the optical axis.
         faces: Vertex indices.
-        height: Of the image.
-        width: Of the image.
+        height: Height of the image.
+        width: Width of the image.
     """
     corners, corner_depth = uv[faces].astype(np.float64), depth[faces].astype(np.float64)
     ahead = (corner_depth > MIN_DEPTH).all(axis=-1)

@@ -56,7 +56,7 @@ def embed(
         rows.append(np.asarray(network(jnp.asarray(inputs)), np.float32))
         if number % LOG_EVERY == LOG_EVERY - 1:
             logger.info("%d of %d images embedded", (number + 1) * batch, len(images))
-    return normalised(np.concatenate(rows)[: len(images)])
+    return normalise(np.concatenate(rows)[: len(images)])
 
 
 def _batches(count: int, size: int) -> Iterator[np.ndarray]:
@@ -65,7 +65,7 @@ def _batches(count: int, size: int) -> Iterator[np.ndarray]:
         yield np.minimum(np.arange(start, start + size), count - 1)
 
 
-def normalised(features: np.ndarray) -> np.ndarray:
+def normalise(features: np.ndarray) -> np.ndarray:
     """Rows of length 1; a network that says zero or nonsense is an error."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not np.any(lengths):

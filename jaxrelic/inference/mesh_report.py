@@ -18,7 +18,7 @@ LEAST_IOU = 0.85
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MeshReport:
-    """Of one mesh and the views it was made of."""
+    """Report on one mesh and the views it was made of."""
 
     vertices: int
     """That faces use."""
@@ -34,10 +34,10 @@ class MeshReport:
     genus: int | None
     """Handles, of all pieces together; None for a mesh that is not closed."""
     volume: float
-    """In cubic world units, negative where faces look inward; a number without meaning for a mesh
-    that is not closed."""
+    """Volume in cubic world units, negative where faces look inward; a number without meaning for a
+    mesh that is not closed."""
     extent: tuple[float, float, float]
-    """Of the box along the world's axes, in world units."""
+    """Sides of the box along the world's axes, in world units."""
     views: tuple[tuple[str, float], ...]
     """Name and overlap of silhouette and mask of each view, in [0, 1], the worst first."""
     least_iou: float
@@ -67,7 +67,7 @@ class MeshReport:
         return tuple(found)
 
     def as_json(self) -> dict[str, Any]:
-        """For a file."""
+        """The report as it is written to a file."""
         values = dataclasses.asdict(self)
         values["views"] = [{"name": name, "iou": iou} for name, iou in self.views]
         return values | {

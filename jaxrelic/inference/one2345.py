@@ -49,7 +49,7 @@ class One2345Predictor:
     num_sources: int
     """Views it was trained with; it reads any number from two on."""
     variables: Any
-    """Of the network."""
+    """Parameters and collections of the network."""
     points_per_block: int = POINTS_PER_BLOCK
     """Points in the network at once; a ray takes as many as it has samples."""
 
@@ -119,9 +119,9 @@ class NetworkField:
     encoded: EncodedViews
     """What the network keeps of the views."""
     config: One2345Config
-    """Of the network."""
+    """Settings of the network."""
     variables: Any
-    """Of the network."""
+    """Parameters and collections of the network."""
     points_per_block: int
     """See `One2345Predictor`."""
 

@@ -24,10 +24,10 @@ def contrast(
     log-sum-exp it cannot overflow. What is remembered is constant.
 
     Args:
-        features: Of this batch.
+        features: Features of this batch.
         positives: Remembered features of the same kind.
         negatives: Remembered features of the other kind.
-        temperature: Of the similarities; the paper's 0.99 is almost flat.
+        temperature: Temperature of the similarities; the paper's 0.99 is almost flat.
     """
     positives, negatives = jax.lax.stop_gradient((positives, negatives))
     own = cosines(features, positives) / temperature

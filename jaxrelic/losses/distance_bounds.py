@@ -83,8 +83,8 @@ def field_terms(
 
     Args:
         model: Whose field it is.
-        variables: Of the model.
-        encoded: Of `One2345.encode`.
+        variables: Parameters and collections of the model.
+        encoded: Encoded views from `One2345.encode`.
         rng: Places the points.
         rays: In the frame of the cube, [r].
         target: What the image says along them.
@@ -123,7 +123,7 @@ def normal_term(gradient: Float[Array, "r 3"], normals: Float[Array, "r 3"]) -> 
     The second term of IGR (arXiv:2002.10099, equation 2).
 
     Args:
-        gradient: Of the signed distance where rays end.
+        gradient: Gradient of the signed distance where rays end.
         normals: Outward unit normals there; 0 where unknown.
     """
     known = jnp.sum(normals**2, axis=-1) > 0.5

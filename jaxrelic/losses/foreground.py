@@ -25,7 +25,7 @@ class ForegroundLossWeights:
     classify_foreground: float = 0.5
     """The same when only the foreground counts; 1 on ILSVRC."""
     erase: float = 1.0
-    """What is left of the category's score without the foreground, as a part of the whole."""
+    """Part of the category's score that is left without the foreground."""
     area: float = 1.2
     """Mean of the map, alpha of BAS; 2 on ILSVRC."""
     contrast: float = 1.0
@@ -39,7 +39,7 @@ class ForegroundLossSettings:
     weights: ForegroundLossWeights = dataclasses.field(default_factory=ForegroundLossWeights)
     """Factor of each term."""
     temperature: float = 0.2
-    """Of the contrast; the paper prints 0.99, which leaves it almost flat."""
+    """Temperature of the contrast; the paper prints 0.99, which leaves it almost flat."""
     classify_until: int = 0
     """Step until which only `classify` is learned from. A trunk that was trained before needs no
     such start; one that was not has no object yet for a map to be of."""
@@ -61,8 +61,8 @@ def loss_terms(
     """Per-example terms; those without a weight are measures for the logs.
 
     Args:
-        output: Of the network.
-        category: Of each photograph.
+        output: Output of the network.
+        category: Category of each photograph.
         foregrounds: Remembered features.
         backgrounds: Remembered with them.
         settings: Temperature.

@@ -78,7 +78,7 @@ class MsrnLossSettings:
     aggregator: Aggregator = "softras"
     """How faces at a pixel are joined: softras is the paper's, layered is Unicorn's (slower)."""
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """RGB in [0, 1] behind the drawn object; the batch must have the same."""
+    """Colour behind the drawn object, RGB in [0, 1]; the batch must have the same."""
     rgb_norm: photometric.RgbNorm = "euclidean"
     """Distance between colours."""
     affinity_mode: silhouette.AffinityMode = "transport"
@@ -124,8 +124,8 @@ def loss_terms(
     """Per-example terms [b]; those that `loss_weights` does not name are measures for the logs.
 
     Args:
-        output: Of the model.
-        batch: Of the loader; with `latent` supervision its first view is the photograph itself.
+        output: Output of the model.
+        batch: Batch of the loader; with `latent` supervision its first view is the photograph.
         template: The mesh that was deformed.
         supervision: What is known of the batch.
         phase: What learns; `joint` unless supervision is latent.

@@ -28,7 +28,7 @@ class Looks:
     cam_from_world: jax.Array
     """The likeliest camera, [b, k, 4, 4]."""
     pixel_from_cam: jax.Array
-    """In pixels of the photograph as the network reads it, [b, k, 3, 3]."""
+    """Intrinsics in pixels of the photograph as the network reads it, [b, k, 3, 3]."""
     scale: jax.Array
     """Factor per world axis, [b, k, 3]."""
 

@@ -68,7 +68,7 @@ class One2345LossSettings:
     guarded_mask: bool = False
     """Leave the mask out where less than 2 % of the rays are background."""
     sparse_decay: float = 100.0
-    """The sparse term halves at ln 2 / this from a surface, in cube units."""
+    """Rate of decay of the sparse term: it halves at ln 2 / this from a surface, in cube units."""
     sparse_steps: int = 50_000
     """Steps in which the factor of `sparse` rises from 0."""
     mask_start: int = 0
@@ -78,12 +78,12 @@ class One2345LossSettings:
 
     @classmethod
     def modern(cls) -> Self:
-        """For new training: depth and masks from the start."""
+        """Weights for new training: depth and masks from the start."""
         return cls()
 
     @classmethod
     def compat(cls) -> Self:
-        """Of the released training."""
+        """Weights of the released training."""
         return cls(
             weights=One2345LossWeights(depth=0.0, surface=0.0, normal=0.0, empty=0.0),
             depth_rays="all",

@@ -60,7 +60,7 @@ class _Part:
     """One primitive."""
 
     vertices: np.ndarray
-    """In glTF's frame, [v, 3]."""
+    """Vertices in glTF's frame, [v, 3]."""
     faces: np.ndarray
     """[f, 3]."""
     colour: np.ndarray | None

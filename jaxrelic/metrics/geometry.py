@@ -24,9 +24,9 @@ class SurfaceDistances:
     """Unsquared distances from each point of one surface to the nearest point of the other."""
 
     accuracy: np.ndarray
-    """From the predicted points to the true surface, [n]."""
+    """Distances from the predicted points to the true surface, [n]."""
     completeness: np.ndarray
-    """From the true points to the predicted surface, [m]."""
+    """Distances from the true points to the predicted surface, [m]."""
     nearest_truth: np.ndarray
     """Index of the true point nearest to each predicted one, [n]."""
     nearest_prediction: np.ndarray
@@ -57,7 +57,7 @@ def squared_chamfer(distances: SurfaceDistances, reduction: Literal["sum", "mean
     """M-SRN's eq. 46: squared distances of both directions, added up.
 
     Args:
-        distances: Of the two surfaces.
+        distances: Distances of the two surfaces.
         reduction: Each direction is the sum over its points, as printed, or their mean.
     """
     directions = (distances.accuracy, distances.completeness)
@@ -68,7 +68,7 @@ def f_score(distances: SurfaceDistances, threshold: float) -> float:
     """Harmonic mean of precision and recall at a distance (Knapitsch et al., TOG 2017).
 
     Args:
-        distances: Of the two surfaces.
+        distances: Distances of the two surfaces.
         threshold: In the units of the points; a point counts if it is strictly nearer.
     """
     precision = float(np.mean(distances.accuracy < threshold))

@@ -41,7 +41,7 @@ class Protocol:
     voxels: bool = False
     """Solids are compared too."""
     unit: str
-    """Of Chamfer distances and F-score thresholds, in words."""
+    """Unit of Chamfer distances and F-score thresholds, in words."""
 
 
 _WORLD = "world units, longest side at most 0.8"

@@ -26,7 +26,7 @@ class PublishedRow:
     supervision: str
     """M multi-view, K keypoints, C pose, S silhouette, A assumption, P prior, I image only."""
     cells: Mapping[str, Cell]
-    """By column."""
+    """Cells by column."""
     ours: bool
     """This project trains that row; the others need other people's models."""
 
@@ -42,7 +42,7 @@ class PublishedTable:
     columns: tuple[str, ...]
     """CD, F@0.01, 3D IoU, or categories."""
     rows: tuple[PublishedRow, ...]
-    """In the order of the paper."""
+    """Rows in the order of the paper."""
     note: str = ""
     """What else is known."""
 
@@ -85,9 +85,9 @@ def _table(
     """Reads `name | supervision | cells` lines; - is no number, ? is a lost one.
 
     Args:
-        name: Of the table.
-        title: Of the table.
-        columns: Of its numbers.
+        name: Name of the table.
+        title: Title of the table.
+        columns: Headings of its numbers.
         lines: Its body.
         ours: Names of the rows that this project trains, joined by commas; `*` is all of them.
         supervision: Lines have that column; otherwise all rows are M-SRN's, S.

@@ -28,15 +28,15 @@ class Shapes:
     """Surfaces of one kind, predicted or true, in the world frame."""
 
     points: np.ndarray
-    """On the surfaces, in random order, [b, n, 3] float64."""
+    """Points on the surfaces, in random order, [b, n, 3] float64."""
     normals: np.ndarray
     """Unit, of either sign, [b, n, 3] float64."""
     cam_from_world: np.ndarray
     """Camera of the input as far as this kind knows it: predicted, or true, [b, 4, 4]."""
     vertices: Sequence[np.ndarray] | None = None
-    """Of each mesh, [v, 3]; None where surfaces are known by their points."""
+    """Vertices of each mesh, [v, 3]; None where surfaces are known by their points."""
     faces: Sequence[np.ndarray] | None = None
-    """Of each mesh, [f, 3]."""
+    """Faces of each mesh, [f, 3]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class SurfaceScore:
     normal_consistency_before: float
     """The same before alignment."""
     iou_3d: float | None
-    """Of the solids, in [0, 1]; None where the protocol compares none."""
+    """Overlap of the solids, in [0, 1]; None where the protocol compares none."""
     world_from_prediction: np.ndarray
     """Affine map that the protocol applied, expressed in the world frame, [4, 4]."""
 

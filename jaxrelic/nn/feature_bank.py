@@ -145,7 +145,7 @@ def affinity(
 
     Args:
         codes: Features.
-        prototypes: Of all categories, [t, k]; p is t * k.
+        prototypes: Prototypes of all categories, [t, k]; p is t * k.
         scale: Factor of the inner products; 1 in the paper.
     """
     centres = prototypes.centres.reshape(-1, codes.shape[-1])
@@ -191,10 +191,10 @@ def keep_candidates(
     """Candidates that are most like the same prototype as their query (eq. 37-38).
 
     Args:
-        codes: Of the queries.
+        codes: Codes of the queries.
         candidates: Codes of each query's candidates.
         refined: Prototypes of all categories.
-        categories: Of the queries; their candidates are judged by the same prototypes.
+        categories: Categories of the queries; their candidates are judged by the same prototypes.
     """
     theirs = jax.vmap(lambda code: identity(code, refined, categories), 1, 1)(candidates)
     return theirs == identity(codes, refined, categories)[:, None]

@@ -1,6 +1,6 @@
 """Colours of ImageNet, which published trunks were trained on."""
 
 MEAN = (0.485, 0.456, 0.406)
-"""Of RGB in [0, 1]."""
+"""Mean of RGB in [0, 1]."""
 STD = (0.229, 0.224, 0.225)
-"""Of RGB in [0, 1]."""
+"""Standard deviation of RGB in [0, 1]."""

@@ -36,7 +36,7 @@ class ViTConfig:
     mlp_ratio: int = 4
     """Hidden channels of a block's perceptron over its width."""
     activation: Literal["quick_gelu", "gelu"] = "quick_gelu"
-    """Of the perceptron; gelu is the exact one."""
+    """Activation of the perceptron; gelu is the exact one."""
     patch_bias: bool = False
     """Whether the patch convolution adds a bias."""
     norm_first: bool = True
@@ -46,7 +46,7 @@ class ViTConfig:
     projection: int | None = 768
     """Entries of the embedding: a linear layer without bias; None gives the class token itself."""
     epsilon: float = 1e-5
-    """Of the layer norms."""
+    """Epsilon of the layer norms."""
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size or self.width % self.heads:

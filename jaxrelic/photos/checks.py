@@ -258,7 +258,7 @@ def _directions(outlines: Sequence[Outline], centre: np.ndarray) -> np.ndarray:
 
 
 def directions(cam_from_world: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """From a point [3] to cameras [n, 4, 4], unit, [n, 3]."""
+    """Directions from a point [3] to cameras [n, 4, 4], unit, [n, 3]."""
     positions = -np.einsum("nji,nj->ni", cam_from_world[:, :3, :3], cam_from_world[:, :3, 3])
     away = positions - centre
     return away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12)

@@ -35,10 +35,10 @@ ROUNDS = 2
 """Times that the volume is fitted to the hull."""
 
 MAX_CULPRITS = 4
-"""More wrong views than this are not told from a wrong file."""
+"""More wrong views than this cannot be distinguished from a wrong file."""
 
 _LINE_ROUNDS = 20
-"""Of reweighted least squares; errors fall by half in each or faster."""
+"""Rounds of reweighted least squares; errors fall by half in each or faster."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,9 +46,9 @@ class Agreement:
     """A volume of cells, and what every view says about them."""
 
     centre: np.ndarray
-    """Of the volume, [3]."""
+    """Middle of the volume, [3]."""
     half_side: float
-    """Of the volume."""
+    """Half the side of the volume."""
     points: np.ndarray
     """Centres of the cells, [p, 3]."""
     against: np.ndarray
@@ -194,7 +194,7 @@ def _reduce(outline: Outline, centre: np.ndarray, size: float) -> Outline:
     return Outline(
         mask=mask > COVERED,
         cam_from_world=outline.cam_from_world,
-        pixel_from_cam=carving.scaled_to(outline, *small),
+        pixel_from_cam=carving.intrinsics_at(outline, *small),
         whole=outline.whole,
     )
 

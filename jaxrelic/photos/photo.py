@@ -1,7 +1,7 @@
 """From a photograph to the network's input: decode with care, find the object, crop as in training.
 
-What a file is decides its content, never its name. Sizes are checked in the header, before a
-single pixel is decoded.
+A file's type is read from its content, never from its name. Sizes are checked in the header, before
+a single pixel is decoded.
 """
 
 import dataclasses

@@ -28,10 +28,10 @@ from jaxrelic.photos.posed_folder import PosedPhotograph, read_folder
 logger = logging.getLogger(__name__)
 
 LONGEST_SIDE = 0.8
-"""Of the object's box in our world."""
+"""Longest side of the object's box in our world."""
 
 TRAINING_DISTANCE = 1.2
-"""Of the cameras in training, in world units."""
+"""Distance of the cameras in training, in world units."""
 
 VIEW_SPAN = TRAINING_DISTANCE * 256 / 280
 """World units at the origin that the side of a training view spans."""
@@ -46,7 +46,7 @@ MIN_SHARPNESS = 0.5
 """Pixels of a photograph per pixel of a view below which the view is called blurred."""
 
 Up = Literal["auto", "x", "y", "z", "-x", "-y", "-z"]
-"""Which direction of the poses' world is up; auto asks the pose file, then the cameras."""
+"""Direction of the poses' world that is up; auto asks the pose file, then the cameras."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,11 +54,11 @@ class PosedInput:
     """What a folder of posed photographs gives."""
 
     views: PosedViews
-    """In our normalised world."""
+    """Views in our normalised world."""
     world_from_ours: np.ndarray
     """Similarity back to the world of the pose file, [4, 4] float64."""
     overlaps: dict[str, float]
-    """Of the visual hull of all photographs with the mask of each, by name."""
+    """Overlap of the visual hull of all photographs with the mask of each, by name."""
 
     def summary(self) -> str:
         """One line."""
@@ -94,7 +94,7 @@ def read(
         masks: Folder with a mask of the same stem for every photograph; None takes a photograph's
             transparency, or finds its object.
         up: Direction of the poses' world that is up.
-        max_views: Of more photographs, so many are kept that look from directions far apart; all
+        max_views: Largest number of photographs to keep, from directions far apart; all
             of them say where the object is.
         find: How objects are found, from a photograph [h, w, 3] to coverage [h, w].
     """
@@ -129,7 +129,7 @@ def read(
 def spread(
     photographs: Sequence[PosedPhotograph], centre: np.ndarray, count: int | None
 ) -> list[PosedPhotograph]:
-    """So many photographs from directions far apart, in their order; None keeps all.
+    """`count` photographs from directions far apart, in their order; None keeps all.
 
     The first, then always the one farthest from all that are chosen (Gonzalez, 1985).
     """

@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from jaxrelic.data.pose_files.records import PhotographPose, PoseFile, undistorted
+from jaxrelic.data.pose_files.records import PhotographPose, PoseFile, undistort
 from jaxrelic.errors import UserError
 from jaxrelic.geometry.carving import Outline, is_whole
 from jaxrelic.photos import checks, photo
@@ -88,7 +88,7 @@ def read_folder(
 
     Args:
         folder: With the photographs.
-        poses: Of the photographs.
+        poses: Poses of the photographs.
         masks: Folder with a mask of the same stem for every photograph; None takes a photograph's
             transparency, or finds its object.
         find: From a photograph [h, w, 3] in [0, 1] to coverage of its object [h, w].
@@ -227,7 +227,7 @@ def _read(
     checks.check_principal_point(name, pixel_from_cam, (height, width), source=source)
     checks.check_mask(name, mask > 0.5)
     rgba = np.concatenate([rgb * mask[..., None], mask[..., None]], axis=-1)
-    rgba = undistorted(rgba, pixel_from_cam, pose.distortion)
+    rgba = undistort(rgba, pixel_from_cam, pose.distortion)
     return PosedPhotograph(
         name=name,
         rgba=rgba.astype(np.float16),

@@ -87,7 +87,7 @@ def render_normals(
     settings: RasterSettings | None = None,
     path: Path = "auto",
 ) -> SoftImage:
-    """Smooth outward normals in place of colours: unit length where there is a face, else 0.
+    """Smooth outward normals instead of colours: unit length where there is a face, else 0.
 
     Vertex normals are mixed as colours are: inside a face, and between faces by depth.
 

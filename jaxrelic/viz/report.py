@@ -37,9 +37,9 @@ class ReportInputs:
     title: str = "From one photograph to a mesh"
     """Heading of the page."""
     workspace: pathlib.Path | None = None
-    """Of the data engine; `reports/` in it holds the relics and counts."""
+    """Workspace of the data engine; `reports/` in it holds the relics and counts."""
     run: pathlib.Path | None = None
-    """Of the training; holds metrics.jsonl."""
+    """Folder of the training run; holds metrics.jsonl."""
     evaluation: pathlib.Path | None = None
     """Folder with metrics.json."""
     reconstructions: Sequence[pathlib.Path] = ()

@@ -15,7 +15,7 @@ from jaxrelic.weights.rules import (
     oi_to_io,
     oihw_to_hwio,
     same,
-    stripped,
+    strip_prefix,
 )
 
 __all__ = [
@@ -30,5 +30,5 @@ __all__ = [
     "oihw_to_hwio",
     "read_weights",
     "same",
-    "stripped",
+    "strip_prefix",
 ]

@@ -1,4 +1,4 @@
-"""A weights file as a flat dictionary of arrays; what it is decides its content, not its name."""
+"""A weights file as a flat dictionary of arrays; its type is read from its content."""
 
 import hashlib
 import pathlib

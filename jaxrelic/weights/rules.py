@@ -10,7 +10,7 @@ import numpy as np
 from jaxrelic.errors import UserError
 
 Transform = Callable[[np.ndarray], np.ndarray]
-"""From their layout to ours."""
+"""Function from their layout to ours."""
 
 Rule = tuple[str, str | None, Transform]
 """Pattern of their whole name; path of ours, with groups as \\1, or None; transform.
@@ -59,7 +59,7 @@ def left_out(pattern: str) -> Rule:
     return (pattern, None, same)
 
 
-def stripped(theirs: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def strip_prefix(theirs: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The tensors below a prefix, without it: one network of a checkpoint that holds several."""
     return {name.removeprefix(prefix): x for name, x in theirs.items() if name.startswith(prefix)}
 
@@ -128,9 +128,9 @@ def _fit(tensor: np.ndarray, transform: Transform, want: Any) -> tuple[np.ndarra
     except (ValueError, IndexError) as error:
         return tensor, f"shape {list(tensor.shape)} cannot be turned ({error})"
     if value.shape != tuple(want.shape):
-        return value, f"shape {list(value.shape)} in place of {list(want.shape)}"
+        return value, f"shape {list(value.shape)} instead of {list(want.shape)}"
     if not np.can_cast(value.dtype, want.dtype, "same_kind"):
-        return value, f"type {value.dtype} in place of {np.dtype(want.dtype)}"
+        return value, f"type {value.dtype} instead of {np.dtype(want.dtype)}"
     return np.ascontiguousarray(value, want.dtype).reshape(want.shape), ""
 
 

@@ -14,7 +14,7 @@ MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""
 
 MAX_AXES = 64
-"""Of an array; NumPy's limit."""
+"""Largest number of axes of an array; NumPy's limit."""
 
 DTYPES = {
     "BOOL": np.bool_,

@@ -26,7 +26,7 @@ MAX_ITEMS = 300_000
 """Values of all dictionaries: one that holds another twice, which holds another twice, ... could
 otherwise spell out more names than there is time for."""
 MAX_AXES = 64
-"""Of a tensor; NumPy's limit."""
+"""Largest number of axes of a tensor; NumPy's limit."""
 
 _DAMAGE = (ValueError, TypeError, OverflowError, RuntimeError, EOFError, zipfile.BadZipFile)
 """What reading a zip and its pickle raises; RuntimeError is a password or a recursion."""

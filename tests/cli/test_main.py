@@ -1,4 +1,5 @@
 import errno
+import importlib
 import os
 import subprocess
 import sys
@@ -24,6 +25,21 @@ def test_help_names_every_command_and_imports_no_jax(capsys):
     for name in cli.COMMANDS:
         assert f"\n  {name} " in out.stdout
     assert not {"jax", "tyro", "numpy"} & set(out.stdout.split())
+
+
+def test_example_commands_stand_on_lines_of_their_own_in_help(capsys):
+    examples = 0
+    for name in cli.COMMANDS:
+        doc = importlib.import_module(f"jaxrelic.cli.{name}").__doc__
+        with pytest.raises(SystemExit):
+            cli.parse(name, ["--help"])
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        for example in filter(
+            lambda line: line.startswith("jaxrelic "), map(str.strip, doc.splitlines())
+        ):
+            assert example in lines
+            examples += 1
+    assert examples >= 2
 
 
 def test_an_unknown_command_is_a_mistake(capsys):

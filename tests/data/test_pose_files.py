@@ -123,7 +123,7 @@ def test_a_bent_point_comes_back_to_where_a_straight_lens_puts_it():
     centres = np.stack(np.meshgrid(np.arange(100) + 0.5, np.arange(80) + 0.5), axis=-1)
     away = np.linalg.norm(centres - (lens @ [*bent, 1])[:2], axis=-1)
     image = np.float32(np.exp(-(away**2) / 8))[..., None].repeat(2, axis=-1)
-    straight = records.undistorted(image, lens, (k1, k2, p1, p2))[..., 0]
+    straight = records.undistort(image, lens, (k1, k2, p1, p2))[..., 0]
     found = np.sum(straight[..., None] * centres, axis=(0, 1)) / straight.sum()
     # A lens half a pixel off would be 0.5 px off less what the magnification takes away.
     np.testing.assert_allclose(found, (lens @ [x, y, 1])[:2], atol=0.1)
@@ -226,4 +226,4 @@ def test_files_of_no_format_say_which_there_are(tmp_path, text):
 def test_opencv_is_asked_only_about_lenses_that_bend(monkeypatch):
     monkeypatch.setattr(cv2, "remap", None)
     image = np.zeros((4, 4, 1), np.float32)
-    assert records.undistorted(image, np.eye(3), (0.0, 0.0)) is image
+    assert records.undistort(image, np.eye(3), (0.0, 0.0)) is image

@@ -14,7 +14,7 @@ import pytest
 import trimesh
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.cli import COMMANDS, main, settings_class
+from data_engine.cli import COMMANDS, GROUPS, main, settings_class
 from data_engine.workspace import Workspace
 
 
@@ -86,6 +86,17 @@ def test_every_command_explains_itself(name, capsys):
     assert words in capsys.readouterr().out
     assert main(["--help"]) == 0
     assert words in capsys.readouterr().out
+
+
+def test_help_lists_each_command_once_under_what_it_is_for(capsys):
+    assert main(["--help"]) == 0
+    heading, found = "", {}
+    for line in capsys.readouterr().out.splitlines():
+        if line.endswith(":"):
+            heading = line.removesuffix(":")
+        elif line.startswith("  ") and not line.startswith("   "):
+            found.setdefault(heading, []).append(line.split()[0].replace("-", "_"))
+    assert found == {group: list(names) for group, names in GROUPS.items()}
 
 
 @pytest.mark.parametrize(

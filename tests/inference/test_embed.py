@@ -44,6 +44,6 @@ def test_features_that_say_nothing_are_an_error(images, value):
 
 
 def test_one_image_without_features_is_not_an_error():
-    features = embed.normalised(np.float32([[3, 4], [0, 0]]))
+    features = embed.normalise(np.float32([[3, 4], [0, 0]]))
     np.testing.assert_allclose(features, [[0.6, 0.8], [0, 0]], rtol=1e-6)
     assert not isinstance(features, jax.Array)

@@ -10,7 +10,7 @@ import pytest
 
 from jaxrelic.errors import UserError
 from jaxrelic.models.foreground import convert
-from jaxrelic.models.foreground.model import Foreground, ForegroundConfig, halved
+from jaxrelic.models.foreground.model import Foreground, ForegroundConfig, halve
 
 SIDE = 16
 TINY = ForegroundConfig.compact(
@@ -160,10 +160,10 @@ def test_training_leaves_the_running_statistics_to_the_whole_photograph():
 
 def test_halving_is_over_windows():
     x = jnp.arange(16.0).reshape(1, 4, 4, 1)
-    np.testing.assert_array_equal(halved(x, jnp.max)[0, ..., 0], [[5, 7], [13, 15]])
-    np.testing.assert_array_equal(halved(x, jnp.mean)[0, ..., 0], [[2.5, 4.5], [10.5, 12.5]])
+    np.testing.assert_array_equal(halve(x, jnp.max)[0, ..., 0], [[5, 7], [13, 15]])
+    np.testing.assert_array_equal(halve(x, jnp.mean)[0, ..., 0], [[2.5, 4.5], [10.5, 12.5]])
     with pytest.raises(ValueError, match="3 x 4 has no 2x2 windows"):
-        halved(x[:, :3], jnp.max)
+        halve(x[:, :3], jnp.max)
 
 
 NORM = {"scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.errors import UserError
-from jaxrelic.weights import apply_rules, left_out, oi_to_io, oihw_to_hwio, same, stripped
+from jaxrelic.weights import apply_rules, left_out, oi_to_io, oihw_to_hwio, same, strip_prefix
 
 RULES = [
     (r"conv(\d)\.weight", r"params/conv_\1/kernel", oihw_to_hwio),
@@ -64,7 +64,7 @@ def test_every_misfit_is_in_one_error():
     assert message.startswith("model.bin do not fit this network: ")
     assert "1 theirs that no row names (stray)" in message
     assert "conv2.weight -> params/conv_2/kernel" in message
-    assert "fc.bias -> params/fc/bias: shape [8] in place of [7]" in message
+    assert "fc.bias -> params/fc/bias: shape [8] instead of [7]" in message
     assert "conv1.weight -> params/conv_1/kernel: shape [4] cannot be turned" in message
     assert "1 ours left empty (params/fc/kernel)" in message
     assert "\n" not in message
@@ -78,7 +78,7 @@ def test_two_sources_for_one_place_and_names_in_part_are_misfits():
 
 
 def test_whole_numbers_are_not_filled_with_fractions():
-    with pytest.raises(UserError, match="type float32 in place of int32"):
+    with pytest.raises(UserError, match="type float32 instead of int32"):
         apply_rules({"a": np.ones(2, np.float32)}, [("a", "w", same)], {"w": np.zeros(2, np.int32)})
 
 
@@ -90,4 +90,4 @@ def test_long_lists_of_misfits_are_counted_in_full_and_named_in_part():
 
 def test_a_prefix_selects_one_network_of_several():
     tensors = {"visual.w": np.zeros(1), "text.w": np.zeros(1)}
-    assert list(stripped(tensors, "visual.")) == ["w"]
+    assert list(strip_prefix(tensors, "visual.")) == ["w"]

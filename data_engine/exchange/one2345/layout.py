@@ -31,7 +31,7 @@ class ViewFiles:
     """Files of one view of one relic."""
 
     rgba: str
-    """As it was rendered."""
+    """Name of the picture as it was rendered."""
     depth_mm: str
     """uint16 thousandths of a world unit, 0 = background."""
     source: str = ""

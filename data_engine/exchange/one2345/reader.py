@@ -91,7 +91,7 @@ def _records(source: FolderSource, relic: Relic) -> Iterator[tuple[str, dict]]:
         folder = source.folders[relic.uid]
         depth = _decode(folder / files.depth_mm)
         if depth.dtype != np.uint16 or depth.ndim != 2:
-            raise UserError(f"{folder / files.depth_mm} is not a 16-bit grey image; mend it")
+            raise UserError(f"{folder / files.depth_mm} is not a 16-bit grey image; replace it")
         encoded, pixels = _with_alpha(folder / files.rgba, depth)
         rgba.append(encoded)
         depth_mm.append((folder / files.depth_mm).read_bytes())
@@ -108,7 +108,7 @@ def _with_alpha(path: pathlib.Path, depth: np.ndarray) -> tuple[bytes, np.ndarra
     if bgra.dtype == np.uint8 and bgra.shape == (*depth.shape, 4):
         return path.read_bytes(), cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA)
     if bgra.dtype != np.uint8 or bgra.shape != (*depth.shape, 3):
-        raise UserError(f"{path} is not an 8-bit RGB or RGBA image like its depth; mend it")
+        raise UserError(f"{path} is not an 8-bit RGB or RGBA image like its depth; replace it")
     bgra = np.dstack([bgra, np.where(depth > 0, 255, 0).astype(np.uint8)])
     return cv2.imencode(".png", bgra)[1].tobytes(), cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA)
 
@@ -116,7 +116,7 @@ def _with_alpha(path: pathlib.Path, depth: np.ndarray) -> tuple[bytes, np.ndarra
 def _decode(path: pathlib.Path) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise UserError(f"{path} cannot be decoded; mend it or remove the folder of this relic")
+        raise UserError(f"{path} cannot be decoded; replace it or remove the folder of this relic")
     return image
 
 
@@ -194,14 +194,14 @@ def _read_splits(root: pathlib.Path) -> dict[str, str]:
             str(entry["uid"]): split for split in SPLITS for entry in content.get(split, [])
         }  # fmt: skip
     except (KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a split file of One-2-3-45; mend or remove it") from error
+        raise UserError(f"{path} is not a split file of One-2-3-45; fix or remove it") from error
 
 
 def _parsed(path: pathlib.Path, text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}; mend or remove it") from error
+        raise UserError(f"{path} is not JSON: {error}; fix or remove it") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} does not hold JSON objects; mend or remove it")
+        raise UserError(f"{path} does not hold JSON objects; fix or remove it")
     return content

@@ -45,7 +45,7 @@ class Entry:
     instance: str
     """The object it shows."""
     view: int
-    """Which view of the instance."""
+    """Number of the view of the instance."""
     source: str
     """Its file, relative to the archive."""
     key: Any

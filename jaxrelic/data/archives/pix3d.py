@@ -48,7 +48,8 @@ _SHAPES = {
 _OPAQUE = 128
 """Masks are binarised at a half."""
 _TRAIN_PARTS, _VAL_PARTS, _PARTS = 8, 1, 10
-"""Of the models, where an archive comes without lists of its splits."""
+"""Parts of the models for training, for validation and in all, where an archive comes without lists
+of its splits."""
 
 
 class Pix3d:
@@ -152,11 +153,11 @@ class Pix3d:
         return self.root / self.json_name
 
     def _picture_path(self, record: Mapping[str, Any], field: str) -> str:
-        """Of the image or the mask of a record."""
+        """Path of the image or the mask of a record."""
         return record[field]
 
     def _surface_path(self, model: str) -> str:
-        """Of what the true surface of a model is read from."""
+        """Path of the file that the true surface of a model is read from."""
         return model
 
     def _pictures(self, record: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

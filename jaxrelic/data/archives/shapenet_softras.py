@@ -137,7 +137,7 @@ def voxels_from_softras(voxels: np.ndarray) -> np.ndarray:
 
 
 def _first_length(path: pathlib.Path) -> int:
-    """Rows of the first array; 1 if that cannot be told, so that reading it says why."""
+    """Rows of the first array; 1 if the header does not say, so that reading it says why."""
     try:
         with zipfile.ZipFile(path) as stored, stored.open(stored.namelist()[0]) as array:
             version = np.lib.format.read_magic(array)

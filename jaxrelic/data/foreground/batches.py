@@ -40,13 +40,14 @@ Batch = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BackgroundData:
-    """Which photographs are read and how examples are made of them."""
+    """Photographs to read, and how examples are made of them."""
 
     path: str
     """Photographs: folder that holds a folder per category, such as `img` of Pix3D. Cut-outs: an
-    image set, or `synthetic` for analytic shapes made on the spot."""
+    image set, or `synthetic` for analytic shapes generated in memory."""
     source: Literal["photographs", "cutouts"] = "photographs"
-    """Photographs are used as they are; objects that are cut out are put before clutter."""
+    """Kind of examples: photographs are used as they are; objects that are cut out are put before
+    clutter."""
     split: str = "train"
     """Split of an image set: train, val or test."""
     batch_size: int = 32

@@ -1,4 +1,4 @@
-"""Backgrounds made from noise, and objects put before them: photographs nobody has segmented.
+"""Backgrounds made from noise, and objects put before them: photographs without masks.
 
 Renders arrive cut out. Foreground perception learns what the object is from everything that it is
 not, so its examples need backgrounds, with edges and colours of their own.

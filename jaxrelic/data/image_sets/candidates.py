@@ -38,7 +38,7 @@ class Candidates:
     similarities: np.ndarray
     """Cosine of the features, 0 where there is none, [N, k] float32."""
     image_ids: list[str]
-    """Of the image set, by which a mismatch is noticed."""
+    """Ids of the images of the set, by which a mismatch is noticed."""
     features: str
     """What was compared: `pixels`, `clip-vit-l-14`, `run:<name>`."""
     same_instance: bool

@@ -44,14 +44,14 @@ _SURFACE_COLUMNS = {"points": ((3,), np.float32), "normals": ((3,), np.float32)}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which part of an archive is prepared."""
+    """The part of an archive to prepare."""
 
     splits: Sequence[str] = ()
     """Splits; all if empty."""
     categories: Sequence[str] = ()
     """Categories; all if empty."""
     views: int | None = None
-    """At most so many images of each instance, evenly spread; None for all."""
+    """Largest number of images of each instance, evenly spread; None for all."""
     surfaces: Surfaces = "held-out"
     """Whose true surfaces are stored."""
     points: int = 100_000
@@ -275,5 +275,5 @@ class _Skipped:
             _log.warning("skipped %s", self._named[-1])
 
     def facts(self) -> dict[str, Any]:
-        """For meta.json."""
+        """The facts as meta.json holds them."""
         return {"count": self._count, "named": self._named}

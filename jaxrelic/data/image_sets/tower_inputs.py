@@ -21,9 +21,9 @@ class TowerInput:
     crop: int
     """Side of the centre crop, in pixels."""
     mean: tuple[float, float, float]
-    """Of RGB in [0, 1]."""
+    """Mean of RGB in [0, 1]."""
     std: tuple[float, float, float]
-    """Of RGB in [0, 1]."""
+    """Standard deviation of RGB in [0, 1]."""
 
     @typechecked
     def prepare(self, image: UInt8[np.ndarray, "h w 3"]) -> Float[Array, "s s 3"]:

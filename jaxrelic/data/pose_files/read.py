@@ -1,4 +1,4 @@
-"""Opens any pose file; what it is decides its content, never its name."""
+"""Opens any pose file; its type is read from its content, never from its name."""
 
 import json
 import pathlib

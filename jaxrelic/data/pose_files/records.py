@@ -38,7 +38,7 @@ class PhotographPose:
     """What a pose file says about one photograph."""
 
     name: str
-    """As the file has it: a path or a name, with its suffix or without."""
+    """Name as the file has it: a path or a name, with its suffix or without."""
     cam_from_world: np.ndarray
     """[4, 4] float64, camera axes right, down, forward; the world is the file's."""
     pixel_from_cam: np.ndarray | None = None
@@ -77,7 +77,7 @@ class PoseFile:
     up: np.ndarray | None
     """Direction in the world that is up by the rules of the format, [3]; None if it has no rule."""
     poses: tuple[PhotographPose, ...]
-    """In the order of the file."""
+    """Poses in the order of the file."""
 
 
 def cam_from_world(matrix: np.ndarray, reading: Reading) -> np.ndarray:
@@ -134,7 +134,7 @@ def picture_size(width: Any, height: Any) -> tuple[int, int]:
     return size
 
 
-def undistorted(image: np.ndarray, pixel_from_cam: np.ndarray, distortion: tuple) -> np.ndarray:
+def undistort(image: np.ndarray, pixel_from_cam: np.ndarray, distortion: tuple) -> np.ndarray:
     """The picture [h, w, c] that a lens without distortion and the same intrinsics would take.
 
     What such a lens sees and the photograph does not is zero.

@@ -39,7 +39,7 @@ Supervision = Literal["latent", "posed", "multiview"]
 """What training may know: nothing but image and mask; also its camera; also other posed views."""
 
 Records = Literal["auto", "views", "images"]
-"""Which records of a data set are examples: relics with all their views, or single photographs."""
+"""Records of a data set that are examples: relics with all their views, or single photographs."""
 
 SYNTHETIC = locate.SYNTHETIC
 """Value of `SingleViewData.path` that stands for relics made from formulas on the spot."""
@@ -49,14 +49,15 @@ _PREFETCHED_BATCHES = 4
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SingleViewData:
-    """Which relics are read and how a training example is made of one."""
+    """Relics to read, and how a training example is made of one."""
 
     path: str
     """Directory of `relic_views` or `relic_images` shards, a folder that `jaxrelic data prepare`
-    wrote, or `synthetic` for analytic shapes made on the spot."""
+    wrote, or `synthetic` for analytic shapes generated in memory."""
     records: Records = "auto"
-    """views: relics with all their views. images: single photographs, cut out already (crop_margin
-    does not apply). auto: images where data.neighbours asks for them or there are no views."""
+    """Kind of records. views: relics with all their views. images: single photographs, cut out
+    already (crop_margin does not apply). auto: images where data.neighbours asks for them or there
+    are no views."""
     split: str = "train"
     """Split of the shards: train, val or test."""
     batch_size: int = 16
@@ -76,7 +77,7 @@ class SingleViewData:
     neighbours: int = 0
     """Images like the input that come with it; 0 for none."""
     candidates: str = ""
-    """Where neighbours are listed: a name such as train-pixels in the folder `neighbours` of the
+    """List of neighbours: a name such as train-pixels in the folder `neighbours` of the
     data set, or a .npz file; see `jaxrelic neighbours`. `synthetic` needs none."""
     threads: int = 2
     """Threads that read and decode ahead of the training step."""

@@ -47,11 +47,11 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ViewSetData:
-    """Which relics are read, which of their views are shown, and how these are spoiled."""
+    """Relics to read, the views of them to show, and how these are spoiled."""
 
     path: str
     """Directory of `relic_views` shards, a folder in the layout One-2-3-45 trains on, or
-    `synthetic` for analytic shapes made on the spot."""
+    `synthetic` for analytic shapes generated in memory."""
     split: str = "train"
     """Split of the data set: train, val or test."""
     batch_size: int = 1
@@ -61,16 +61,16 @@ class ViewSetData:
     num_sources: int = 32
     """Views that the network sees."""
     selection: Selection = "auto"
-    """two_stage: sources are the neighbours of anchors, in the order of the poses and evenly chosen
-    if fewer are wanted; target and reference are anchors, drawn independently. any: the target is
-    any view, sources are others that are spread well, the reference is the first of them. auto:
-    two_stage where there are neighbours."""
+    """Rule by which views are chosen. two_stage: sources are the near views of anchors, in the
+    order of the poses and evenly chosen if fewer are wanted; target and reference are anchors,
+    drawn independently. any: the target is any view, sources are others that are spread well, the
+    reference is the first of them. auto: two_stage where there are near views."""
     predictions: Predictions = "auto"
-    """folder: sources are the views that Zero123 predicted, `view_0_0_10.png` of a One-2-3-45
-    folder. none: they are renders, in such a folder `view_0_0_10_gt.png`. auto: folder where path
-    is one."""
+    """Origin of the sources. folder: they are the views that Zero123 predicted, `view_0_0_10.png`
+    of a One-2-3-45 folder. none: they are renders, in such a folder `view_0_0_10_gt.png`. auto:
+    folder where path is one."""
     corruption: CorruptionConfig = dataclasses.field(default_factory=CorruptionConfig)
-    """How sources are spoiled, in the place of predictions; not at all by default."""
+    """Errors added to sources, as a substitute for those of predictions; none by default."""
     threads: int = 2
     """Threads that read and decode ahead of the training step."""
 
@@ -146,7 +146,7 @@ def _selection(config: ViewSetData, relic: RelicViews) -> Selection:
 
 
 class DrawViews(grain.transforms.RandomMap):
-    """From a relic's number to the views of one example.
+    """Turns a relic's number into the views of one example.
 
     A relic without enough views to learn from is passed over for the next one and named once in the
     log: a damaged image must not end a run that has lasted for hours.
@@ -171,7 +171,7 @@ class DrawViews(grain.transforms.RandomMap):
                     self._passed_over.add(number)
                     _LOG.warning("passed over: %s", error)
         raise UserError(
-            f"{len(complaints)} relics in a row have no views to learn from; mend the data set. "
+            f"{len(complaints)} relics in a row have no views to learn from; fix the data set. "
             f"The first: {complaints[0]}"
         )
 

@@ -32,7 +32,7 @@ class ViewSet:
     reference: View
     """Whose camera the cube of the original is parallel to."""
     relic_index: int
-    """Of the relic within its split."""
+    """Number of the relic within its split."""
 
 
 def resolve(selection: Selection, relic: RelicViews) -> Selection:

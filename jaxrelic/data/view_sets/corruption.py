@@ -26,20 +26,22 @@ class CorruptionConfig:
     """
 
     gain: float = 0.0
-    """Of the logarithm of the factor of each colour channel; 0.1 is 10 % brighter or darker."""
+    """Spread of the logarithm of the factor of each colour channel; 0.1 is 10 % brighter or
+    darker."""
     bias: float = 0.0
-    """Of what is added to each colour channel, where white is 1."""
+    """Spread of what is added to each colour channel, where white is 1."""
     gamma: float = 0.0
-    """Of the logarithm of the exponent of all colour channels; 0.1 lifts or sinks middle tones by
-    some 3 % of white."""
+    """Spread of the logarithm of the exponent of all colour channels; 0.1 lifts or sinks middle
+    tones by some 3 % of white."""
     pose_deg: float = 0.0
-    """Of the angle, in degrees, by which the given camera is off along each of two directions on
-    the sphere about the relic: azimuth and elevation, for a camera at the height of its middle."""
+    """Spread of the angle, in degrees, by which the given camera is off along each of two
+    directions on the sphere about the relic: azimuth and elevation, for a camera at the height of
+    its middle."""
     distance: float = 0.0
-    """Of the logarithm of the factor of the given camera's distance; 0.02 is 2 %."""
+    """Spread of the logarithm of the factor of the given camera's distance; 0.02 is 2 %."""
     warp: float = 0.0
-    """Of the shift of image and mask at points a quarter of the image apart, smooth between them,
-    as a part of the image's side; 0.01 is 2.6 pixels of 256."""
+    """Spread of the shift of image and mask at points a quarter of the image apart, smooth between
+    them, as a part of the image's side; 0.01 is 2.6 pixels of 256."""
     blur: float = 0.0
     """Largest standard deviation of a Gaussian blur, as a part of the image's side; that of a view
     is uniform from 0; 0.004 is 1 pixel of 256."""

@@ -34,7 +34,7 @@ VIEWS = "zero12345_narrow"
 Predictions = Literal["auto", "folder", "none"]
 
 WHITE_FROM = 250
-"""Of 255: where all channels of a prediction reach this, it shows background. A prediction has
+"""Value of 255 that all channels of a prediction reach where it shows background. A prediction has
 neither alpha nor depth, and its white is not quite white."""
 
 _NAME = re.compile(r"view_(\d+)(?:_(\d+)_\d+)?")
@@ -70,7 +70,8 @@ def read_poses(path: pathlib.Path) -> Poses:
         file = from_one2345(path, _read_json(path))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path} holds a pose that is no rigid transform, or no intrinsics ({error}); mend it"
+            f"{path} holds a pose that is no rigid transform, or no intrinsics ({error}); "
+            "fix the file"
         ) from error
     names = tuple(pose.name for pose in file.poses)
     matches = [_NAME.fullmatch(name) for name in names]
@@ -155,13 +156,13 @@ def _read_view(
     image, depth_file = _files(folder, poses.names[index], is_neighbour, predicted)
     pixels = _decode(image, poses.size)
     if pixels.dtype != np.uint8 or pixels.ndim != 3:
-        raise UserError(f"{image} is not an 8-bit RGB or RGBA image; mend it")
+        raise UserError(f"{image} is not an 8-bit RGB or RGBA image; replace it")
     has_alpha = pixels.shape[2] == 4
     depth = np.zeros(pixels.shape[:2], np.float32)
     if depth_file and (with_depth or not has_alpha):
         millimetres = _decode(depth_file, poses.size)
         if millimetres.dtype != np.uint16 or millimetres.ndim != 2:
-            raise UserError(f"{depth_file} is not a 16-bit grey image; mend it")
+            raise UserError(f"{depth_file} is not a 16-bit grey image; replace it")
         depth = millimetres / np.float32(MILLIMETRES)
     camera = {
         "cam_from_world": poses.cam_from_world[index],
@@ -181,15 +182,17 @@ def _decode(path: pathlib.Path, size: int) -> np.ndarray:
     try:
         encoded = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; mend it") from error
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}; make it readable or replace it"
+        ) from error
     image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if image is None:
-        raise UserError(f"{path} is not a PNG that can be read; mend it")
+        raise UserError(f"{path} is not a PNG that can be read; replace it")
     if image.shape[:2] != (size, size):
         height, width = image.shape[:2]
         raise UserError(
             f"{path} is {width} x {height}, and the intrinsics of {POSES} are for {size} x {size} "
-            "pixels; mend one of them"
+            "pixels; replace one of them"
         )
     return image
 
@@ -204,7 +207,7 @@ def _read_split(path: pathlib.Path, split: str) -> list[tuple[str, str]]:
         }
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is not a split file of One-2-3-45: lists of folder_id and uid; mend it"
+            f"{path} is not a split file of One-2-3-45: lists of folder_id and uid; fix it"
         ) from error
     if not entries.get(split):
         filled = sorted(name for name, relics in entries.items() if relics)
@@ -220,7 +223,7 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
             f"{path} cannot be read: {error.strerror}; a One-2-3-45 folder has it"
         ) from (error)
     except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}; mend it") from error
+        raise UserError(f"{path} is not JSON: {error}; fix the file") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} does not hold a JSON object; mend it")
+        raise UserError(f"{path} does not hold a JSON object; fix the file")
     return content

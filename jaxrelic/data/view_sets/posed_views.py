@@ -18,7 +18,8 @@ class PosedViews:
     mask: np.ndarray
     """Coverage of the object, in [0, 1], [v, s, s] float32."""
     camera: cameras.Camera
-    """Of the views, [v], z up; the object is about the origin and its longest side about 0.8."""
+    """Cameras of the views, [v], z up; the object is about the origin and its longest side about
+    0.8."""
     names: tuple[str, ...]
     """What messages call each view: its file, or its name in a record."""
 

@@ -31,7 +31,7 @@ class RelicViews:
     """One relic seen from n places."""
 
     uid: str
-    """Of the relic."""
+    """Identifier of the relic."""
     names: tuple[str, ...]
     """What messages call the views."""
     neighbour: np.ndarray
@@ -40,7 +40,7 @@ class RelicViews:
     cam_from_world: np.ndarray
     """[n, 4, 4] float32; NaN where it is not known."""
     read: ReadView
-    """From a view's index to its pixels, its depth (0 unless asked for) and its camera."""
+    """Function from a view's index to its pixels, its depth (0 unless asked for) and its camera."""
 
     def __len__(self) -> int:
         return len(self.names)

@@ -31,23 +31,24 @@ Placement = Literal["auto", "world", "cameras", "cameras_one_lens"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """What is measured; the defaults are what the README quotes."""
+    """Protocols and sizes of a measurement; the README quotes results at the defaults."""
 
     protocols: tuple[str, ...] = ("unicorn", "none")
     """Names from `metrics.protocols.PROTOCOLS`, by spaces or commas; `all` is every one of them."""
     num_points: int = 10_000
-    """Samples of each predicted surface; shards carry as many of the true one."""
+    """Samples of each predicted surface; shards hold the same number of the true one."""
     placement: Placement = "auto"
-    """How predictions get into the world frame. world: they are there. cameras: what the likeliest
-    predicted camera sees is put before the true camera, whose crop is heeded; cameras_one_lens is
-    the published formula, which takes both lenses to be equal. auto: cameras for a model whose
+    """Method that moves predicted meshes into the world frame. world: they are there already.
+    cameras: the mesh is placed so that the true camera sees what the most probable predicted camera
+    saw, corrected for the crop of the photograph. cameras_one_lens: the published formula, which
+    assumes that both cameras have the same focal length. auto: cameras for a model whose
     supervision was `latent`, and world for the others."""
     silhouette_size: int = 128
     """Side of the masks and pictures that are compared, in pixels."""
     max_training_relics: int = 200
     """Training relics averaged into the mean shape."""
     seed: int = 0
-    """Of the surface samples and the points that alignment looks at."""
+    """Random seed for surface samples and for the points used in alignment."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,13 +56,13 @@ class Row:
     """One relic, one method, one protocol."""
 
     uid: str
-    """Of the relic."""
+    """Identifier of the relic."""
     category: str
-    """Of the relic."""
+    """Category of the relic."""
     method: str
-    """Which method made the mesh."""
+    """Name of the method that made the mesh."""
     protocol: str
-    """Which protocol compared it."""
+    """Name of the protocol that compared it."""
     view: int | None
     """Index of the view that the method saw; None if it saw several."""
     num_points: int
@@ -69,7 +70,7 @@ class Row:
     num_views: int
     """Silhouettes compared."""
     chamfer: float
-    """In the protocol's unit; lower is better."""
+    """Chamfer distance in the protocol's unit; lower is better."""
     chamfer_before: float
     """The same before the protocol's alignment, after its normalisation."""
     f_scores: Mapping[float, float]
@@ -79,7 +80,7 @@ class Row:
     normal_consistency_before: float
     """The same before alignment."""
     iou_3d: float | None
-    """Of the solids, in [0, 1]; None unless the protocol compares them."""
+    """Overlap of the solids, in [0, 1]; None unless the protocol compares them."""
     silhouette_iou: float | None
     """Mean over the relic's views, after the protocol's alignment, in [0, 1]; None without any."""
 

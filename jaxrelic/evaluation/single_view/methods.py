@@ -10,7 +10,7 @@ from jaxrelic.geometry import cameras, placement
 from jaxrelic.inference.msrn import MsrnPredictor, likeliest_camera
 
 Method = Callable[[np.ndarray], "Surfaces"]
-"""From prepared input images [b, s, s, 3] to one mesh per image."""
+"""Function from prepared input images [b, s, s, 3] to one mesh per image."""
 
 BATCH_SIZE = 16
 """Images the network sees at once."""
@@ -25,7 +25,8 @@ class Surfaces:
     faces: np.ndarray
     """[f, 3] int32."""
     camera: cameras.Camera | None = None
-    """From the frame of `vertices` to the pixels of the inputs, [b]; None if not predicted."""
+    """Cameras from the frame of `vertices` to the pixels of the inputs, [b]; None if not
+    predicted."""
     face_uvs: np.ndarray | None = None
     """Texture coordinates, [f, 3, 2]."""
     textures: np.ndarray | None = None
@@ -81,7 +82,7 @@ def methods(
     Args:
         predictor: The network.
         mean_shape: Vertices and faces, in the world frame.
-        in_own_frame: The network was never told the world's axes (supervision `latent`).
+        in_own_frame: The network does not know the world's axes (supervision `latent`).
         correct_lens: See `placement.world_from_prediction`.
     """
     template = predictor.template

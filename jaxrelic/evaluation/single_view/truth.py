@@ -27,17 +27,17 @@ class SingleViewTruth:
     image: np.ndarray
     """Network input made from it, [s, s, 3]."""
     input_camera: cameras.Camera
-    """From the world to the pixels of `image`."""
+    """Camera from the world to the pixels of `image`."""
     points: np.ndarray
     """True surface samples, [p, 3] float32."""
     normals: np.ndarray
-    """Of the samples, [p, 3] float32."""
+    """Unit normals at the samples, [p, 3] float32."""
     known_views: np.ndarray
     """Indices of the views whose cameras are known, [n]."""
     masks: np.ndarray
-    """Of those views, [n, h, h] bool."""
+    """Masks of those views, [n, h, h] bool."""
     views: cameras.Camera
-    """Of the masks, [n]."""
+    """Cameras of the masks, [n]."""
 
     @classmethod
     def read(
@@ -92,7 +92,7 @@ def category_of(record: Record) -> str:
 
 
 def view_shown(record: Record) -> int:
-    """Which view methods see: the same side of a relic, whatever else is in the split."""
+    """Number of the view that methods see: the same side of a relic in every split."""
     return zlib.crc32(record["uid"]) % len(record["rgba"])
 
 

@@ -19,7 +19,7 @@ OWN = "own"
 
 QUOTED, NOT_OBTAINED = "quoted", "not obtained"
 METHOD = "model"
-"""Of an evaluation: what was trained, not its baselines."""
+"""Method of an evaluation whose rows are taken: what was trained, not its baselines."""
 
 VOXEL_PROTOCOL = "ucmr"
 """Where 3D IoU is from."""

@@ -29,7 +29,7 @@ def visual_hull(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> mesh
     A vertex has the mean colour of the views that see it; if none does, that of its surroundings.
     """
     vertices, faces = baselines.surface_of(_occupancy(views, resolution))
-    mesh = padding.filled_up(meshes.Mesh(vertices=vertices, faces=faces))
+    mesh = padding.fill_up(meshes.Mesh(vertices=vertices, faces=faces))
     normals = np.asarray(meshes.vertex_normals(mesh.vertices, mesh.faces))
     hidden = surface_colours.hidden_points(
         mesh, mesh.vertices, normals, views, surface_colours.ColourSettings()

@@ -44,13 +44,14 @@ Watch = Callable[[int, str, ViewSetTruth, ViewSetShape], None]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ViewSetEvaluationSettings:
-    """What a One-2-3-45 run is shown, and how its surface is found."""
+    """Views that a One-2-3-45 run is shown, and how its surface is found."""
 
     num_sources: int | None = None
     """Views that it sees; by default as many as in training."""
     selection: Selection | None = None
-    """Which views those are; by default as in training. two_stage: neighbours, and anchors are held
-    out. any: views that are spread well, and others are held out. Every relic shows the same."""
+    """Rule by which those views are chosen; by default as in training. two_stage: near views, and
+    anchors are held out. any: views that are spread well, and others are held out. Every relic
+    shows the same."""
     held_out: int = 8
     """Most views per relic that are held out and compared."""
     resolution: int = 256
@@ -71,7 +72,7 @@ class _Answers:
     """Without colours, filled up."""
     rows: list[image_scores.ImageRow] = dataclasses.field(default_factory=list)
     seconds: list[float] = dataclasses.field(default_factory=list)
-    """From views to mesh."""
+    """Seconds from views to mesh."""
     relics: list[int] = dataclasses.field(default_factory=list)
     """Numbers of the relics that have a shape."""
 
@@ -88,7 +89,7 @@ def evaluate_view_sets(
     """Measures every method on every relic under every protocol.
 
     Args:
-        named_methods: By name.
+        named_methods: Methods by name.
         records: Relics with their surface and many views.
         choice: Which of their views methods see.
         settings: What is measured.
@@ -176,7 +177,7 @@ def _ask(
         raise UserError(f"{name} on relic {relic.uid}: {error}") from error
     answers.seconds.append(time.perf_counter() - start)
     check_mesh(name, relic.uid, np.asarray(shape.mesh.vertices))
-    mesh = padding.filled_up(shape.mesh)
+    mesh = padding.fill_up(shape.mesh)
     answers.shapes.append(mesh.replace(vertex_colours=None))
     draws = {name: drawing_of(mesh)}
     if shape.draw is not None:

@@ -12,7 +12,7 @@ MODEL = "model"
 """What rows call the network's mesh; what it draws itself is `model_drawn`."""
 
 Draw = Callable[[cameras.Camera, int], Drawn]
-"""As `SurfaceField.draw`."""
+"""A function like `SurfaceField.draw`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,14 +20,14 @@ class ViewSetShape:
     """What a method makes of the views of one object."""
 
     mesh: meshes.Mesh
-    """In the world."""
+    """Surface in the world."""
     draw: Draw | None = None
     """Draws the object otherwise than by its mesh; None for a method that has only that."""
 
 
 ViewSetMethod = Callable[[PosedViews], ViewSetShape]
 Extract = Callable[[SurfaceField], meshes.Mesh]
-"""From a field to its surface in the world, as `extract.extract` with its settings."""
+"""Function from a field to its surface in the world, as `extract.extract` with its settings."""
 
 
 def of_fields(

@@ -23,11 +23,12 @@ COVERED = 0.5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which views of every relic are seen, and which are held out; the same whenever asked."""
+    """The views of every relic that are seen and that are held out; the same whenever asked."""
 
     selection: Selection
-    """As in training. two_stage: neighbours are seen and anchors held out. any: views that are
-    spread well are seen, the first of all among them, and others held out."""
+    """Rule by which views are chosen, as in training. two_stage: near views are seen and anchors
+    held out. any: views that are spread well are seen, the first of all among them, and others held
+    out."""
     num_sources: int
     """Views that are seen."""
     held_out: int | None = None
@@ -47,11 +48,11 @@ class ViewSetTruth:
     points: np.ndarray
     """True surface samples, [p, 3] float32."""
     normals: np.ndarray
-    """Of the samples, [p, 3] float32."""
+    """Unit normals at the samples, [p, 3] float32."""
     masks: np.ndarray
-    """Of all views whose cameras are known, at the size of `held_out`, [n, h, h] bool."""
+    """Masks of all views whose cameras are known, at the size of `held_out`, [n, h, h] bool."""
     views: cameras.Camera
-    """Of the masks, [n]."""
+    """Cameras of the masks, [n]."""
     view: None = None
     """Methods see several; see `evaluate.Row`."""
 
@@ -59,7 +60,7 @@ class ViewSetTruth:
     def read(
         cls, record: Record, choice: Choice, *, source_size: int, compared_size: int
     ) -> "ViewSetTruth":
-        """Decodes a record; sources and compared pictures get so many pixels a side."""
+        """Decodes a record; sources are `source_size` pixels a side, others `compared_size`."""
         relic = view_records.of_record(record)
         if "points" not in record:
             raise UserError(
@@ -118,7 +119,7 @@ def choose(
 
 
 def _evenly(indices: np.ndarray, count: int) -> np.ndarray:
-    """As many of them, from the first on."""
+    """`count` of the indices, evenly spread, from the first on."""
     count = min(count, len(indices))
     return indices[np.arange(count) * len(indices) // max(count, 1)]
 

@@ -64,13 +64,13 @@ class ViewSetValidator:
     """
 
     config: One2345Config
-    """Of the network."""
+    """Settings of the network."""
     image_size: int
     """Side of the source views, in pixels."""
     view_sets: tuple[ViewSetTruth, ...]
     """Relics with one held-out view each."""
     folder: pathlib.Path
-    """Of the run."""
+    """Folder of the run."""
     resolution: int = RESOLUTION
     """Points per side of the grid on which surfaces are found."""
     points_per_block: int = POINTS_PER_BLOCK

@@ -27,7 +27,7 @@ COVERED = 0.5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColourSettings:
-    """Which views colour a point of the surface, and what becomes of the others."""
+    """The views that colour a point of the surface, and what becomes of the others."""
 
     occlusion: bool = True
     """Views from which other parts of the mesh hide the point do not count, nor do those behind the
@@ -98,7 +98,7 @@ def hidden_points(
             lambda x, number=number: np.asarray(x[number], np.float32), views.camera
         )
         if settings.occlusion:
-            hidden[number] |= occluded(
+            hidden[number] |= find_occluded(
                 mesh, points, normals, camera, size=views.mask.shape[-1], settings=settings
             )
         if settings.inside_masks:
@@ -106,7 +106,7 @@ def hidden_points(
     return hidden
 
 
-def occluded(
+def find_occluded(
     mesh: meshes.Mesh,
     points: np.ndarray,
     normals: np.ndarray,
@@ -164,7 +164,7 @@ def _in_camera(camera: cameras.Camera, points: np.ndarray) -> np.ndarray:
 
 
 def _pixels(camera: cameras.Camera, points_cam: np.ndarray) -> np.ndarray:
-    """As `cameras.project`, [n, 2]."""
+    """Pixels like those of `cameras.project`, [n, 2]."""
     depth = points_cam[:, 2:]
     safe = np.where(np.abs(depth) < cameras.MIN_DEPTH, cameras.MIN_DEPTH, depth)
     return (points_cam / safe) @ np.asarray(camera.pixel_from_cam, np.float64)[:2].T

@@ -57,11 +57,11 @@ class SurfaceSettings:
     colours: surface_colours.ColourSettings = dataclasses.field(
         default_factory=surface_colours.ColourSettings
     )
-    """Which views colour which part of the surface."""
+    """Choice of the views that colour each part of the surface."""
     texture: surface_texture.TextureSettings = dataclasses.field(
         default_factory=surface_texture.TextureSettings
     )
-    """Of `colour` "texture"."""
+    """Settings of `colour` "texture"."""
 
     def __post_init__(self) -> None:
         if self.resolution < 8 or (self.coarsest is not None and self.coarsest < 8):

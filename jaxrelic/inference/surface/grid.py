@@ -28,7 +28,7 @@ class SampledDistances:
     """Distances at the points of a grid whose outer points lie on the faces of [-1, 1]^3."""
 
     values: np.ndarray
-    """By x, y and z; interpolated far from the surface, [r, r, r] float32."""
+    """Signed distances by x, y and z; interpolated far from the surface, [r, r, r] float32."""
     evaluated: int
     """How many were computed."""
 
@@ -45,7 +45,7 @@ def sample(
     missed; every piece that is found is followed to its end.
 
     Args:
-        distances: Of points.
+        distances: Distances of points.
         resolution: Points per side.
         coarsest: Most points per side of the first grid; None computes the whole fine grid.
         safety: Factor on the reach of a cell.
@@ -98,7 +98,7 @@ def _may_hold_surface(values: np.ndarray, sides: np.ndarray, safety: float) -> n
 
     Args:
         values: At the corners, [m + 1, m + 1, m + 1].
-        sides: Of the cells along each axis, in cube units, [m].
+        sides: Sides of the cells along each axis, in cube units, [m].
         safety: Factor on the reach.
     """
     squared_slope = np.zeros(tuple(n - 1 for n in values.shape), np.float32)

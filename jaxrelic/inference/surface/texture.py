@@ -1,4 +1,4 @@
-"""A texture in place of vertex colours: finer than the mesh, and what most viewers expect.
+"""A texture instead of vertex colours: finer than the mesh, and what most viewers expect.
 
 The surface is cut into charts that look the same way along an axis, xatlas (the `texture` extra)
 packs them, each texel is a point of the surface, and the field is asked for its colour. xatlas can
@@ -23,8 +23,8 @@ LEAST_COSINE = 0.3
 """A face that turns farther from the axis its surroundings choose would shrink to nothing; it takes
 another axis."""
 FACE_SIDE = 100.0
-"""Of the mean face as xatlas sees it, which takes faces of less than 1e-7 for nothing and leaves
-them out."""
+"""Side of the mean face as xatlas sees it, which takes faces of less than 1e-7 for nothing and
+leaves them out."""
 AXES = np.concatenate([np.eye(3), -np.eye(3)])
 """Directions in which charts are looked at."""
 
@@ -78,8 +78,8 @@ class Charts:
     """The surface laid flat."""
 
     position: np.ndarray
-    """Of each face's corners, x right and y down, in texels from the corner of the first, [f, 3, 2]
-    float64."""
+    """Place of each face's corners, x right and y down, in texels from the corner of the first, [f,
+    3, 2] float64."""
     height: int
     """Texels."""
     width: int
@@ -87,7 +87,7 @@ class Charts:
 
     @property
     def face_uvs(self) -> np.ndarray:
-        """For `meshes.Mesh`, whose outer texel centres lie at 0 and 1 and whose v points up."""
+        """UVs for `meshes.Mesh`, whose outer texel centres lie at 0 and 1 and whose v points up."""
         # A chart may begin at the first texel's centre, and rounding must not push it out.
         scaled = np.clip((self.position - 0.5) / (np.array([self.width, self.height]) - 1), 0, 1)
         return np.float32(np.stack([scaled[..., 0], 1 - scaled[..., 1]], axis=-1))

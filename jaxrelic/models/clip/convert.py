@@ -25,7 +25,7 @@ from jaxrelic.weights import (
     oi_to_io,
     oihw_to_hwio,
     same,
-    stripped,
+    strip_prefix,
 )
 
 _BLOCK = r"params/block_\1"
@@ -62,7 +62,7 @@ OPENAI_RULES: list[Rule] = [
     ("proj", "params/projection/kernel", same),
     left_out("input_resolution"),
 ]
-"""Of names below `visual.`."""
+"""Rules for names below `visual.`."""
 
 HUGGING_FACE_RULES: list[Rule] = [
     (r"vision_model\.embeddings\.patch_embedding\.weight", "params/patches/kernel", oihw_to_hwio),
@@ -85,17 +85,17 @@ HUGGING_FACE_RULES: list[Rule] = [
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-    """Names from which the sizes of a tower are told, and its table."""
+    """Names from which the sizes of a tower are read, and its table."""
 
     patches: str
     positions: str
     projection: str
     block: str
-    """Of a norm's scale in block {}."""
+    """Name of a norm's scale in block {}."""
     hidden: str
-    """Of the bias of a perceptron's hidden layer in block 0."""
+    """Name of the bias of a perceptron's hidden layer in block 0."""
     projection_axis: int
-    """Of the projection that counts entries of the embedding."""
+    """Axis of the projection that counts entries of the embedding."""
     rules: list[Rule]
 
 
@@ -122,7 +122,7 @@ _HUGGING_FACE = _Layout(
 def convert(
     theirs: Mapping[str, np.ndarray], *, source: str = "the weights"
 ) -> tuple[ViTConfig, dict[str, Any]]:
-    """The image tower of a CLIP checkpoint: its sizes, told from its tensors, and its variables.
+    """The image tower of a CLIP checkpoint: its sizes, read from its tensors, and its variables.
 
     The activation is not in a checkpoint: OpenAI's QuickGELU is assumed. The text tower, and what
     else there is beside the image tower, is left aside.
@@ -140,9 +140,9 @@ def _find(theirs: Mapping[str, np.ndarray], source: str) -> tuple[_Layout, dict[
     """The tensors of the image tower, without the prefix they have in the checkpoint."""
     for key in theirs:
         if key.endswith(f"visual.{_OPENAI.patches}"):
-            return _OPENAI, stripped(theirs, key.removesuffix(_OPENAI.patches))
+            return _OPENAI, strip_prefix(theirs, key.removesuffix(_OPENAI.patches))
         if key.endswith(_HUGGING_FACE.patches):
-            below = stripped(theirs, key.removesuffix(_HUGGING_FACE.patches))
+            below = strip_prefix(theirs, key.removesuffix(_HUGGING_FACE.patches))
             ours = ("vision_model.", "visual_projection.")
             return _HUGGING_FACE, {name: x for name, x in below.items() if name.startswith(ours)}
     raise UserError(

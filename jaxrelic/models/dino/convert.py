@@ -24,7 +24,7 @@ from jaxrelic.weights import (
     norm_rows,
     oihw_to_hwio,
     same,
-    stripped,
+    strip_prefix,
 )
 
 HEAD_WIDTH = 64
@@ -85,7 +85,7 @@ def _resized_positions(grid: int) -> Transform:
 def convert(
     theirs: Mapping[str, np.ndarray], *, image_size: int = 224, source: str = "the weights"
 ) -> tuple[ViTConfig, dict[str, Any]]:
-    """The tower of a DINOv2 checkpoint: its sizes, told from its tensors, and its variables.
+    """The tower of a DINOv2 checkpoint: its sizes, read from its tensors, and its variables.
 
     Args:
         theirs: What `read_weights` gave, under any prefix.
@@ -98,7 +98,7 @@ def convert(
             f"{source} hold no DINOv2 tower in Hugging Face's layout: no {_PATCHES} among "
             f"{len(theirs)} tensors"
         )
-    tower = stripped(theirs, prefixes[0])
+    tower = strip_prefix(theirs, prefixes[0])
     config = _sizes(tower, image_size, source)
     image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
     ours = jax.eval_shape(VisionTransformer(config).init, jax.random.key(0), image)

@@ -27,7 +27,7 @@ class ForegroundMemoryConfig:
     update: feature_bank.UpdateRule = "replace"
     """How a slot takes a pair; ema is the paper's."""
     first_visit: feature_bank.FirstVisit = "overwrite"
-    """What update ema does to a slot of noise; ema is the paper's."""
+    """Effect of update ema on a slot of noise; ema is the paper's."""
     momentum: float = 0.99
     """Share of a slot that ema and nearest_ema keep at a write, eta in the paper."""
     min_score: float = 0.7
@@ -74,7 +74,7 @@ def record(
         config: Update rule and threshold.
         foreground: Features of the foregrounds.
         background: Features of the backgrounds.
-        scores: Of the categories, logits.
+        scores: Scores of the categories, logits.
         category: The right ones.
         axis_name: Mapped axis of the replicas.
     """

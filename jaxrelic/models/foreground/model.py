@@ -2,7 +2,7 @@
 
 Section 3.1 of M-SRN (Sci. China Inf. Sci. 69(2):122106, 2026) and Background Activation
 Suppression (arXiv:2112.00580), on which it builds: a map M_f is right when the photograph without
-it can no longer be told apart, and when it is no larger than that takes. Equations are M-SRN's.
+it can no longer be recognised, and when it is no larger than that takes. Equations are M-SRN's.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class ForegroundConfig:
     """Sizes of the network; the defaults are ResNet-50 with the strides of BAS."""
 
     categories: int = 10
-    """Categories that are told apart."""
+    """Categories to distinguish."""
     widths: tuple[int, ...] = (64, 128, 256, 512)
     """Channels inside the blocks of each stage; four times as many leave it."""
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -42,9 +42,9 @@ class ForegroundConfig:
     """How scores are kept from falling below 0: relu as in BAS, which dies easily where no trunk
     has been trained before, or softplus."""
     class_agnostic: bool = False
-    """One map for all categories in place of one each, of which the label's is used."""
+    """One map for all categories instead of one each, of which the label's is used."""
     memory: ForegroundMemoryConfig = dataclasses.field(default_factory=ForegroundMemoryConfig)
-    """What is remembered of foregrounds and backgrounds."""
+    """Memory of foregrounds and backgrounds."""
 
     def __post_init__(self) -> None:
         lengths = len(self.widths), len(self.blocks), len(self.strides)
@@ -79,7 +79,7 @@ class ForegroundOutput:
     activation: jax.Array
     """M_f, the map of each photograph's category, [b, i, j] in [0, 1]."""
     scores: jax.Array
-    """Of each category for the whole photograph, not below 0, [b, t]."""
+    """Scores of each category for the whole photograph, not below 0, [b, t]."""
     activated_scores: jax.Array
     """The same when only the foreground counts, [b, t]."""
     erased_scores: jax.Array
@@ -116,22 +116,22 @@ class Foreground(nn.Module):
 
         Args:
             image: Photographs with their background, in [0, 1].
-            category: Of the object in each.
+            category: Category of the object in each.
             train: Normalise by the batch, over all replicas of the axis "batch".
         """
-        features = self.trunk(normalised(image), train=train)
+        features = self.trunk(normalise(image), train=train)
         maps = self._maps(features)
         activation = jnp.take_along_axis(maps, self._channel(category)[:, None, None, None], -1)
         class_maps = self._classify(features, train=train)
         # The copies of BAS share the weights of what they copy and pass no gradient to them.
         kept = jax.lax.stop_gradient(features) * (1 - activation)
-        erased = halved(kept, jnp.max)
+        erased = halve(kept, jnp.max)
         for layer in (self.top, self.classifier):
             erased = _without_learning(layer, erased, train=train)
         return ForegroundOutput(
             activation=activation[..., 0],
             scores=jnp.mean(class_maps, axis=(1, 2)),
-            activated_scores=jnp.mean(class_maps * halved(activation, jnp.mean), axis=(1, 2)),
+            activated_scores=jnp.mean(class_maps * halve(activation, jnp.mean), axis=(1, 2)),
             erased_scores=jnp.mean(erased, axis=(1, 2)),
             foreground=jnp.sum(features * activation, axis=(1, 2)),
             background=jnp.sum(features * (1 - activation), axis=(1, 2)),
@@ -142,7 +142,7 @@ class Foreground(nn.Module):
         self, image: Float[Array, "b s s 3"]
     ) -> tuple[Float[Array, "b i j t"], Float[Array, "b t"]]:
         """The map of every category, or the only one, and the categories' scores."""
-        features = self.trunk(normalised(image), train=False)
+        features = self.trunk(normalise(image), train=False)
         class_maps = self._classify(features, train=False)
         shape = (*features.shape[:3], self.config.categories)
         return jnp.broadcast_to(self._maps(features), shape), jnp.mean(class_maps, axis=(1, 2))
@@ -155,7 +155,7 @@ class Foreground(nn.Module):
 
     def _classify(self, features: Array, *, train: bool) -> Array:
         """Score of each category at each position, [b, i / 2, j / 2, t]."""
-        return self.classifier(self.top(halved(features, jnp.max), train=train), train=train)
+        return self.classifier(self.top(halve(features, jnp.max), train=train), train=train)
 
 
 class Classifier(nn.Module):
@@ -185,13 +185,13 @@ class Classifier(nn.Module):
 
 
 @typechecked
-def normalised(image: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
+def normalise(image: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
     """RGB in [0, 1] to the mean and spread of ImageNet."""
     mean, std = (np.float32(values).reshape(1, 1, 1, 3) for values in (imagenet.MEAN, imagenet.STD))
     return (image - mean) / std
 
 
-def halved(x: Array, reduce) -> Array:
+def halve(x: Array, reduce) -> Array:
     """`reduce` of each 2x2 window, [b, h, w, c] to [b, h / 2, w / 2, c]."""
     batch, height, width, channels = x.shape
     if height % 2 or width % 2:

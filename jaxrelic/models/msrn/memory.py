@@ -2,7 +2,7 @@
 
 A bank per category records the shape codes that explained their photograph. At the start of every
 pass over the data it is purified to prototypes, which the next codes are fused with (feature
-compensation), and those to fewer identities, by which neighbours are told from strangers.
+compensation), and those to fewer identities, by which neighbours are distinguished from strangers.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from jaxrelic.typing import Array, Bool, Float, Int, Key, typechecked
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MemoryConfig:
-    """What is remembered of shape codes, and whether it is used."""
+    """Memory of shape codes, and whether it is used."""
 
     compensation: bool = False
     """Fuse shape codes with the prototypes of all categories."""
@@ -36,13 +36,13 @@ class MemoryConfig:
     identities: int = 5
     """Clusters by which the neighbour filter tells codes apart, K'' of the paper."""
     identities_from: Literal["prototypes", "slots"] = "prototypes"
-    """What those are clusters of: the prototypes by their sizes, as in the paper, or the bank."""
+    """Source of those clusters: the prototypes by their sizes, as in the paper, or the bank."""
     purify_at: tuple[int, ...] = ()
     """Training steps that purify the banks too; a pass may be long and neighbours start in it."""
     update: feature_bank.UpdateRule = "replace"
     """How a slot takes a code; ema is the paper's."""
     first_visit: feature_bank.FirstVisit = "overwrite"
-    """What update ema does to a slot of noise; ema is the paper's."""
+    """Effect of update ema on a slot of noise; ema is the paper's."""
     momentum: float = 0.99
     """Share of a slot that ema and nearest_ema keep at a write."""
     noise_counts: bool = False
@@ -169,8 +169,8 @@ def record(
         memory: Before this step, the same on every replica.
         config: Update rule.
         codes: Shape codes before compensation.
-        categories: Of the photographs.
-        accepted: Of `explains`.
+        categories: Categories of the photographs.
+        accepted: Candidates that `explains` accepted.
         axis_name: Mapped axis of the replicas.
     """
     gathered = jax.lax.all_gather(

@@ -33,25 +33,27 @@ class MsrnConfig:
     """Sizes of the network; the defaults are the full size of the paper."""
 
     shared_encoder: bool = False
-    """One trunk for shape, texture and pose in place of three."""
+    """One trunk for shape, texture and pose instead of three."""
     encoder_widths: tuple[int, ...] = (64, 128, 256, 512)
     """Channels of the encoder's stages."""
     encoder_blocks: int = 2
     """Basic blocks per stage."""
     code_head: Literal["mlp", "linear"] = "mlp"
-    """From features to codes: Unicorn's perceptron, or the linear layer of the paper's figure."""
+    """Head from features to codes: Unicorn's perceptron, or the linear layer of the paper's
+    figure."""
     shape_code: int = 64
     """Entries of the shape code."""
     texture_code: int = 512
     """Entries of the texture code, which are also the texture decoder's first channels."""
     shape_milestones: Milestones = ((0, 1), (10_000, 64))
-    """(training step, open entries of the shape code); at 0 entries the template keeps its form."""
+    """Pairs (training step, open entries of the shape code); at 0 entries the template keeps its
+    form."""
     texture_milestones: Milestones = ((0, 2), (10_000, 512))
-    """(training step, open entries of the texture code)."""
+    """Pairs (training step, open entries of the texture code)."""
     icosphere_level: int = 3
     """Subdivisions of the template; 2 has 162 vertices, 3 has 642, 4 has 2562."""
     semi_axes: tuple[float, float, float] = (0.28, 0.28, 0.4)
-    """Of the template ellipsoid along world x, y and z, in world units."""
+    """Semi-axes of the template ellipsoid along world x, y and z, in world units."""
     seam_fix: bool = True
     """Unwrap texture coordinates at the seam; off for parity with Unicorn."""
     field_units: int = 512
@@ -65,7 +67,7 @@ class MsrnConfig:
     texture_tricks: TextureTricks = dataclasses.field(default_factory=TextureTricks)
     """Plain colours in training, so that the mesh is not explained away by its texture."""
     pose: PoseConfig = dataclasses.field(default_factory=PoseConfig)
-    """What the pose head can express."""
+    """Cameras that the pose head can express."""
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
     """Banks of shape codes and what they are for."""
     neighbours: NeighbourConfig = dataclasses.field(default_factory=NeighbourConfig)

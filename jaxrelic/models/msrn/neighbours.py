@@ -37,10 +37,10 @@ _NEVER = -1e9
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NeighbourConfig:
-    """Which neighbours there are and what they cost."""
+    """The neighbours that there are, and what they cost."""
 
     source: Source = "none"
-    """Where neighbours come from; filtered is the paper's."""
+    """Source of neighbours; filtered is the paper's."""
     start_step: int = 10_000
     """First training step with neighbours."""
     stop_gradient: bool = True
@@ -70,9 +70,9 @@ class Candidates:
     """Photographs offered as neighbours, k for each query."""
 
     image: jax.Array
-    """As the network reads them, [b, k, s, s, 3]."""
+    """Photographs as the network reads them, [b, k, s, s, 3]."""
     rgb: jax.Array
-    """As targets, over the background, [b, k, h, h, 3]."""
+    """Colours as targets, over the background, [b, k, h, h, 3]."""
     mask: jax.Array
     """Their silhouettes, [b, k, h, h]."""
     known: jax.Array

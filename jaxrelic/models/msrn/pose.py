@@ -20,7 +20,7 @@ from jaxrelic.typing import Array, Bool, Float, typechecked
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoseConfig:
-    """Which cameras the pose head can express; the defaults cover the relic renders.
+    """The cameras that the pose head can express; the defaults cover the relic renders.
 
     Angles follow `geometry.cameras.orbit`: azimuth counter-clockwise about world z from the x axis.
     """
@@ -28,8 +28,8 @@ class PoseConfig:
     candidates: int = 6
     """Sectors of azimuth, each with one camera."""
     alternate: bool = True
-    """With latent cameras, camera and mesh learn in turn; off, with one candidate, is the plain
-    regression that the paper prints."""
+    """Alternation of camera and mesh in learning, with latent cameras; off, with one candidate, is
+    the plain regression that the paper prints."""
     azimuth_offset_deg: float = 0.0
     """Middle of the first sector, in degrees."""
     elevation_deg: float = 15.0
@@ -39,7 +39,7 @@ class PoseConfig:
     roll_range_deg: float = 0.0
     """How far the camera may tilt either way, in degrees."""
     distance: float = 1.2
-    """From the camera to the world origin along the optical axis, in world units."""
+    """Distance from the camera to the world origin along the optical axis, in world units."""
     translation_range: tuple[float, float, float] = (0.2, 0.2, 0.0)
     """How far the origin may leave (0, 0, distance) in the camera frame, in world units."""
     translation_start: int = 0

@@ -23,7 +23,7 @@ class TextureTricks:
     """When training shows a mesh in one colour; Unicorn's, off by default."""
 
     constant_until: int = 0
-    """Until this step it always does: the mean of 64 texels drawn at random."""
+    """Step until which the colour is always the mean of 64 texels drawn at random."""
     mean_chance: float = 0.0
     """Chance of a step to show the mean colour of the map, in [0, 1]; Unicorn's is 0.2."""
 

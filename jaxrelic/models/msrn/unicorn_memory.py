@@ -29,9 +29,9 @@ class RecentShapes:
     images: jax.Array
     """Photographs over the background with their masks as a fourth channel, uint8 [n, s, s, 4]."""
     rotations: jax.Array
-    """Of cam_from_world of the likeliest camera, [n, 3, 3]."""
+    """Rotations of cam_from_world of the likeliest camera, [n, 3, 3]."""
     relics: jax.Array
-    """Which relic each shows, int32 [n]; -1 where nothing was written."""
+    """Relic that each shows, int32 [n]; -1 where nothing was written."""
     writes: jax.Array
     """Photographs written so far, int32 []; the next slot is this modulo n."""
 
@@ -88,8 +88,8 @@ def choose(
     Args:
         rng: Draws the bins.
         recent: What is remembered.
-        codes: Of the queries.
-        rotations: Of their cameras.
+        codes: Codes of the queries.
+        rotations: Rotations of their cameras.
         relics: Which relics they show.
         same_relic: Accept photographs of the query's own relic.
     """

@@ -11,7 +11,8 @@ RGB_AND_FEATURES = 59
 SUM_EPS = 1e-8
 MIN_DIFFERENCE = 1e-6
 HIDDEN_LOGIT = -1e9
-"""Of views that do not see the point; finite, so that a point nobody sees has a colour too."""
+"""Logit of views that do not see the point; finite, so that a point nobody sees has a colour
+too."""
 START_SHARPNESS = 0.2
 
 
@@ -36,7 +37,7 @@ class BlendingNetwork(nn.Module):
         Args:
             geometry: Geometry volume at the points.
             samples: RGB, then image features, of each view at each point.
-            angles: Of `angles_between`.
+            angles: Angles from `angles_between`.
             visible: Which view sees which point.
         """
         seen = visible[..., None].astype(samples.dtype)
@@ -87,7 +88,7 @@ def angles_between(
 
     Args:
         towards: Unit vectors from the points to the target camera, or outward normals.
-        centres: Of the source cameras.
+        centres: Centres of the source cameras.
         points: In the same frame.
 
     Returns:

@@ -29,18 +29,18 @@ class One2345Config:
     fine_rounds: int = 4
     """Rounds in which they are placed."""
     min_ray_samples: int = 8
-    """A ray counts when more of its samples than this are seen by two views."""
+    """Number of samples seen by two views above which a ray counts."""
     norm: NormKind = "group"
     """Statistics of one view and eight channels ("group"), or of all views of the scene and one
     channel ("batch"), for training and inference alike [1]."""
     target_in_statistics: bool = False
     """Let the image to be predicted take part in the pyramid's statistics; with "batch" only."""
     cube: CubeKind = "object"
-    """The cube holds the object, or everything that any camera sees [2]."""
+    """Content of the cube: the object, or everything that any camera sees [2]."""
     masked_aggregation: bool = True
     """Only views that see a voxel contribute to it; else points behind a camera leak in [3]."""
     pixel_centre: float = dataclasses.field(default=0.5, metadata={FORMERLY: "pixel_center"})
-    """Where a pixel's centre is, in pixels from its corner; 0 for the original's rays and lookups
+    """Place of a pixel's centre, in pixels from its corner; 0 for the original's rays and lookups
     [5]."""
     aligned_mask: bool = True
     """Look the mask of a point up in the voxel nearest to it; else in a grid half a voxel off
@@ -71,7 +71,7 @@ class One2345Config:
 
     @classmethod
     def modern(cls) -> Self:
-        """For new training."""
+        """Settings for new training."""
         return cls()
 
     @classmethod

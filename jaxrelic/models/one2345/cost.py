@@ -29,7 +29,7 @@ def look_up(
     """Where each view shows each point.
 
     Args:
-        camera: Of v views, in the frame of the points.
+        camera: Cameras of v views, in the frame of the points.
         points: Anywhere.
         size: Rows and columns of the images.
         pixel_centre: See `One2345Config`.
@@ -58,7 +58,7 @@ def cost_volume(
 
     Args:
         maps: Compressed features of the source views.
-        camera: Of the views, in the frame of the cube.
+        camera: Cameras of the views, in the frame of the cube.
         size: Voxels per side.
         pixel_centre: See `One2345Config`.
         masked: Sum over the views that see a voxel. Otherwise over all, as the original does:

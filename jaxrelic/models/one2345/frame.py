@@ -11,7 +11,7 @@ from jaxrelic.typing import Array, Float, typechecked
 MARGIN = 1.1
 """The cube's side, relative to what it has to hold."""
 OBJECT_HALF_SIDE = 0.4
-"""Of a relic, in world units: its longest side is 0.8."""
+"""Half the side of a relic, in world units: its longest side is 0.8."""
 NEAR, FAR = 0.5, 1.8
 """Depths between which the original expects everything, in world units."""
 
@@ -23,7 +23,7 @@ class Cube:
     world_from_cube: jax.Array
     """Rotation times half the side, and the centre, [4, 4]."""
     half_side: jax.Array
-    """In world units, []."""
+    """Half the side of the cube, in world units, []."""
 
     def cameras(self, camera: cameras.Camera) -> cameras.Camera:
         """Cameras [*b] of the world in the frame of the cube, whose unit is half its side."""
@@ -64,7 +64,7 @@ def frustum_cube(camera: cameras.Camera, reference: cameras.Camera, size: tuple[
     """The original's cube, parallel to the reference camera, around all that any camera sees.
 
     Args:
-        camera: Of the sources, [v].
+        camera: Cameras of the sources, [v].
         reference: One camera, whose frustum counts as well.
         size: Rows and columns of the images.
     """

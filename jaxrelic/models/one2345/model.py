@@ -40,7 +40,7 @@ class EncodedViews:
     maps: jax.Array
     """RGB, then features of each source pixel, [v, h, w, 59]."""
     camera: cameras.Camera
-    """Of the sources, [v], in the frame of the cube."""
+    """Cameras of the sources, [v], in the frame of the cube."""
     volume: jax.Array
     """Geometry volume by x, y, z, [s, s, s, c]."""
     active: jax.Array
@@ -99,7 +99,7 @@ class One2345(nn.Module):
 
         Args:
             images: Source views over white, in [0, 1].
-            camera: Of the source views, in the frame of the cube.
+            camera: Cameras of the source views, in the frame of the cube.
             target: The image to be predicted, in training; used for statistics, and for those
                 only with `target_in_statistics`.
         """
@@ -119,7 +119,7 @@ class One2345(nn.Module):
         return EncodedViews(
             maps=jnp.concatenate([images, features], axis=-1),
             camera=camera,
-            volume=smoothed(volume) if config.smooth_volume else volume,
+            volume=smooth(volume) if config.smooth_volume else volume,
             active=active,
         )
 
@@ -141,7 +141,7 @@ class One2345(nn.Module):
         """Colour of points, and which source sees which.
 
         Args:
-            encoded: Of `encode`.
+            encoded: Encoded views from `encode`.
             points: In the cube.
             towards: Unit vectors to the target camera; outward normals for a surface as such.
             hidden: Sources that must not be used although they show the point.
@@ -172,8 +172,8 @@ def nearest_views(encoded: EncodedViews, centre: Float[Array, "3"], count: int) 
     Distances are still those that all sources agree on; colours mix these few.
 
     Args:
-        encoded: Of `One2345.encode`.
-        centre: Of the camera to be drawn, in the frame of the cube.
+        encoded: Encoded views from `One2345.encode`.
+        centre: Centre of the camera to be drawn, in the frame of the cube.
         count: Sources that are kept, in the order in which they were.
     """
     centres = transforms.invert_rigid(encoded.camera.cam_from_world)[:, :3, 3]
@@ -184,7 +184,7 @@ def nearest_views(encoded: EncodedViews, centre: Float[Array, "3"], count: int) 
 
 
 @typechecked
-def smoothed(volume: Float[Array, "s s s c"]) -> Float[Array, "s s s c"]:
+def smooth(volume: Float[Array, "s s s c"]) -> Float[Array, "s s s c"]:
     """Means with weights 1-2-1 along each axis; outer voxels stand for those beyond them."""
     for axis in range(3):
         width = [(1, 1) if each == axis else (0, 0) for each in range(4)]

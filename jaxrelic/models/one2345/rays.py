@@ -10,11 +10,11 @@ from jaxrelic.geometry import cameras, transforms
 from jaxrelic.typing import Array, Bool, Float, Int, Key, typechecked
 
 FOREGROUND_PART = 0.75
-"""Of the rays of a training step, those that pass through the mask."""
+"""Share of the rays of a training step that pass through the mask."""
 MIN_NEAR = 0.019
 """Nearest sample, in cube units: the original's for cameras inside the unit sphere."""
 MIN_LENGTH = 1e-3
-"""Of a ray that misses the cube, where nothing is sampled anyway."""
+"""Length of a ray that misses the cube, where nothing is sampled anyway."""
 
 
 @flax.struct.dataclass
@@ -36,7 +36,7 @@ class RayTargets:
     """What the image to be predicted says along rays."""
 
     rgb: jax.Array
-    """In [0, 1], [r, 3]."""
+    """Colour in [0, 1], [r, 3]."""
     mask: jax.Array
     """Whether the object is there, in [0, 1], [r]."""
     depth: jax.Array

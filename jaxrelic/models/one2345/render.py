@@ -17,7 +17,7 @@ from jaxrelic.typing import Array, Bool, Float, Key, typechecked
 OUTSIDE = 100.0
 """Signed distance of points in voxels that no two views see."""
 START_SHARPNESS = 64.0
-"""Of the first round of finer samples; it doubles with every round."""
+"""Sharpness of the first round of finer samples; it doubles with every round."""
 MIN_VIEWS = 2
 TINY = 1e-12
 """Weight of a ray below which its colour is nothing."""
@@ -63,16 +63,16 @@ def render_rays(
 
     Args:
         model: With the settings of the samples.
-        variables: Of the model.
-        encoded: Of `One2345.encode`.
-        rays: Of any camera in the frame of the cube.
+        variables: Parameters and collections of the model.
+        encoded: Encoded views from `One2345.encode`.
+        rays: Rays of any camera in the frame of the cube.
         anneal: In [0, 1]; below 1 sections whose distance rises are not quite clear, so that a
             wrong start still has a gradient.
         background: RGB in [0, 1] behind the object.
         rng: Moves the even samples at random, in training.
-        chunk: So many rays at a time, recomputed for the gradient; None is all at once.
-        most_colours: Look up the colours of so many samples of a ray, those of greatest weight,
-            and let them stand for the others; None is all. Colours are most of the cost.
+        chunk: Rays at a time, recomputed for the gradient; None is all at once.
+        most_colours: Samples of a ray whose colours are looked up: those of greatest weight, which
+            stand for the others; None is all. Colours are most of the cost.
     """
     draw = functools.partial(_draw, model, background, most_colours)
     count, jitter = rays.near.shape[0], None

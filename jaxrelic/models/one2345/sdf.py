@@ -7,7 +7,7 @@ from flax import linen as nn
 from jaxrelic.typing import Array, Float, typechecked
 
 SHARPNESS = 100.0
-"""Of the softplus, in place of a rectifier: the distance is differentiated twice."""
+"""Sharpness of the softplus that stands for a rectifier: the distance is differentiated twice."""
 START_RADIUS = 0.5
 """Minus the bias of the last layer at the start, whose zero set is nearly a sphere."""
 MIN_NORM = 1e-12

@@ -1,4 +1,4 @@
-"""Masks of photographs: a coarse one, and a trained foreground perception that has its say in it.
+"""Object masks for photographs: a coarse mask, refined by a foreground network if there is one.
 
 The mask that this gives is M^s; the object over a plain background, I^r of eq. 19, is what
 `photo.prepare` and `photo.over_background` make of it.
@@ -20,7 +20,7 @@ from jaxrelic.photos.masks.refinement import Refined, RefineSettings, refine
 from jaxrelic.typing import Float, typechecked
 
 CoarseMasks = Callable[[np.ndarray], np.ndarray]
-"""From a photograph [h, w, 3] in [0, 1] to coverage of its object [h, w]."""
+"""Function from a photograph [h, w, 3] in [0, 1] to coverage of its object [h, w]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class MaskPredictor:
 
         Args:
             rgb: Photograph in [0, 1].
-            category: Of its object; None takes the one that scores best.
+            category: Category of its object; None takes the one that scores best.
         """
         if category is not None and not 0 <= category < self.config.categories:
             raise UserError(
@@ -88,7 +88,7 @@ class MaskFinder:
     settings: RefineSettings = dataclasses.field(default_factory=RefineSettings)
     """How the two are joined."""
     category: int | None = None
-    """Of the objects; None takes the one that scores best."""
+    """Category of the objects; None takes the one that scores best."""
 
     def find(self, rgb: np.ndarray) -> np.ndarray:
         """The mask of one photograph, [h, w] in [0, 1]."""

@@ -1,4 +1,4 @@
-"""Cuts one object out of a photograph when nobody has: GrabCut seeded by the border's colours."""
+"""Cuts one object out of a photograph without a mask: GrabCut seeded by the border's colours."""
 
 import cv2
 import numpy as np

@@ -15,7 +15,7 @@ from jaxrelic.nn import imagenet
 from jaxrelic.typing import Float, typechecked
 
 INPUT_SIDE_PX = 320
-"""Of a network whose file leaves its input's size open."""
+"""Input side of a network whose file leaves its input's size open."""
 
 _DARKEST = 1e-6
 """Brightest value of a photograph, at least; a black one is not divided by zero."""

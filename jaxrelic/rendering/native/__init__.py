@@ -76,7 +76,7 @@ def _sum_fragments(
         image_size: Height and width.
         settings: All but sigma.
         corners: x, y, z of each corner, [b f 9].
-        colours: Of the corners [b f 9], or a texture [b h w 3].
+        colours: Colours of the corners [b f 9], or a texture [b h w 3].
         uvs: Texture coordinates of the corners [b f 6]; None for corner colours.
         present: Faces that exist, [b f].
         sigma: Edge softness of each image, [b].

@@ -34,12 +34,12 @@ def layered_rasterize(
     """Renders faces front to back; rgb is already composited over the background.
 
     Args:
-        face_vertices_ndc: As in `soft_rasterize`.
+        face_vertices_ndc: Corners of faces, as in `soft_rasterize`.
         appearance: Corner colours, or a UV texture.
         image_size: Height and width in pixels, or one number for a square.
-        settings: Of which gamma and background_eps have no meaning here.
+        settings: Softness and shading; gamma and background_eps have no meaning here.
         background: RGB behind the last face.
-        faces_per_pixel: Only so many of the nearest faces count at a pixel; how many were left
+        faces_per_pixel: Number of nearest faces that count at a pixel; how many were left
             out, summed over pixels, is `dropped`.
     """
     vertices, size, settings = prepare(face_vertices_ndc, image_size, settings)

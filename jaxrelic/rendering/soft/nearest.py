@@ -23,7 +23,7 @@ def find_nearest(
     Args:
         vertices: Faces in isotropic NDC (see `fragments`), at least one.
         image_size: Height and width.
-        settings: Of which `near` and `far` are heeded.
+        settings: Only `near` and `far` are used.
     """
     sigma = jnp.asarray(HARD_SIGMA, vertices.dtype)
     settings = dataclasses.replace(settings, sigma=sigma)

@@ -35,7 +35,7 @@ class Plan:
     tiles: tuple[int, int]
     """Tiles of an image, down and across."""
     texture_size: tuple[int, int] | None
-    """Of each image's texture; None for corner colours."""
+    """Size of each image's texture; None for corner colours."""
     settings: RasterSettings
     """All but sigma, which may be traced and is in `Tables`."""
 

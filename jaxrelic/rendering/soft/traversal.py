@@ -34,7 +34,7 @@ class Layout:
     faces_per_image: int
     image_size: tuple[int, int]
     texture_size: tuple[int, int] | None
-    """Of each image's texture; None for corner colours."""
+    """Size of each image's texture; None for corner colours."""
     dtype: Any
     settings: RasterSettings
     """All but sigma, which may be traced and is in `Faces`."""
@@ -188,7 +188,7 @@ def _reach(coordinate: Array, faces: Faces, layout: Layout, axis: int) -> tuple[
 def _window_pixels(
     windows: _Windows, first: Array, layout: Layout
 ) -> tuple[Array, Array, Array, Array]:
-    """Of a chunk of windows: face [w], columns and rows of pixels [w, 16], which exist [w, 16]."""
+    """A chunk of windows: face [w], columns and rows of pixels [w, 16], which exist [w, 16]."""
     height, width = layout.image_size
     number = first + jnp.arange(CHUNK_WINDOWS)
     last_face = windows.left.shape[0] - 1

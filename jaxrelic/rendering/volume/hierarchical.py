@@ -10,7 +10,8 @@ CDF_EPS = 1e-5
 ALPHA_EPS = 1e-5
 TRANSMITTANCE_EPS = 1e-7
 MAX_SLOPE = 10.0
-"""Of the signed distance along a ray; its gradient has length 1 where it is a distance."""
+"""Largest slope of the signed distance along a ray; its gradient has length 1 where it is a
+distance."""
 
 
 @typechecked
@@ -43,8 +44,8 @@ def section_alpha(
 
     Args:
         sdf: In the middle of the section.
-        slope: Of the signed distance along the ray, at most 0.
-        length: Of the section.
+        slope: Slope of the signed distance along the ray, at most 0.
+        length: Length of the section.
         inside: Sections where something may be; the others are clear.
         sharpness: Inverse width of the surface.
     """

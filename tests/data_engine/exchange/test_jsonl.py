@@ -12,7 +12,7 @@ from data_engine.catalog.schema import COLUMNS, Relic
 from data_engine.cli import main
 from data_engine.errors import UserError
 from data_engine.exchange import jsonl
-from data_engine.ingest.manifest import described
+from data_engine.ingest.manifest import describe
 from data_engine.rights import removal
 
 SHARED = SHARED_DATA
@@ -79,7 +79,7 @@ def test_export_import_export_gives_the_same_bytes(tmp_path, catalog):
 def test_whatever_a_manifest_says_can_be_exported_and_imported(tmp_path, catalog, page):
     address = f"https://museum.example/{page}"
     entry = {"author": f"A. Potter ({address})", "source": {"url": address}, "name": page}
-    catalog.add({"uid": uid_of(0), "source_file": "a.zip/in/b.glb", **described(entry, "b")})
+    catalog.add({"uid": uid_of(0), "source_file": "a.zip/in/b.glb", **describe(entry, "b")})
     path = tmp_path / "x.jsonl"
     jsonl.export_jsonl(catalog, path)
     with Catalog(tmp_path / "other.sqlite") as other:

@@ -6,7 +6,7 @@ import pytest
 from scans import ingest, relics, wedge
 
 from data_engine.errors import UserError
-from data_engine.ingest.manifest import CATEGORY_OF, MAX_LINE, described
+from data_engine.ingest.manifest import CATEGORY_OF, MAX_LINE, describe
 from data_engine.rights.licenses import credit_line, deed_url, spdx_of
 from jaxrelic.data.schema import CATEGORIES
 
@@ -85,7 +85,7 @@ def test_a_deed_and_a_credit_line_are_complete():
 
 def test_every_category_word_maps_to_a_category_of_the_shards():
     assert set(CATEGORY_OF.values()) <= set(CATEGORIES)
-    assert described({"category": "spaceship"}, "x")["category"] == "other"
+    assert describe({"category": "spaceship"}, "x")["category"] == "other"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_hostile_words_become_bounded_plain_text(folder, workspace, value):
     "url", ["javascript:alert(1)", "file:///etc/passwd", 'https://x" onclick="y', "//x", "a b"]
 )
 def test_only_web_addresses_become_source_urls(url):
-    assert described({"source": {"origin": url}}, "x")["source_url"] == ""
+    assert describe({"source": {"origin": url}}, "x")["source_url"] == ""
 
 
 def test_a_manifest_with_a_slip_stops_the_run_and_a_foreign_one_does_not(folder, workspace):

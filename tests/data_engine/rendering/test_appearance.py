@@ -90,8 +90,8 @@ def test_the_pairs_are_those_that_comparing_all_with_all_finds(rows, monkeypatch
 
 
 def test_many_views_are_thinned_out_and_few_are_not():
-    assert appearance.looked_at(range(8)) == list(range(8))
-    chosen = appearance.looked_at(range(100))
+    assert appearance.choose_views(range(8)) == list(range(8))
+    chosen = appearance.choose_views(range(100))
     assert len(chosen) <= appearance.VIEWS
     assert (chosen[0], len(set(np.diff(chosen)))) == (0, 1)
 

@@ -14,8 +14,9 @@ from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import Relic
 from data_engine.cli import main
 from data_engine.rendering import poses, views
-from data_engine.reports import figures, lettering, listing, page, sheets, word_cloud, write_reports
+from data_engine.reports import figures, lettering, listing, page, sheets, word_cloud
 from data_engine.reports.census import take
+from data_engine.reports.write import write_reports
 from data_engine.workspace import Workspace
 
 POSES = poses.one2345().scaled(16)

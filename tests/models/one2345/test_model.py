@@ -165,11 +165,11 @@ def test_smoothing_removes_every_second_voxels_pattern_and_keeps_slopes():
     checkers = np.float32((-1) ** index.sum(axis=0))[..., None]
     slope = np.float32(index[0] - 2.0 * index[1] + 3.0 * index[2])[..., None]
     inner = np.s_[1:-1, 1:-1, 1:-1]
-    found = np.asarray(model.smoothed(np.concatenate([checkers, slope], axis=-1)))
+    found = np.asarray(model.smooth(np.concatenate([checkers, slope], axis=-1)))
     np.testing.assert_allclose(found[inner][..., 0], 0, atol=1e-6)
     np.testing.assert_allclose(found[inner][..., 1], slope[inner][..., 0], atol=1e-5)
     flat = np.full((5, 5, 5, 2), 3, np.float32)
-    np.testing.assert_allclose(model.smoothed(flat), flat, atol=1e-6)
+    np.testing.assert_allclose(model.smooth(flat), flat, atol=1e-6)
 
 
 class Painted:
