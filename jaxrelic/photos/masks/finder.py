@@ -1,6 +1,6 @@
 """Masks of photographs: a coarse one, and a trained foreground perception that has its say in it.
 
-The mask that this gives is M^s; the object over a plain background, I^r of eq. 19, is what
+The mask that this gives is M^s; the object over a plain background, I^r of M-SRN eq. 19, is what
 `photo.prepare` and `photo.over_background` make of it.
 """
 
