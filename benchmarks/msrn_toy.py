@@ -1,4 +1,4 @@
-"""Specification H: F7. Two kinds of solids, all of M-SRN at work; JSON on stdout.
+"""Specification msrn H-F7. Two kinds of solids, all of M-SRN at work; JSON on stdout.
 
     python -m benchmarks.msrn_toy --workdir runs/toy
 

@@ -4,9 +4,9 @@
     jaxrelic train configs/msrn_paper.py --workdir runs/paper
 
 `data/shapenet` is a prepared folder (`jaxrelic data --help`). Literal where the formulas say
-something: banks that mix (momentum 0.99) into noise, the affinity term of eq. 41, candidates that
-may show the query's own object. Why each was doubted: `msrn_recommended.py`. Not run: it is days
-on an accelerator.
+something: banks that mix (momentum 0.99) into noise, the affinity term of M-SRN eq. 41, candidates
+that may show the query's own object. Why each was doubted: `msrn_recommended.py`. Not run: it is
+days on an accelerator.
 """
 
 from jaxrelic.data.single_view.batches import SingleViewData

@@ -2,8 +2,8 @@
 
     python -m benchmarks.msrn_toy --workdir runs/toy
 
-makes the photographs, trains this, and measures what came out (specification H: F7). Cameras are
-latent, on a ring 30 degrees above the horizon; neighbours are other objects of the same kind.
+makes the photographs, trains this, and measures what came out (specification msrn H-F7). Cameras
+are latent, on a ring 30 degrees above the horizon; neighbours are other objects of the same kind.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ For one GPU or TPU per example: 8.1 GiB of temporaries. On two CPU cores a step 
 original 470 s on as many (`python -m benchmarks.one2345 --chunk 64 --remat encoding --repeats 1`).
 Half of the sources are spoiled in the way of predicted views; a folder in One-2-3-45's layout
 brings predictions of its own, which --data.corruption.probability 0 leaves as they are. Learning
-rate, clip and schedule are those of the released training (specification C.14).
+rate, clip and schedule are those of the released training (specification one2345 C.14).
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """Array types and the decorator that checks them while JAX traces.
 
-Shapes stand in signatures (STYLE 5.2): `Float[Array, "*b h w 3"]`. A lone axis is written with a
-leading space, `" v"`, because ruff reads `"v"` as a name.
+Shapes stand in signatures (docs/style.md): `Float[Array, "*b h w 3"]`. A lone axis is written with
+a leading space, `" v"`, because ruff reads `"v"` as a name.
 """
 
 import contextlib

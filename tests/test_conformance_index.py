@@ -1,8 +1,8 @@
-"""Every oracle of specification H has a test that carries its name.
+"""Every oracle of specification msrn H has a test that carries its name.
 
-A test carries an oracle when its name or docstring mentions it (`..._scene_b1`, "Specification H:
-C6."); a file whose docstring does ("H-E1 to H-E4") speaks for its tests. F7 trains for minutes, so
-a benchmark carries it. H-G has no numbers of its own: what it could compare are B1 and C9.
+A test carries an oracle when its name or docstring mentions it (`..._scene_b1`, "Specification msrn
+H-C6."); a file whose docstring does ("H-E1 to H-E4") speaks for its tests. F7 trains for minutes,
+so a benchmark carries it.
 """
 
 import ast
@@ -20,7 +20,7 @@ ORACLES = ["D", *(f"{part}{i + 1}" for part, count in COUNTS.items() for i in ra
 
 def mentioned(text: str) -> set[str]:
     """Oracles named in a docstring, those within a range too."""
-    found = set(re.findall(r"\b[A-F]\d\b|(?<=Specification H: )D\b", text))
+    found = set(re.findall(r"\b[A-F]\d\b|(?<=pecification msrn H-)D\b", text))
     for part, first, last in re.findall(r"\b([A-F])(\d) to (?:H-)?\1(\d)\b", text):
         found |= {f"{part}{i}" for i in range(int(first), int(last) + 1)}
     return found
@@ -46,21 +46,21 @@ def carried():
 
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_a_test_carries_the_oracle(oracle, carried):
-    assert oracle in carried, f"no test names {oracle} of specification H in its name or docstring"
+    assert oracle in carried, f"no test names specification msrn H-{oracle}"
 
 
 def test_helpers_code_and_comments_do_not_count():
     source = '''
-"""Distances (specification H-E1 to H-E3)."""
+"""Distances (specification msrn H-E1 to H-E3)."""
 
 def helper():
-    """Specification H: A1."""
+    """Specification msrn H-A1."""
 
 def test_scene_b1():
-    """Specification H: C2 and C3."""
+    """Specification msrn H-C2 and H-C3."""
     E5 = "E4"  # F1
 
 def test_base():
-    """Specification H: D."""
+    """Specification msrn H-D."""
 '''
     assert carried_by(source) == {"B1", "C2", "C3", "D", "E1", "E2", "E3"}

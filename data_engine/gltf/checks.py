@@ -1,7 +1,7 @@
 """The rules a glTF document must keep before its data are allocated or another program opens it.
 
-Specification section 8, checks 3 to 7. Nothing here reads vertex data; what is needed is the JSON,
-the length of the binary chunk and the first bytes of pictures.
+Specification data_engine 8, checks 3 to 7. Nothing here reads vertex data; what is needed is the
+JSON, the length of the binary chunk and the first bytes of pictures.
 """
 
 import dataclasses

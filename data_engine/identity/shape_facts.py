@@ -49,7 +49,7 @@ def is_watertight(geometry: Geometry) -> bool:
 
 
 def geometry_sha256(geometry: Geometry) -> str:
-    """Canonical hash of a shape (specification section 8).
+    """Canonical hash of a shape (specification data_engine 8).
 
     Equal for the same scan under another place, scale, orientation of its faces, order of vertices
     and triangles, texture or file format. Rounding makes it an exact match, not a near one: two

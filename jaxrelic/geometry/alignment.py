@@ -14,7 +14,7 @@ RIGID_ITERATIONS = 50
 """Nearest neighbour and Kabsch rounds of `rigid_icp`, as in SDF-SRN and ZeroShape."""
 
 SIMILARITY_ITERATIONS = 30
-"""Rounds of `similarity_icp`, as in Unicorn's mode "normal" (specification F.3)."""
+"""Rounds of `similarity_icp`, as in Unicorn's mode "normal" (specification msrn F.3)."""
 
 SIMILARITY_TOLERANCE = 1e-6
 """`similarity_icp` ends when its root mean square distance changes by a smaller part of itself."""

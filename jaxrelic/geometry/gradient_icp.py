@@ -19,7 +19,7 @@ from jaxrelic.typing import Array, Float, typechecked
 ITERATIONS = 100
 LEARNING_RATE = 0.01
 CHECK_EVERY = 10
-"""Settings of Unicorn's gradient ICP (specification F.2)."""
+"""Settings of Unicorn's gradient ICP (specification msrn F.2)."""
 
 MIN_SCALE = 1e-3
 """Axis scales stay above this, so that gradient descent cannot mirror a shape."""
@@ -82,7 +82,7 @@ def gradient_icp(
     isotropic: bool = False,
     upstream_alias: bool = False,
 ) -> np.ndarray:
-    """Rotation, translation and scale by Adam (Monnier et al., ECCV 2022; specification F.2).
+    """Rotation, translation and scale by Adam (Monnier et al., ECCV 2022; specification msrn F.2).
 
     The loss is the mean squared nearest distance, summed over both directions. Every tenth
     iteration its mean since the last check is compared with the best so far and the parameters of

@@ -10,7 +10,7 @@ import scipy.sparse
 
 from jaxrelic.typing import Array, Float, Int, typechecked
 
-# Base icosahedron of specification H-D; the order matters for parity of vertex indices.
+# Base icosahedron of specification msrn H-D; the order matters for parity of vertex indices.
 _A, _B = 0.5257, 0.8507
 _ICOSAHEDRON_VERTICES = np.array(
     [

@@ -2,7 +2,7 @@
 
 Supervision `latent` tells a network nothing about the world's axes, so the frame of its shapes is
 its own, and may be turned about the vertical or worse. What it does say is how a camera sees the
-shape; the true camera then carries it into the world (specification F.2, step 1).
+shape; the true camera then carries it into the world (specification msrn F.2, step 1).
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The best of many rotations, for predictions whose frame nobody knows (specification F.3).
+"""The best of many rotations, for predictions whose frame nobody knows (specification msrn F.3).
 
 ZeroShape tries 24 x 24 x 12 rotations of the prediction, normalises each anew and keeps the one
 with the lowest Chamfer distance, all of them in full. Here all rotations are ranked by a few

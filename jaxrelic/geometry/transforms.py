@@ -12,7 +12,7 @@ def compose(
 ) -> Float[Array, "*b 4 4"]:
     """Chains two transforms: `a_from_c = a_from_b @ b_from_c`, at full precision.
 
-    Accelerators round matrix products by default; geometry must not (STYLE 5.4).
+    Accelerators round matrix products by default; geometry must not (docs/style.md).
     """
     return jnp.matmul(a_from_b, b_from_c, precision=Precision.HIGHEST)
 

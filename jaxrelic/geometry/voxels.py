@@ -1,4 +1,4 @@
-"""Solids on a coarse grid, for 3D intersection over union (specification F.4).
+"""Solids on a coarse grid, for 3D intersection over union (specification msrn F.4).
 
 The grid has 32^3 cells over [-0.5, 0.5]^3. A surface is drawn by splitting its triangles until they
 are smaller than a cell, after which no 6-connected path leads through it; what the outside cannot

@@ -77,7 +77,7 @@ def normalise(features: np.ndarray) -> np.ndarray:
 
 
 def embed_by_run(images: ImageSet, predictor: MsrnPredictor) -> np.ndarray:
-    """Shape codes of a trained M-SRN, which the dynamic filter compares as well (eq 35)."""
+    """Shape codes of a trained M-SRN, which the dynamic filter compares as well (M-SRN eq. 35)."""
 
     def prepare(item: Photograph) -> np.ndarray:
         view = transforms.resize(examples.view_of(item), predictor.preprocessing.image_size)

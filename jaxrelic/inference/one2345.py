@@ -151,7 +151,10 @@ class NetworkField:
         *,
         hidden: Bool[np.ndarray, "v n"] | None = None,
     ) -> tuple[Float[np.ndarray, "n 3"], Bool[np.ndarray, "v n"]]:
-        """See `SurfaceField`; the normal takes the place of the direction to a camera (C.16)."""
+        """See `SurfaceField`; the normal takes the place of the direction to a camera.
+
+        Specification one2345 C.16.
+        """
         views = len(self.views)
         nothing = np.zeros((0, 3), np.float32), np.zeros((0, views), bool)
         hidden = np.zeros((views, len(points)), bool) if hidden is None else hidden

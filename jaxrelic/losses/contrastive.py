@@ -1,4 +1,4 @@
-"""Foreground against background: features contrasted with remembered ones (M-SRN, eq. 11-15)."""
+"""Foreground against background: features contrasted with remembered ones (M-SRN eq. 11-15)."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ def contrast(
     *,
     temperature: float,
 ) -> Float[Array, " b"]:
-    """How hard it is to tell a feature's own kind from the other, in nats (eq. 13-14).
+    """How hard it is to tell a feature's own kind from the other, in nats (M-SRN eq. 13-14).
 
     Each positive k is contrasted with all negatives j but not with the other positives:
     mean_k log(1 + sum_j exp(s_j - s_k)), s cosine over temperature. Written as a softplus of a
@@ -44,7 +44,7 @@ def foreground_contrast(
     *,
     temperature: float,
 ) -> Float[Array, " b"]:
-    """L_for of eq. 15: foregrounds against backgrounds and the other way round.
+    """L_for of M-SRN eq. 15: foregrounds against backgrounds and the other way round.
 
     It does not change when foreground and background swap their names, so something else has to
     say which is which.

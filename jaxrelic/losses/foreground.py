@@ -29,7 +29,7 @@ class ForegroundLossWeights:
     area: float = 1.2
     """Mean of the map, alpha of BAS; 2 on ILSVRC."""
     contrast: float = 1.0
-    """Foreground against background (eq. 15), in nats; 0 leaves BAS alone."""
+    """Foreground against background (M-SRN eq. 15), in nats; 0 leaves BAS alone."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

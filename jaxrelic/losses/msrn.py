@@ -6,8 +6,8 @@
 | posed | the camera of each view | the camera of the photograph |
 | multiview | posed, and depth | the camera of the photograph |
 
-`latent` alternates two phases as Unicorn does (arXiv:2204.10310, specification A.6): in `pose` all
-candidates draw a mesh that stands still, in `shape` the likeliest one draws a mesh that learns.
+`latent` alternates two phases as Unicorn does (arXiv:2204.10310, specification msrn A.6): in `pose`
+all candidates draw a mesh that stands still, in `shape` the likeliest one draws a mesh that learns.
 `joint` does both at once; it is the only phase of the other two.
 """
 
@@ -42,11 +42,11 @@ class MsrnLossWeights:
     """Factor of each term; a term takes part in the phases that have it."""
 
     rgb: float = 1.0
-    """Colour (eq. 39)."""
+    """Colour (M-SRN eq. 39)."""
     bce: float = 1.0
-    """Cross entropy of the silhouette, in nats per pixel (eq. 40)."""
+    """Cross entropy of the silhouette, in nats per pixel (M-SRN eq. 40)."""
     affinity: float = 1e-6
-    """Squared distance of silhouettes, in squared pixels summed over the image (eq. 41)."""
+    """Squared distance of silhouettes, in squared pixels summed over the image (M-SRN eq. 41)."""
     iou: float = 0.0
     """1 - soft intersection over union of the silhouette; not in the paper."""
     depth: float = 1.0
@@ -58,7 +58,7 @@ class MsrnLossWeights:
     uneven_pose: float = 0.02
     """Candidates that are chosen too often or too seldom (latent)."""
     neighbours: float = 1.0
-    """Difference from neighbours: rgb, bce, affinity and iou, weighted as above (eq. 43)."""
+    """Difference from neighbours: rgb, bce, affinity and iou, weighted as above (M-SRN eq. 43)."""
     pose_sector: float = 0.1
     """Cross entropy of the sector in which the camera lies, in nats (posed, multiview)."""
     pose_rotation: float = 1.0

@@ -1,4 +1,4 @@
-"""What a mesh owes to photographs of like objects (M-SRN eq. 43-44, specification D.3)."""
+"""What a mesh owes to photographs of like objects (M-SRN eq. 43-44, specification msrn D.3)."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""What One-2-3-45's reconstruction learns from, and when (specification C.13).
+"""What One-2-3-45's reconstruction learns from, and when (specification one2345 C.13).
 
 Every term is one number per view set: a mean over its rays or points. Leading axes are view sets.
 """

@@ -50,7 +50,7 @@ def sector_cross_entropy(
 def uneven_use(logits: Float[Array, "b k"], *, axis_name: str | None = None) -> Float[Array, " b"]:
     """Mean over candidates of |mean over the batch of p - 1/k|, the same for every example.
 
-    Without it one candidate wins every photograph (specification A.6).
+    Without it one candidate wins every photograph (specification msrn A.6).
 
     Args:
         logits: Unnormalised log probabilities.

@@ -16,7 +16,7 @@ F_SCORE_THRESHOLDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Distances at which F-scores are reported, in the length unit of the points."""
 
 CHAMFER_FACTOR = 100.0
-"""Tables of M-SRN print 100 x the mean unsquared distance (specification F.1)."""
+"""Tables of M-SRN print 100 x the mean unsquared distance (specification msrn F.1)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def chamfer(distances: SurfaceDistances) -> float:
 
 
 def squared_chamfer(distances: SurfaceDistances, reduction: Literal["sum", "mean"]) -> float:
-    """M-SRN's eq. 46: squared distances of both directions, added up.
+    """M-SRN eq. 46: squared distances of both directions, added up.
 
     Args:
         distances: Distances of the two surfaces.
@@ -82,7 +82,7 @@ def sampling_floor(surfaces: Float[np.ndarray, "b n 3"], rng: np.random.Generato
     """Mean Chamfer distance of two samples of n points of the same surface: nothing scores lower.
 
     Each sample is halved and its halves compared. They hold n / 2 points, and distances to the
-    nearest of n random points of a surface fall with the root of n (specification H-E4).
+    nearest of n random points of a surface fall with the root of n (specification msrn H-E4).
     """
     halves = []
     for points in surfaces:

@@ -1,7 +1,7 @@
 """Named ways to compare a predicted surface with the true one.
 
-A Chamfer distance means nothing without its alignment and unit (DESIGN 17), so every figure is a
-row that carries the name of the protocol that made it. `scoring` carries them out.
+A Chamfer distance means nothing without its alignment and unit (docs/style.md), so every figure is
+a row that carries the name of the protocol that made it. `scoring` carries them out.
 """
 
 import dataclasses
@@ -88,7 +88,7 @@ PROTOCOLS = {
             name="eq46",
             **_ICP_CUBE,
             distance="squared_sum",
-            unit="CD = sum of squared distances (eq. 46); true box fitted to the unit cube",
+            unit="CD = sum of squared distances (M-SRN eq. 46); true box fitted to the unit cube",
         ),
         Protocol(
             name="eq46_mean",

@@ -2,7 +2,8 @@
 
 Source of every value: Guo, Li, Deng, "Memory-based diverse-category single-view 3D reconstruction",
 Sci. China Inf. Sci. 69(2):122106, 2026, in the table of the same number. CD is 100 x the mean
-unsquared distance after alignment (specification F.1), F@0.01 lies in [0, 1], 3D IoU in percent.
+unsquared distance after alignment (specification msrn F.1), F@0.01 lies in [0, 1], 3D IoU in
+percent.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 PAPER = "Guo et al., Sci. China Inf. Sci. 69(2):122106, 2026"
 
 LOST = "lost"
-"""Cell of a number that the copy of the paper we work from has lost (specification O7)."""
+"""Cell of a number that the copy of the paper we work from has lost (specification msrn O7)."""
 
 Cell = float | str | None
 """A number, `LOST`, or None where the paper prints a dash."""
@@ -67,7 +68,7 @@ TEST_OBJECTS = {
     "table": 1703,
     "vessel": 389,
 }
-"""Objects in the test split of ShapeNet's 13 categories (specification F.5): weights of means."""
+"""Objects in ShapeNet's 13 test splits (specification msrn F.5): weights of means."""
 
 CD, F, IOU = "CD", "F@0.01", "3D IoU"
 

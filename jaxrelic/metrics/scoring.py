@@ -20,7 +20,7 @@ ALIGNMENT_POINTS = 1024
 VOXELS_FROM_WORLD = alignment.homogeneous(
     np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), np.zeros(3)
 )
-"""U-CMR's axes of the voxel grid (specification F.4)."""
+"""U-CMR's axes of the voxel grid (specification msrn F.4)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

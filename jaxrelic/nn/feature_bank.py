@@ -57,7 +57,7 @@ def write(
     first_visit: FirstVisit = "overwrite",
     momentum: float = 0.99,
 ) -> FeatureBank:
-    """Writes a batch with the result of writing its codes one by one (eq. 16-17).
+    """Writes a batch with the result of writing its codes one by one (M-SRN eq. 16-17).
 
     Args:
         bank: Banks of all categories.
@@ -114,7 +114,7 @@ def _write_nearest(
 def purify(
     rng: Key[Array, ""], bank: FeatureBank, count: int, *, noise_counts: bool = False
 ) -> Clusters:
-    """Prototypes of every category, [t, count, q] (eq. 20-23: k-means of its bank).
+    """Prototypes of every category, [t, count, q] (M-SRN eq. 20-23: k-means of its bank).
 
     Args:
         rng: Key of the seeding.
@@ -132,7 +132,7 @@ def purify(
 
 @typechecked
 def refine(rng: Key[Array, ""], prototypes: Clusters, count: int) -> Clusters:
-    """Fewer prototypes of every category, each counting by its size (K'', eq. 33-34)."""
+    """Fewer prototypes of every category, each counting by its size (K'', M-SRN eq. 33-34)."""
     keys = jax.random.split(rng, len(prototypes.sizes))
     return jax.vmap(lambda *args: kmeans(*args, count))(keys, prototypes.centres, prototypes.sizes)
 
@@ -141,7 +141,7 @@ def refine(rng: Key[Array, ""], prototypes: Clusters, count: int) -> Clusters:
 def affinity(
     codes: Float[Array, "b q"], prototypes: Clusters, *, scale: float = 1.0
 ) -> Float[Array, "b p"]:
-    """How much each code resembles each prototype of all categories; rows sum to 1 (eq. 24).
+    """How much each code resembles each prototype of all categories; rows sum to 1 (M-SRN eq. 24).
 
     Args:
         codes: Features.
@@ -158,7 +158,7 @@ def affinity(
 def recall(
     codes: Float[Array, "b q"], prototypes: Clusters, *, scale: float = 1.0
 ) -> Float[Array, "b q"]:
-    """What the memory knows of codes: their mixture of prototypes, z+ of eq. 25.
+    """What the memory knows of codes: their mixture of prototypes, z+ of M-SRN eq. 25.
 
     No category is needed, so photographs of unknown objects are compensated too. The gradient
     reaches the codes through their affinity; the memory has none.
@@ -171,7 +171,7 @@ def recall(
 def identity(
     codes: Float[Array, "b q"], refined: Clusters, categories: Int[Array, " b"]
 ) -> Int[Array, " b"]:
-    """Which prototype of its category a code is most like, by cosine (eq. 35-36).
+    """Which prototype of its category a code is most like, by cosine (M-SRN eq. 35-36).
 
     Codes of zero, and all codes of a category without prototypes, are number 0.
     """
@@ -188,7 +188,7 @@ def keep_candidates(
     refined: Clusters,
     categories: Int[Array, " b"],
 ) -> Bool[Array, "b n"]:
-    """Candidates that are most like the same prototype as their query (eq. 37-38).
+    """Candidates that are most like the same prototype as their query (M-SRN eq. 37-38).
 
     Args:
         codes: Codes of the queries.

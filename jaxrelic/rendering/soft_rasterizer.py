@@ -2,7 +2,7 @@
 
 A face covers a pixel with probability sigmoid(+-distance^2 / sigma); alpha is the probability
 that any face does, and colour mixes all faces with a softmax over depth. Formulas and golden
-scenes: specification B and H. Four paths give the same image: `dense` evaluates every face at
+scenes: specification msrn B and H. Four paths give the same image: `dense` evaluates every face at
 every pixel and is the reference, `fast` evaluates faces only near the pixels they cover, `native`
 does so in C++ where a user has built it, `pallas` in kernels for NVIDIA GPUs.
 """

@@ -49,7 +49,7 @@ def deal(batch: dict[str, np.ndarray], devices: Devices) -> dict[str, np.ndarray
 def data_parallel(train_step: TrainStep, devices: Devices) -> Any:
     """Runs a step on every device with its share of the batch; the old state's memory is reused.
 
-    `out_axes=None` believes that replicas agree; a test proves it without devices (STYLE 7).
+    `out_axes=None` believes that replicas agree; a test proves it without devices (docs/style.md).
     """
     return jax.pmap(
         train_step,

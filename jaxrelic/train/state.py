@@ -1,4 +1,4 @@
-"""The state of a run: arrays only, so that a checkpoint is pure data (STYLE 7)."""
+"""The state of a run: arrays only, so that a checkpoint is pure data (docs/style.md)."""
 
 from collections.abc import Mapping
 from typing import Any

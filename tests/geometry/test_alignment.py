@@ -1,4 +1,4 @@
-"""Alignment undoes known motions (specification H-E5, H-E6), and never mirrors."""
+"""Alignment undoes known motions (specification msrn H-E5, H-E6), and never mirrors."""
 
 import jax
 import jax.numpy as jnp
@@ -135,7 +135,7 @@ def test_e5_gradient_icp_undoes_rotation_scale_and_shift(moved_chairs):
         before = chamfer(dense[0], alignment.apply(truth, dense[1]))
         after = chamfer(alignment.apply(solution, dense[0]), alignment.apply(truth, dense[1]))
         # Two clouds of 40,000 points on one surface are about 0.4 apart in these units;
-        # 0.3 more is the bound of H-E5.
+        # 0.3 more is the bound of specification msrn H-E5.
         floor = chamfer(*dense)
         assert after < floor + 0.3 < before
 

@@ -1,4 +1,4 @@
-"""The icosphere's closed forms and texture coordinates (specification H-C9, H-D)."""
+"""The icosphere's closed forms and texture coordinates (specification msrn H-C9, H-D)."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ TABLE = {
 
 @pytest.mark.parametrize("level", TABLE)
 def test_icosphere_has_the_published_counts_area_and_volume(level):
-    """Specification H: C9."""
+    """Specification msrn H-C9."""
     vertices, faces = meshes.icosphere(level)
     num_vertices, num_faces, _, _, _, area, volume = TABLE[level]
     assert (len(vertices), len(faces)) == (num_vertices, num_faces)
@@ -27,7 +27,7 @@ def test_icosphere_has_the_published_counts_area_and_volume(level):
 
 @pytest.mark.parametrize("level", TABLE)
 def test_edges_have_the_published_length_and_dihedral_angles(level):
-    """Specification H: C9."""
+    """Specification msrn H-C9."""
     vertices, faces = meshes.icosphere(level)
     edges, opposite = meshes.edge_topology(faces)
     _, _, num_edges, consistency, mean_edge, _, _ = TABLE[level]
@@ -41,7 +41,7 @@ def test_edges_have_the_published_length_and_dihedral_angles(level):
 
 
 def test_the_laplacian_of_level_three_is_the_published_one():
-    """Specification H: C9."""
+    """Specification msrn H-C9."""
     vertices, faces = meshes.icosphere(3)
     edges, _ = meshes.edge_topology(faces)
     sums, valence = np.zeros((len(vertices), 3)), np.zeros((len(vertices), 1))
@@ -54,7 +54,7 @@ def test_the_laplacian_of_level_three_is_the_published_one():
 
 
 def test_the_ellipsoids_have_the_published_edges_area_and_volume():
-    """Specification H: C9."""
+    """Specification msrn H-C9."""
     vertices, faces = meshes.icosphere(3)
     edges, _ = meshes.edge_topology(faces)
     golden = ((0.4, 0.0486749, 1.270306, 0.1302300), (0.6, 0.0730124, 2.858188, 0.4395261))
@@ -67,7 +67,7 @@ def test_the_ellipsoids_have_the_published_edges_area_and_volume():
 
 
 def test_the_icosahedron_is_the_published_one_corner_by_corner():
-    """Specification H: D. The order of vertices matters for parity with foreign meshes."""
+    """Specification msrn H-D. The order of vertices matters for parity with foreign meshes."""
     a, b = 0.5257, 0.8507
     xy = [(-a, b, 0), (a, b, 0), (-a, -b, 0), (a, -b, 0)]
     yz = [(0, -a, b), (0, a, b), (0, -a, -b), (0, a, -b)]
@@ -82,8 +82,8 @@ def test_the_icosahedron_is_the_published_one_corner_by_corner():
 
 
 def test_texture_coordinates_match_unicorn_after_turning_the_axes():
-    """Specification H: D."""
-    # Unicorn's y-up (x, y, z) is our z-up (x, -z, y); golden values of H-D.
+    """Specification msrn H-D."""
+    # Unicorn's y-up (x, y, z) is our z-up (x, -z, y); golden values of specification msrn H-D.
     a, b = 0.5257, 0.8507
     directions = np.array([[-a, 0, 0.7 * b], [a, 0, 0.7 * b]])
     np.testing.assert_allclose(

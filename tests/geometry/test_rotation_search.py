@@ -1,4 +1,4 @@
-"""Normalisation by image extent (specification H-E8) and the search of all rotations."""
+"""Normalisation by image extent (specification msrn H-E8) and the search of all rotations."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Solids on a grid (specification H-E7)."""
+"""Solids on a grid (specification msrn H-E7)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Golden numbers of the foreground contrast (specification H-C, C1) and its symmetries."""
+"""Golden numbers of the foreground contrast (specification msrn H-C1) and its symmetries."""
 
 import jax
 import jax.numpy as jnp

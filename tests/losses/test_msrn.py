@@ -109,7 +109,7 @@ POSE = {"cam_from_world", "pose_logits"}
 
 
 def test_latent_phases_teach_one_half_each_and_never_read_a_camera(output, batch):
-    """Specification H: F4."""
+    """Specification msrn H-F4."""
     seen = {name: batch[name][:, :1] for name in ("views_rgb", "views_mask")}
     seen["image"] = batch["image"]
     gradient, terms = gradients(output, seen, "latent", "pose")
@@ -187,7 +187,7 @@ def test_either_aggregator_draws_the_same_silhouette_and_teaches(output, batch):
 
 
 def test_the_plain_model_learns_camera_and_mesh_at_once(output, batch):
-    """The paper as printed: one candidate, no turns (specification A.6)."""
+    """The paper as printed: one candidate, no turns (specification msrn A.6)."""
     seen = {name: batch[name][:, :1] for name in ("views_rgb", "views_mask")}
     seen["image"] = batch["image"]
     one = output.replace(
@@ -226,7 +226,7 @@ def test_sigma_may_be_traced_and_replaces_the_settings(output, batch):
 
 @pytest.mark.slow
 def test_one_object_is_learned_from_known_cameras_and_its_photograph_gets_a_pose():
-    """Specification H: F6. The cameras that draw are given; the pose head learns beside them."""
+    """Specification msrn H-F6. Cameras to draw with are given; the pose head learns beside them."""
     size, steps, groups = 32, 300, 8
     config = tiny(shared_encoder=True, icosphere_level=2, field_units=64)
     turn = np.arange(24).reshape(-1, groups).T.reshape(-1)

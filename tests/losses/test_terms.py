@@ -12,7 +12,7 @@ from jaxrelic.losses import photometric, pose, regularizers, silhouette
 
 
 def squares():
-    """Mask and drawing of specification C6."""
+    """Mask and drawing of specification msrn H-C6."""
     mask, alpha = np.zeros((2, 8, 8), np.float32)
     mask[2:5, 2:5] = 1
     alpha[3:6, 4:7] = 0.9
@@ -21,7 +21,7 @@ def squares():
 
 
 def test_distances_are_exact():
-    """Specification H: C6."""
+    """Specification msrn H-C6."""
     masks = np.random.default_rng(0).random((3, 9, 12)) > 0.9
     expected = [scipy.ndimage.distance_transform_edt(~mask) ** 2 for mask in masks]
     np.testing.assert_allclose(silhouette.squared_distance(masks), expected, rtol=1e-6)
@@ -29,7 +29,7 @@ def test_distances_are_exact():
 
 
 def test_distance_to_the_drawing_matches_the_specification():
-    """Specification H: C6."""
+    """Specification msrn H-C6."""
     _, alpha = squares()
     distance = silhouette.squared_distance(silhouette.drawn_pixels(alpha, 0.5))
     np.testing.assert_array_equal(distance[2:5, 2:5], [(5, 2, 1), (4, 1, 0), (4, 1, 0)])
@@ -37,7 +37,7 @@ def test_distance_to_the_drawing_matches_the_specification():
 
 @pytest.mark.parametrize(("mode", "expected"), [("transport", 35.8), ("literal", 34.0)])
 def test_affinity_matches_the_specification(mode, expected):
-    """Specification H: C6."""
+    """Specification msrn H-C6."""
     mask, alpha = squares()
     value = silhouette.affinity(alpha, mask, mode=mode)
     np.testing.assert_allclose(value, expected, rtol=1e-6)  # 17.8 plus 18.0 or 16.2.
@@ -57,7 +57,7 @@ def test_literal_affinity_is_the_minimum_over_all_pairs():
 
 
 def test_both_affinities_of_a_binary_drawing_are_the_sum_over_all_pairs():
-    """Equation 41 where nothing is soft: each pixel of one to the nearest of the other."""
+    """M-SRN eq. 41 where nothing is soft: each pixel of one to the nearest of the other."""
     rng = np.random.default_rng(2)
     alpha, mask = (rng.random((2, 7, 5)) > 0.7).astype(np.float32)
     drawn, wanted = (np.argwhere(x > 0) for x in (alpha, mask))
@@ -68,7 +68,7 @@ def test_both_affinities_of_a_binary_drawing_are_the_sum_over_all_pairs():
 
 
 def test_literal_affinity_lowers_the_drawing_where_it_is_nearest_to_what_it_lacks():
-    """The wrong sign that specification E.3 names: descent draws even less of the mask."""
+    """The wrong sign that specification msrn E.3 names: descent draws even less of the mask."""
     mask, alpha = squares()
     alpha[0, 0] = 0
     gradients = {
@@ -110,7 +110,7 @@ def test_affinity_of_empty_masks_and_drawings_stays_finite():
 
 
 def test_a_drawing_that_knows_nothing_costs_log_two():
-    """Specification H: C7."""
+    """Specification msrn H-C7."""
     half = np.full((2, 4, 4), 0.5, np.float32)
     value = silhouette.binary_cross_entropy(half, np.ones_like(half))
     np.testing.assert_allclose(value, np.log(2), rtol=1e-6)
@@ -122,7 +122,7 @@ def test_a_drawing_that_knows_nothing_costs_log_two():
     ("norm", "expected"), [("euclidean", 0.5), ("l1", 0.7 / 3), ("mse", 0.25 / 3)]
 )
 def test_colour_distance_of_a_known_offset(norm, expected):
-    """Specification H: C7."""
+    """Specification msrn H-C7."""
     rgb = np.full((2, 3, 4, 3), 0.2, np.float32)
     target = rgb + np.float32([0.3, 0.4, 0.0])
     value = photometric.rgb_difference(rgb, target, norm=norm)
@@ -149,7 +149,7 @@ def test_depth_is_compared_only_where_both_see_a_surface():
     ],
 )
 def test_mesh_terms_of_the_icosphere_match_the_specification(level, smooth, flat):
-    """Specification H: C9."""
+    """Specification msrn H-C9."""
     vertices, faces = meshes.icosphere(level)
     edges, opposite = meshes.edge_topology(faces)
     np.testing.assert_allclose(regularizers.laplacian(vertices, edges), smooth, rtol=2e-5)
@@ -159,7 +159,7 @@ def test_mesh_terms_of_the_icosphere_match_the_specification(level, smooth, flat
 
 @pytest.mark.parametrize(("size", "smooth"), [(0.4, 0.0044985), (0.6, 0.0067478)])
 def test_mesh_terms_of_the_papers_ellipsoids_match_the_specification(size, smooth):
-    """Specification H: C9, its last two rows."""
+    """Specification msrn H-C9, its last two rows."""
     vertices, faces = meshes.icosphere(3)
     vertices = vertices * np.float32([size, 0.7 * size, 0.7 * size])
     edges, opposite = meshes.edge_topology(faces)
@@ -170,7 +170,7 @@ def test_mesh_terms_of_the_papers_ellipsoids_match_the_specification(size, smoot
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, 2.0])
 def test_normal_consistency_of_a_fold_is_one_minus_its_cosine(angle):
-    """Specification H: C8."""
+    """Specification msrn H-C8."""
     a, b = (-1.0, 0.3, 0.0), (np.cos(angle), 0.5, np.sin(angle))
     vertices = np.float32([(0, 0, 0), (0, 1, 0), a, b])
     edges, opposite = np.array([[0, 1]]), np.array([[2, 3]])
@@ -179,7 +179,7 @@ def test_normal_consistency_of_a_fold_is_one_minus_its_cosine(angle):
 
 
 def test_a_triangulated_cube_folds_at_two_thirds_of_its_edges():
-    """Specification H: C8."""
+    """Specification msrn H-C8."""
     corners = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float32)
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     faces = np.array([t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))])

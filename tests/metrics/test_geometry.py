@@ -1,4 +1,4 @@
-"""Surface distances against shapes with known distance (specification H-E1 to H-E4)."""
+"""Surface distances against shapes with known distance (specification msrn H-E1 to H-E4)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The quoted numbers agree with one another as specification F.1 says they do."""
+"""The quoted numbers agree with one another as specification msrn F.1 says they do."""
 
 import math
 

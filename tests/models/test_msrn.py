@@ -83,7 +83,7 @@ def test_the_parameter_tree_is_the_published_file_format(preset):
 
 
 def test_the_deformation_field_counts_as_specified():
-    """Specification H: F1."""
+    """Specification msrn H-F1."""
     vertices = template(MsrnConfig()).vertices
     shapes = jax.eval_shape(
         lambda key: DeformationField(512).init(key, vertices, jnp.zeros((1, 64))),
@@ -93,7 +93,7 @@ def test_the_deformation_field_counts_as_specified():
 
 
 def test_before_training_the_mesh_is_the_template(first_output):
-    """Specification H: F2."""
+    """Specification msrn H-F2."""
     output = first_output
     expected = np.broadcast_to(template(tiny()).vertices, output.vertices.shape)
     np.testing.assert_array_equal(output.vertices, expected)
@@ -103,7 +103,7 @@ def test_before_training_the_mesh_is_the_template(first_output):
 
 
 def test_before_training_cameras_stand_at_the_sector_middles(first_output):
-    """Specification H: F2."""
+    """Specification msrn H-F2."""
     output = first_output
     world_from_cam = np.linalg.inv(output.cam_from_world[0])
     centre = world_from_cam[:, :3, 3]
@@ -117,10 +117,11 @@ def test_before_training_cameras_stand_at_the_sector_middles(first_output):
 
 
 def test_shapenet_cameras_start_where_the_paper_puts_them():
-    """Specification H: F2."""
+    """Specification msrn H-F2."""
     config = PoseConfig.shapenet()
     pose = candidate_cameras(config, jnp.zeros((6, 1, 3)), jnp.zeros((6, 1, 3)))[1, 0]
-    # Row-vector matrices of specification A.6 at azimuth 60, elevation 30, frame +X left, +Y up.
+    # Row-vector matrices of specification msrn A.6 at azimuth 60, elevation 30, frame +X left, +Y
+    # up.
     a, e = np.deg2rad(60), np.deg2rad(30)
     r_azimuth = [[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
     r_elevation = [[1, 0, 0], [0, np.cos(-e), np.sin(-e)], [0, -np.sin(-e), np.cos(-e)]]
@@ -218,7 +219,7 @@ def test_codes_are_open_unless_sizes_say_otherwise(shaken, images, reconstruct):
 
 
 def test_closed_entries_of_a_code_get_exactly_no_gradient(shaken, images):
-    """Specification H: F3."""
+    """Specification msrn H-F3."""
 
     def loss(params, size):
         output = Msrn(tiny()).apply(
@@ -247,7 +248,7 @@ def test_active_sizes_change_at_their_milestones():
 
 
 def test_texture_coordinates_match_the_published_vertex():
-    """Specification H: D."""
+    """Specification msrn H-D."""
     full = ellipsoid(3, (0.4, 0.28, 0.28), False)
     # The published vertices (-a, b, 0) and (a, b, 0) open the icosphere; ours are z-up.
     uvs = [full.face_uvs[full.faces == index][0] for index in (0, 1)]

@@ -58,7 +58,7 @@ def openai():
 
 
 def as_hugging_face(tower):
-    """The renaming of specification B.9, by replacement of words."""
+    """The renaming of specification one2345 B.9, by replacement of words."""
     words = {
         "conv1": "vision_model.embeddings.patch_embedding",
         "class_embedding": "vision_model.embeddings.class_embedding",

@@ -1,7 +1,7 @@
-"""Which update rules leave prototypes that tell shapes apart (specification A.4).
+"""Which update rules leave prototypes that tell shapes apart (specification msrn A.4).
 
 Codes of five kinds in 64 dimensions fill a bank; 500 slots become 10 prototypes and then 5. A rule
-is good if the filter of D.2 keeps candidates of the query's kind and no others.
+is good if the filter of specification msrn D.2 keeps candidates of the query's kind and no others.
 """
 
 import functools

@@ -44,7 +44,7 @@ def one_by_one(bank, codes, categories, accepted, rule, first_visit, momentum):
 
 @pytest.mark.parametrize(("rule", "first_visit"), RULES)
 def test_a_batch_is_written_as_its_codes_would_be_one_by_one(rule, first_visit):
-    """Specification H: C2."""
+    """Specification msrn H-C2."""
     rng = np.random.default_rng(0)
     bank = bank_of(3, 5, 4)
     options = {"rule": rule, "first_visit": first_visit, "momentum": 0.6}
@@ -61,7 +61,7 @@ def test_a_batch_is_written_as_its_codes_would_be_one_by_one(rule, first_visit):
 
 
 def test_six_writes_fill_four_slots_from_the_start_again_and_rejected_ones_none():
-    """Specification H: C2."""
+    """Specification msrn H-C2."""
     codes = jnp.broadcast_to(jnp.arange(1.0, 9.0)[:, None], (8, 2))
     accepted = jnp.asarray([True, True, False, True, True, False, True, True])
     bank = bank_of(2, 4, 2)
@@ -74,7 +74,7 @@ def test_six_writes_fill_four_slots_from_the_start_again_and_rejected_ones_none(
 
 
 def test_n_identical_ema_writes_leave_the_power_of_the_momentum():
-    """Specification H: C2."""
+    """Specification msrn H-C2."""
     start, code = bank_of(1, 1, 3), jnp.asarray([[1.0, -2.0, 0.5]])
     options = {"rule": "ema", "first_visit": "ema", "momentum": 0.9}
     bank = start
@@ -115,7 +115,7 @@ def test_refined_prototypes_weigh_the_sizes_of_those_they_join():
 
 
 def test_zero_prototypes_are_equally_akin_and_recall_nothing():
-    """Specification H: C3."""
+    """Specification msrn H-C3."""
     prototypes = Clusters(jnp.zeros((3, 4, 5)), jnp.ones((3, 4)))
     codes = jax.random.normal(jax.random.key(0), (2, 5))
     np.testing.assert_allclose(
@@ -125,7 +125,7 @@ def test_zero_prototypes_are_equally_akin_and_recall_nothing():
 
 
 def test_one_prototype_among_zeros_weighs_as_the_softmax_says():
-    """Specification H: C3."""
+    """Specification msrn H-C3."""
     direction = np.array([0.6, 0.0, 0.8], np.float32)
     centres = np.zeros((2, 4, 3), np.float32)
     centres[1, 2] = 1.5 * direction
@@ -159,7 +159,7 @@ SIGNED = jnp.asarray([[[0.2, 0], [-0.2, 0], [0.2, 0], [0.2, 0], [-0.2, 0], [-0.2
 
 
 def test_candidates_that_are_like_another_prototype_are_dropped():
-    """Specification H: C4."""
+    """Specification msrn H-C4."""
     refined = clusters_of([[1.0, 0.0], [-1.0, 0.0]])
     query, category = jnp.asarray([[0.3, 0.0]]), jnp.zeros(1, jnp.int32)
     kept = feature_bank.keep_candidates(query, SIGNED, refined, category)
@@ -167,7 +167,7 @@ def test_candidates_that_are_like_another_prototype_are_dropped():
 
 
 def test_a_mean_over_no_kept_candidate_is_zero_with_a_finite_gradient():
-    """Specification H: C4."""
+    """Specification msrn H-C4."""
     refined = clusters_of([[1.0, 0.0], [-1.0, 0.0]])
     others = -jnp.abs(SIGNED)
 

@@ -14,7 +14,7 @@ def by_first_entry(clusters):
 
 
 def test_separated_blobs_give_their_means_and_weights():
-    """Specification H: C5."""
+    """Specification msrn H-C5."""
     rng = np.random.default_rng(0)
     middles = np.array([[-9, 1, 0], [-3, 0, 4], [2, 5, 0], [8, 0, -6]], np.float32)
     points = (middles[:, None] + 0.1 * rng.normal(size=(4, 10, 3))).astype(np.float32)
@@ -27,7 +27,7 @@ def test_separated_blobs_give_their_means_and_weights():
 
 
 def test_identical_points_are_one_cluster_and_surplus_ones_have_no_size():
-    """Specification H: C5."""
+    """Specification msrn H-C5."""
     points = jnp.full((12, 3), 0.3)
     clusters = cluster(jax.random.key(1), points, jnp.ones(12), 4)
     np.testing.assert_allclose(clusters.centres, np.full((4, 3), 0.3), atol=1e-6)
@@ -35,7 +35,7 @@ def test_identical_points_are_one_cluster_and_surplus_ones_have_no_size():
 
 
 def test_fewer_distinct_points_than_clusters_are_found_exactly():
-    """Specification H: C5."""
+    """Specification msrn H-C5."""
     distinct = np.array([[0, 1, 2], [5, 5, 5]], np.float32)
     clusters = cluster(jax.random.key(2), np.repeat(distinct, 6, axis=0), jnp.ones(12), 4)
     assert np.all(np.isfinite(clusters.centres))

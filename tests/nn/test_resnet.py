@@ -16,7 +16,7 @@ def shapes_of(module, *inputs, **options):
 
 
 def test_the_default_trunk_has_the_parameters_of_resnet_18():
-    """Specification H: F1."""
+    """Specification msrn H-F1."""
     variables = shapes_of(ResNet(), jnp.zeros((1, 64, 64, 3)), train=False)
     assert count(variables["params"]) == 11_176_512
 
@@ -80,7 +80,7 @@ def test_pooling_agrees_with_flax_and_has_its_gradient():
 
 
 def test_the_regressor_counts_as_specified_and_starts_at_zero():
-    """Specification H: F1."""
+    """Specification msrn H-F1."""
     x = jax.random.normal(jax.random.key(0), (2, 512))
     variables = Mlp(64).init(jax.random.key(1), x)
     assert count(variables["params"]) == 106_944

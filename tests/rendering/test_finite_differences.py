@@ -1,7 +1,7 @@
 """Gradients in float64 against differences of the specification's formulas, written out in NumPy.
 
 What is differentiated in practice has no exact derivative to compare with: it holds the
-barycentrics constant (specification B.3). Here they are computed once and held by hand.
+barycentrics constant (specification msrn B.3). Here they are computed once and held by hand.
 """
 
 import dataclasses
@@ -61,7 +61,7 @@ def squared_distance(face):
 
 
 def reference(faces, colours, weights):
-    """rgb, alpha and depth by the sums of specification B.2 and B.3, at given weights."""
+    """rgb, alpha and depth by the sums of specification msrn B.2 and B.3, at given weights."""
     cover, nearness, depth = [], [], []
     for face, weight in zip(isotropic(faces), weights, strict=True):
         bary, squared = barycentrics(face), squared_distance(face)
@@ -91,7 +91,7 @@ def score(rgb, alpha, depth):
 
 @pytest.mark.parametrize("path", ["dense", "fast"])
 def test_images_and_both_gradients_are_those_of_the_formulas(path):
-    """Specification H: B3."""
+    """Specification msrn H-B3."""
     faces, colours = scene()
     weights = held_weights(faces)
     image, (held, by_colours), whole = ours(faces, colours, path)

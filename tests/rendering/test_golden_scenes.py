@@ -1,4 +1,4 @@
-"""Closed forms and golden scenes of specification H-A and H-B, in float64, on both paths."""
+"""Closed forms and golden scenes of specification msrn H-A and H-B, in float64, on both paths."""
 
 import functools
 
@@ -121,7 +121,7 @@ TWO_RED_GRADIENT = [[3.40691, 3.618492, 1.806627], [3.233326, 2.98189, 0.952476]
 
 @pytest.mark.parametrize("sigma", [0.01, 0.1])
 def test_one_triangle_is_scene_b1(render, sigma):
-    """Specification H: B1."""
+    """Specification msrn H-B1."""
     settings = paper(sigma=sigma, gamma=1e-2)
     image = render(ONE, np.eye(3)[None], size=4, settings=settings)
     np.testing.assert_allclose(image.alpha, mirrored(np.array(ONE_ALPHA[sigma])), atol=1e-6)
@@ -131,7 +131,7 @@ def test_one_triangle_is_scene_b1(render, sigma):
 
 
 def test_two_overlapping_triangles_are_scene_b2(render):
-    """Specification H: B2."""
+    """Specification msrn H-B2."""
     settings = paper(sigma=1e-2, gamma=5e-2, far=10)
 
     def loss(faces, colours):
@@ -151,7 +151,7 @@ def half_plane(edge):
 
 
 def test_a_half_plane_covers_like_a_sigmoid_of_squared_distance(render):
-    """Specification H: A1 and A2."""
+    """Specification msrn H-A1 and H-A2."""
 
     def alpha(edge):
         return render(half_plane(edge), size=1, settings=paper(sigma=1e-4)).alpha[0, 0]
@@ -174,7 +174,7 @@ SQUARE = np.array(
 
 
 def test_the_diagonal_of_a_sharp_square_shows_the_seam_of_two_half_covers(render):
-    """Specification H: A3."""
+    """Specification msrn H-A3."""
     expected = np.zeros((8, 8))
     expected[2:6, 2:6] = 1 - 0.25 * np.eye(4)[::-1]
     alpha = render(SQUARE, size=8, settings=paper(sigma=1e-4)).alpha
@@ -182,7 +182,7 @@ def test_the_diagonal_of_a_sharp_square_shows_the_seam_of_two_half_covers(render
 
 
 def test_a_soft_square_has_the_golden_rows(render):
-    """Specification H: A3."""
+    """Specification msrn H-A3."""
     alpha = render(SQUARE, size=8, settings=paper(sigma=1e-2)).alpha
     row_1 = [0.042088, 0.173288, 0.173288, 0.173288, 0.208083, 0.082404]
     row_3 = [0.173288, 0.826712, 0.959684, 0.75, 0.834005, 0.173288]
@@ -200,7 +200,7 @@ def test_a_soft_square_has_the_golden_rows(render):
     ],
 )
 def test_nearer_faces_win_by_a_softmax_over_depth(render, gamma, step, red, slope):
-    """Specification H: A4."""
+    """Specification msrn H-A4."""
     triangle = np.array([[-20, -20, 2], [20, -20, 2], [0, 40, 2]], float)
     faces = np.stack([triangle, triangle + np.array([[0, 0, step]])])
     colours = np.stack([np.tile([1.0, 0, 0], (3, 1)), np.tile([0, 1.0, 0], (3, 1))])
@@ -217,7 +217,7 @@ def test_nearer_faces_win_by_a_softmax_over_depth(render, gamma, step, red, slop
 
 @pytest.mark.parametrize(("gamma", "white"), [(0.1, 0.99994876), (1.0, 0.72867273)])
 def test_the_background_weighs_exp_two_eps_over_gamma(render, gamma, white):
-    """Specification H: A5."""
+    """Specification msrn H-A5."""
     settings = paper(sigma=1e-4, gamma=gamma)
     image = render(half_plane(-9.0), size=2, settings=settings, background=(0.0, 0.0, 0.0))
     np.testing.assert_allclose(image.rgb, white, atol=1e-8)
@@ -225,7 +225,7 @@ def test_the_background_weighs_exp_two_eps_over_gamma(render, gamma, white):
 
 
 def ellipsoid(axes, azimuth_deg, elevation_deg):
-    """Faces of a level-3 icosphere through the camera of specification A.7, x to the right."""
+    """Faces of a level-3 icosphere through the camera of specification msrn A.7, x to the right."""
     vertices, faces = meshes.icosphere(3)
     a, e = np.deg2rad([azimuth_deg, elevation_deg])
     about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
@@ -239,7 +239,7 @@ def ellipsoid(axes, azimuth_deg, elevation_deg):
     ("sigma", "total", "covered"), [(1e-4, 1005.27, 1024), (1e-5, 986.23, 1000)]
 )
 def test_a_sphere_covers_its_disc_and_the_known_dilation(render, sigma, total, covered):
-    """Specification H: A6."""
+    """Specification msrn H-A6."""
     alpha = render(ellipsoid([0.4, 0.4, 0.4], 0, 0), size=64, settings=paper(sigma=sigma)).alpha
     np.testing.assert_allclose(alpha.sum(), total, atol=0.006)
     assert abs(int((alpha > 0.5).sum()) - covered) <= 1
@@ -249,7 +249,7 @@ def test_a_sphere_covers_its_disc_and_the_known_dilation(render, sigma, total, c
 
 
 def test_a_sphere_drawn_ever_sharper_tends_to_its_disc(render):
-    """Specification H: A6, the closed form: a disc of radius f r / sqrt(z^2 - r^2)."""
+    """Specification msrn H-A6, the closed form: a disc of radius f r / sqrt(z^2 - r^2)."""
     radius_px = 32 * FOCAL * 0.4 / np.sqrt(DISTANCE**2 - 0.4**2)
     assert radius_px == pytest.approx(17.6759, abs=1e-4)
     assert np.pi * radius_px**2 == pytest.approx(981.555, abs=1e-3)
@@ -268,7 +268,7 @@ def test_a_sphere_drawn_ever_sharper_tends_to_its_disc(render):
     ],
 )
 def test_ellipsoids_cover_the_golden_areas(render, size, azimuth, elevation, soft, sharp):
-    """Specification H: A7."""
+    """Specification msrn H-A7."""
     faces = ellipsoid(size * np.array([1, 0.7, 0.7]), azimuth, elevation)
     for sigma, total in ((1e-4, soft), (1e-5, sharp)):
         alpha = render(faces, size=64, settings=paper(sigma=sigma)).alpha
@@ -276,7 +276,7 @@ def test_ellipsoids_cover_the_golden_areas(render, size, azimuth, elevation, sof
 
 
 def test_a_point_lands_at_the_pixel_of_a9(render):
-    """(0.1, 0.2, 0) before the camera of specification A.7: in column 27.13 and row 22.76."""
+    """(0.1, 0.2, 0) before the camera of specification msrn A.7: in column 27.13 and row 22.76."""
     world = cameras.Camera(
         # The specification's x points left and y up; ours point right and down.
         cam_from_world=jnp.diag(jnp.array([-1.0, -1, 1, 1])).at[2, 3].set(DISTANCE),

@@ -25,7 +25,7 @@ def test_empty_masks_agree_and_every_mask_agrees_with_itself():
 
 @pytest.mark.parametrize("side", [1, 4, 7])
 def test_a_square_shifted_by_one_pixel_overlaps_like_e7(side):
-    """(n - 1) / (n + 1), as for the boxes of specification H-E, E7."""
+    """(n - 1) / (n + 1), as for the boxes of specification msrn H-E7."""
     mask = np.zeros((16, 16), np.float32)
     mask[3 : 3 + side, 5 : 5 + side] = 1
     shifted = np.roll(mask, 1, axis=1)

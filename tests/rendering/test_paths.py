@@ -165,7 +165,7 @@ def test_sigma_may_be_annealed_inside_a_compiled_function(path, plain):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_order_of_faces_and_corners_does_not_matter(path, plain):
-    """Specification H: A8."""
+    """Specification msrn H-A8."""
     faces, colours, expected = plain
     order = np.random.default_rng(5).permutation(faces.shape[2])
     corners = [2, 0, 1]
@@ -178,7 +178,7 @@ def test_order_of_faces_and_corners_does_not_matter(path, plain):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_mirrored_scene_gives_a_mirrored_image(path, plain):
-    """Specification H: A8."""
+    """Specification msrn H-A8."""
     faces, colours, (expected, _) = plain
     image, _ = draw(faces * np.array([[[[[-1, 1, 1]]]]], np.float32), colours, path)
     np.testing.assert_allclose(image.alpha, expected.alpha[..., ::-1], atol=2e-6)
@@ -187,7 +187,7 @@ def test_a_mirrored_scene_gives_a_mirrored_image(path, plain):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_step_of_one_pixel_moves_the_image_by_one_pixel(path, plain):
-    """Specification H: A8."""
+    """Specification msrn H-A8."""
     faces, colours, (expected, _) = plain
     step = np.array([[[[[2 / SIZE[1], -2 / SIZE[0], 0]]]]], np.float32)
     image, _ = draw(faces + step, colours, path)

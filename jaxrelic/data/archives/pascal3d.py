@@ -1,4 +1,4 @@
-"""PASCAL3D+ release 1.1 (specification G.4).
+"""PASCAL3D+ release 1.1 (specification msrn G.4).
 
 The annotated camera looks along its -z with x right and y up (the release's own projection); CAD
 models are z-up and stay so. A viewport of 3000 pixels makes the camera nearly orthographic.

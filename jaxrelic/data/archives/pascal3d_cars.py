@@ -1,4 +1,4 @@
-"""The car pack of U-CMR and Unicorn: PASCAL3D+ cars with masks (specification G.4)."""
+"""The car pack of U-CMR and Unicorn: PASCAL3D+ cars with masks (specification msrn G.4)."""
 
 import functools
 import pathlib

@@ -1,4 +1,4 @@
-"""Pix3D in its official layout and in that of ShapeClipper and ZeroShape (specification G.3).
+"""Pix3D in its official layout and in that of ShapeClipper and ZeroShape (specification msrn G.3).
 
 A record's camera is x left, y up, z forward: `rot_mat` and `trans_mat` take a y-up model there, and
 `focal_length` belongs to a sensor 32 mm wide.

@@ -1,4 +1,4 @@
-"""What the layouts of ShapeNet share: categories and published counts (specification F.5)."""
+"""What the layouts of ShapeNet share: categories and published counts (specification msrn F.5)."""
 
 NAMES = {
     "02691156": "airplane",

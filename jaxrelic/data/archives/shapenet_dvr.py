@@ -1,4 +1,4 @@
-"""ShapeNet renders as `NMR_Dataset`, the layout of DVR (specification G.1).
+"""ShapeNet renders as `NMR_Dataset`, the layout of DVR (specification msrn G.1).
 
 DVR's cameras are x right, y down, z forward as ours; its world is y-up.
 """

@@ -1,4 +1,6 @@
-"""ShapeNet renders as Kato's archives of arrays, the layout of SoftRas and NMR (specification G.2).
+"""ShapeNet renders as Kato's archives of arrays, the layout of SoftRas and NMR.
+
+Specification msrn G.2.
 
 Their world is left-handed: x right, y up, and z away from the viewer of azimuth 0, because the
 renderer's camera takes up x forward for its right hand. Swapping y and z makes it ours; the images

@@ -1,7 +1,8 @@
 """Which images of a split resemble each image most, computed once and stored with the data set.
 
-Specification D.1: the pool of an image is its category without itself, and, unless it is asked for,
-without other views of the same object: those would turn neighbours into multi-view supervision.
+Specification msrn D.1: the pool of an image is its category without itself, and, unless it is asked
+for, without other views of the same object: those would turn neighbours into multi-view
+supervision.
 """
 
 import dataclasses

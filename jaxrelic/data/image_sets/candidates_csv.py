@@ -1,4 +1,4 @@
-"""Candidates as the tables that ShapeClipper reads and writes (specification D.1).
+"""Candidates as the tables that ShapeClipper reads and writes (specification msrn D.1).
 
 Header `Query, Top_1 ... Top_k, Top_1_score ... Top_k_score`; names are image paths relative to the
 data set, rows are sorted by query, and a cell is empty where there is no candidate.

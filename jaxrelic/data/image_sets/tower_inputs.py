@@ -38,7 +38,7 @@ class TowerInput:
 
 
 def clip_input(image_size: int = 224) -> TowerInput:
-    """CLIP's (specification D.1)."""
+    """CLIP's (specification msrn D.1)."""
     return TowerInput(
         resize=image_size,
         crop=image_size,

@@ -121,7 +121,9 @@ _Drawn = tuple[tuple[View, ...], View, View]
 
 
 def _two_stage(views: _FitViews, num_sources: int, rng: np.random.Generator) -> _Drawn:
-    """Neighbours in the order of the poses, and two anchors, drawn independently (C.3).
+    """Neighbours in the order of the poses, and two anchors, drawn independently.
+
+    Specification one2345 C.3.
 
     Of n neighbours, where fewer are wanted, every (n / num_sources)-th is taken from the first on.
     """

@@ -1,4 +1,4 @@
-"""The folder of views that One-2-3-45 trains on, read where it lies (specification C.1).
+"""The folder of views that One-2-3-45 trains on, read where it lies (specification one2345 C.1).
 
 ROOT/One2345_training_pose.json         intrinsics and named camera-to-world matrices
 ROOT/lvis_split_cc_by.json              {"train": [{"folder_id": "000-000", "uid": ...}], ...}

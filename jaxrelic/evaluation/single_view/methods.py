@@ -41,7 +41,7 @@ class Surfaces:
 
         Args:
             inputs: True cameras of the inputs, pixels of the inputs, [b]; NaN where not known,
-                and there the frame has to be the world's (specification F.2, step 1).
+                and there the frame has to be the world's (specification msrn F.2, step 1).
         """
         if not self.in_own_frame:
             return self

@@ -1,4 +1,4 @@
-"""The surface of a signed distance field as a mesh (specification one2345, C.16).
+"""The surface of a signed distance field as a mesh (specification one2345 C.16).
 
     mesh = extract(one2345_predictor.read(views), SurfaceSettings(resolution=256))
 

@@ -1,4 +1,4 @@
-"""Banks of foregrounds and backgrounds that photographs are contrasted with (eq. 11-17).
+"""Banks of foregrounds and backgrounds that photographs are contrasted with (M-SRN eq. 11-17).
 
 A foreground and a background enter together and share their pointer, so one bank holds both: each
 row is a pair, [foreground, background].

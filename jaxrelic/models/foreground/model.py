@@ -85,9 +85,9 @@ class ForegroundOutput:
     erased_scores: jax.Array
     """The same without the foreground; only `activation` learns from it, [b, t]."""
     foreground: jax.Array
-    """Features summed over the foreground (eq. 9), [b, q]."""
+    """Features summed over the foreground (M-SRN eq. 9), [b, q]."""
     background: jax.Array
-    """Features summed over the background (eq. 10), [b, q]."""
+    """Features summed over the background (M-SRN eq. 10), [b, q]."""
 
 
 class Foreground(nn.Module):

@@ -1,4 +1,4 @@
-"""What is remembered of shape codes, and what for (specification A.4 and D.2).
+"""What is remembered of shape codes, and what for (specification msrn A.4 and D.2).
 
 A bank per category records the shape codes that explained their photograph. At the start of every
 pass over the data it is purified to prototypes, which the next codes are fused with (feature
@@ -194,7 +194,7 @@ def fill(memory: ShapeMemory) -> Float[Array, ""]:
 
 
 class Compensation(nn.Module):
-    """Fuses codes with what the memory makes of them (eq. 24-26)."""
+    """Fuses codes with what the memory makes of them (M-SRN eq. 24-26)."""
 
     config: MemoryConfig
 

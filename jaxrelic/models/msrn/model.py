@@ -1,9 +1,9 @@
 """M-SRN's core: one photograph to a textured mesh and camera candidates.
 
-The network of specification A.1-A.7: encoders, codes that open progressively, shape codes that a
-memory may compensate, a deformed template, a UV texture, and poses. Axes are ours (world z up): the
-paper's objects are y-up and lie along x, hence its ellipsoid 0.4 * (1, 0.7, 0.7); a relic stands,
-so the default is tall.
+The network of specification msrn A.1-A.7: encoders, codes that open progressively, shape codes that
+a memory may compensate, a deformed template, a UV texture, and poses. Axes are ours (world z up):
+the paper's objects are y-up and lie along x, hence its ellipsoid 0.4 * (1, 0.7, 0.7); a relic
+stands, so the default is tall.
 """
 
 import dataclasses

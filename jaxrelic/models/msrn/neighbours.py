@@ -1,4 +1,4 @@
-"""Which photographs of like objects a mesh must explain besides its own (specification D).
+"""Which photographs of like objects a mesh must explain besides its own (specification msrn D).
 
 The mesh of one photograph, drawn with the camera, scale and texture of another, should look like
 that other one: a second view of a shape that no camera or label was needed for.
@@ -101,7 +101,7 @@ def filtered(
     categories: Int[Array, " b"],
     known: Bool[Array, "b k"],
 ) -> Bool[Array, "b k"]:
-    """Candidates with the identity of their query (eq. 33-38); all before there are identities."""
+    """Candidates with the identity of their query (M-SRN eq. 33-38); all until there are any."""
     return known & feature_bank.keep_candidates(codes, theirs, identities, categories)
 
 

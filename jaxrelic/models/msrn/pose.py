@@ -1,4 +1,4 @@
-"""From image features to camera candidates with probabilities (specification A.6).
+"""From image features to camera candidates with probabilities (specification msrn A.6).
 
 A single regressed pose trained without labels stays in bad minima; several candidates, each bound
 to its own sector of azimuth, together see the object from all sides.
@@ -49,7 +49,7 @@ class PoseConfig:
 
     @classmethod
     def shapenet(cls) -> Self:
-        """The cameras of the ShapeNet renders that the paper trains on (specification A.7).
+        """The cameras of the ShapeNet renders that the paper trains on (specification msrn A.7).
 
         Their azimuth 0 looks at the object from our +y, hence the offset.
         """
@@ -63,7 +63,7 @@ class PoseConfig:
 
     @classmethod
     def real_images(cls) -> Self:
-        """Cameras of hand-held photographs, at Unicorn's ranges (specification A.6)."""
+        """Cameras of hand-held photographs, at Unicorn's ranges (specification msrn A.6)."""
         return dataclasses.replace(
             cls.shapenet(),
             elevation_deg=10.0,

@@ -8,7 +8,7 @@ from jaxrelic.typing import Array, Bool, Float, typechecked
 
 
 class DeformationField(nn.Module):
-    """Displaces template vertices; one coordinate MLP serves them all (specification A.3).
+    """Displaces template vertices; one coordinate MLP serves them all (specification msrn A.3).
 
     This is the only way from a code to vertices, so what compensates codes acts on its argument.
     """

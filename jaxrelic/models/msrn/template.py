@@ -37,7 +37,7 @@ def ellipsoid(level: int, semi_axes: tuple[float, float, float], seam_fix: bool)
     if level < 1:
         raise ValueError(f"icosphere level {level} has no vertex at the poles; use 1 or more")
     y_up, faces = meshes.icosphere(level)
-    x, y, z = y_up.T  # The published order of vertices is y-up (specification H-D).
+    x, y, z = y_up.T  # The published order of vertices is y-up (specification msrn H-D).
     vertices = np.stack([x, -z, y], axis=-1) * np.float32(semi_axes)
     face_uvs = meshes.sphere_uv(vertices)[faces]
     if seam_fix:

@@ -1,4 +1,4 @@
-"""Unicorn's choice of neighbours: like shapes seen from elsewhere (specification D.4).
+"""Unicorn's choice of neighbours: like shapes seen from elsewhere (specification msrn D.4).
 
 The last photographs are remembered with their shape code and camera. A query draws one of five bins
 of viewpoint, and its neighbour is the photograph in that bin with the closest code

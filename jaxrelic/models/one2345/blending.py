@@ -1,4 +1,7 @@
-"""Colour of a point as a mixture of the pixels it projects to (C.11, after arXiv:2102.13090)."""
+"""Colour of a point as a mixture of the pixels it projects to.
+
+Specification one2345 C.11, after arXiv:2102.13090.
+"""
 
 import jax
 import jax.numpy as jnp

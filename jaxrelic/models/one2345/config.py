@@ -13,7 +13,7 @@ CubeKind = Literal["frusta", "object"]
 class One2345Config:
     """Sizes and departures from the original; the defaults are those of `modern`.
 
-    Numbers in brackets are rows of the table of defects in the specification (section G).
+    Numbers in brackets are rows of a table of defects (specification one2345 G).
     """
 
     volume_size: int = 96

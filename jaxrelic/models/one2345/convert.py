@@ -1,4 +1,4 @@
-"""The released checkpoint of One-2-3-45's reconstruction module (specification D)."""
+"""The released checkpoint of One-2-3-45's reconstruction module (specification one2345 D)."""
 
 import functools
 from collections.abc import Mapping

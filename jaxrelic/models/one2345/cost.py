@@ -1,4 +1,7 @@
-"""What the views agree on in each voxel: mean and variance of their features (C.7)."""
+"""What the views agree on in each voxel: mean and variance of their features.
+
+Specification one2345 C.7.
+"""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,7 @@
-"""The cube [-1, 1]^3 in which the network thinks, and where it lies in the world (C.2)."""
+"""The cube [-1, 1]^3 in which the network thinks, and where it lies in the world.
+
+Specification one2345 C.2.
+"""
 
 import flax.struct
 import jax

@@ -1,7 +1,7 @@
 """Normalisation by the scene at hand, in training and inference alike.
 
 The original keeps its batch normalisation in training mode for ever, and a batch is one scene
-(specification C.15); so there is no running state here.
+(specification one2345 C.15); so there is no running state here.
 """
 
 import jax.numpy as jnp

@@ -1,4 +1,7 @@
-"""Image features at three scales, put together at full resolution (specification C.5, C.6)."""
+"""Image features at three scales, put together at full resolution.
+
+Specification one2345 C.5, C.6.
+"""
 
 import jax.numpy as jnp
 import numpy as np

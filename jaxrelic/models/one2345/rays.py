@@ -1,4 +1,7 @@
-"""Rays through pixels of one camera, and what its image says along them (C.4)."""
+"""Rays through pixels of one camera, and what its image says along them.
+
+Specification one2345 C.4.
+"""
 
 from typing import Literal
 
@@ -72,7 +75,10 @@ def pixel_rays(
 def sphere_limits(
     origins: Float[Array, "r 3"],
 ) -> tuple[Float[Array, " r"], Float[Array, " r"]]:
-    """Planes about the unit sphere, with 5 % more; the near one stays in front (C.2)."""
+    """Planes about the unit sphere, with 5 % more; the near one stays in front.
+
+    Specification one2345 C.2.
+    """
     distance = jnp.linalg.norm(origins, axis=-1)
     return 0.95 * jnp.maximum(distance - 1, 0.02), 1.05 * (distance + 1)
 

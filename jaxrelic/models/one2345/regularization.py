@@ -1,4 +1,6 @@
-"""The sparse 3-D network that smooths the cost volume, as dense masked convolutions (C.8).
+"""The sparse 3-D network that smooths the cost volume, as dense masked convolutions.
+
+Specification one2345 C.8.
 
 The original convolves over active voxels alone (torchsparse 1.4). On a fixed grid the same sums are
 convolutions between grids whose inactive sites are 0 and are left out of the statistics. A coarser

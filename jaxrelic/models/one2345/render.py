@@ -1,4 +1,7 @@
-"""Drawing rays: hierarchical samples, opacity from distance, blended colour (C.12)."""
+"""Drawing rays: hierarchical samples, opacity from distance, blended colour.
+
+Specification one2345 C.12.
+"""
 
 import functools
 from collections.abc import Mapping

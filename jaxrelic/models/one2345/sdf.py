@@ -1,4 +1,7 @@
-"""Signed distance of points from the surface, given what the volume says there (C.10)."""
+"""Signed distance of points from the surface, given what the volume says there.
+
+Specification one2345 C.10.
+"""
 
 import jax
 import jax.numpy as jnp

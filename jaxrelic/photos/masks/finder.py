@@ -1,6 +1,6 @@
 """Object masks for photographs: a coarse mask, refined by a foreground network if there is one.
 
-The mask that this gives is M^s; the object over a plain background, I^r of eq. 19, is what
+The mask that this gives is M^s; the object over a plain background, I^r of M-SRN eq. 19, is what
 `photo.prepare` and `photo.over_background` make of it.
 """
 

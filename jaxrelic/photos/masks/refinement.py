@@ -1,4 +1,4 @@
-"""A coarse mask, cleaned by what foreground perception saw (M-SRN, eq. 18).
+"""A coarse mask, cleaned by what foreground perception saw (M-SRN eq. 18).
 
 A coarse mask M_o follows outlines well and takes in bystanders; the activation map M_f is blurred
 but knows which part is the object. M^s is M_o where M_f is high.
@@ -55,7 +55,7 @@ def refine(
     *,
     box: Box | None = None,
 ) -> Refined:
-    """M^s of eq. 18: the coarse mask where the activation reaches the threshold.
+    """M^s of M-SRN eq. 18: the coarse mask where the activation reaches the threshold.
 
     Args:
         coarse: M_o in [0, 1].

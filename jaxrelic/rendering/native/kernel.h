@@ -3,8 +3,9 @@
 // A fragment is a face at a pixel it covers. Each face finds its pixels row by row, a few at a
 // time are shaded together (`Lanes`), and their sums are added to the pixels one by one in the
 // order of faces. Nothing is stored per fragment and nothing depends on the number of threads.
-// Formulas: specification B.1-B.3, as in fragments.py and aggregate.py; barycentric weights are
-// constants in the gradient (B.3). Coordinates are isotropic NDC, x right, y up, z depth.
+// Formulas: specification msrn B.1-B.5, as in fragments.py and aggregate.py; (B.1) and the like
+// below are its sections. Barycentric weights are constants in the gradient. Coordinates are
+// isotropic NDC, x right, y up, z depth.
 #pragma once
 
 #include <algorithm>

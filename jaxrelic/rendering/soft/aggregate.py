@@ -1,4 +1,6 @@
-"""From fragments to pixels: what each fragment adds, and what the sums mean (specification B.3).
+"""From fragments to pixels: what each fragment adds, and what the sums mean.
+
+Specification msrn B.3.
 
 The depth softmax runs in two passes. The first finds each pixel's peak nearness, the second sums
 weights relative to it, so that no exponential overflows and sums may be taken in any order.

@@ -1,4 +1,6 @@
-"""Where a face meets a pixel: coverage, clipped barycentrics and depth (specification B.1-B.3).
+"""Where a face meets a pixel: coverage, clipped barycentrics and depth.
+
+Specification msrn B.1-B.3.
 
 Coordinates are NDC with x right, y up and the longer image side on [-1, 1]; z is depth.
 """

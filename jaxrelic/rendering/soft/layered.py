@@ -1,7 +1,7 @@
 """The layered aggregator of Unicorn (Monnier et al., ECCV 2022): faces as sheets in depth order.
 
 Inside a face nothing shows through it, outside it fades as exp(-distance^2 / sigma); colours are
-composited front to back (specification B.4). Where the depth softmax of `soft_rasterize` mixes
+composited front to back (specification msrn B.4). Where the depth softmax of `soft_rasterize` mixes
 all faces at a pixel, here the order alone decides. Every face is evaluated at every pixel, a row
 of pixels at a time: for study and small meshes.
 """

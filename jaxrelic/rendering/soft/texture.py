@@ -52,7 +52,7 @@ def interpolate(
 def sample_texture(
     texture: Float[Array, "h w c"], uv: Float[Array, "*n 2"]
 ) -> Float[Array, "*n c"]:
-    """Bilinear lookup with the outer texel centres at uv = 0 and 1 (specification A.5).
+    """Bilinear lookup with the outer texel centres at uv = 0 and 1 (specification msrn A.5).
 
     Coordinates outside [0, 1] repeat the border.
     """

@@ -1,4 +1,6 @@
-"""An explicit start from a sphere: the deformation learns it for all codes (specification E.6).
+"""An explicit start from a sphere: the deformation learns it for all codes.
+
+Specification msrn E.6.
 
 A network as initialised draws its template whatever the code, since the last layer is zero, so this
 is off by default; the paper says that it pre-trains "on a sphere", as ShapeClipper and SDF-SRN do.

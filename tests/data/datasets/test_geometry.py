@@ -112,7 +112,7 @@ def test_a_genuine_pix3d_record_is_cut_out_with_its_camera():
 
 
 def test_the_camera_of_dvr_is_that_of_the_specification():
-    """G.1: R = Ar Q^T Ac, t = q, points times Ap, in a frame with x left and y up."""
+    """Specification msrn G.1: R = Ar Q^T Ac, t = q, points times Ap; x left, y up."""
     rng = np.random.default_rng(0)
     q_rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     q_rotation *= np.linalg.det(q_rotation)

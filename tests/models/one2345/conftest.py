@@ -1,4 +1,4 @@
-"""The conformance view set of the specification (section F), in both precisions."""
+"""The conformance view set of specification one2345 F, in both precisions."""
 
 import dataclasses
 import functools
@@ -59,7 +59,7 @@ def views():
 
 @pytest.fixture(scope="session", params=PRECISIONS, ids=["float64", "float32"])
 def conformance(request, compat, released, views):
-    """Every quantity of section F, channels first where the specification has them so."""
+    """Every quantity of specification one2345 F, channels first where it has them so."""
     dtype = request.param
     with jax.enable_x64(dtype == np.float64):
         arrays = jax.tree.map(lambda x: jnp.asarray(x, dtype), (released, *views))

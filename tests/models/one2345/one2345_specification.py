@@ -1,4 +1,4 @@
-"""The view set and the weights of the specification's conformance numbers (section F), in NumPy."""
+"""The view set and the weights of the conformance numbers (specification one2345 F), in NumPy."""
 
 import itertools
 
@@ -67,7 +67,7 @@ def cameras():
 
 
 def world_from_blender(polar_deg, azimuth_deg, radius=1.2):
-    """Pose of section A.5 with Blender's axes."""
+    """Pose of specification one2345 A.5 with Blender's axes."""
     polar, azimuth = np.deg2rad([polar_deg, azimuth_deg])
     away = np.array(
         [np.sin(azimuth) * np.sin(polar), -np.cos(azimuth) * np.sin(polar), np.cos(polar)]

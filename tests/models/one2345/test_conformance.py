@@ -1,4 +1,4 @@
-"""Every reconstruction number of the specification's section F, in float64 and in float32."""
+"""Every reconstruction number of specification one2345 F, in float64 and in float32."""
 
 import numpy as np
 import pytest

@@ -7,8 +7,8 @@ import pytest
 from jaxrelic.geometry import cameras
 from jaxrelic.models.one2345 import cost, frame, rays
 
-# Specification C.2: polar angle of the input; half the cube's side, least and largest distance of
-# a camera, near and far of the target, half the side of an object of 0.8.
+# Specification one2345 C.2: polar angle of the input; half the cube's side, least and largest
+# distance of a camera, near and far of the target, half the side of an object of 0.8.
 RIGS = {
     45: (1.4248, 0.843, 0.852, 0.019, 1.943, 0.281),
     60: (1.4205, 0.839, 0.855, 0.019, 1.937, 0.282),
@@ -20,7 +20,7 @@ RIGS = {
 
 
 def rig(polar_deg):
-    """The 32 nearby cameras, and the reference, as in the table of section A.5."""
+    """The 32 nearby cameras, and the reference, as in the table of specification one2345 A.5."""
     ring = polar_deg + (30 if polar_deg <= 75 else -30)
     firsts = [(polar_deg, 30 + 90 * k) for k in range(4)] + [(ring, 60 + 90 * k) for k in range(4)]
     nearby = [

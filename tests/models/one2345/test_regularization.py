@@ -1,4 +1,4 @@
-"""The dense form against the sparse rules of specification C.8, site by site."""
+"""The dense form against the sparse rules of specification one2345 C.8, site by site."""
 
 import itertools
 

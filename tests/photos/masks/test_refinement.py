@@ -1,4 +1,4 @@
-"""Refinement of coarse masks (M-SRN, eq. 18), in closed form."""
+"""Refinement of coarse masks (M-SRN eq. 18), in closed form."""
 
 import numpy as np
 import pytest

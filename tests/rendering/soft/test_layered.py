@@ -1,4 +1,4 @@
-"""The layered aggregator against closed forms and the golden scene of specification H-B, B1."""
+"""The layered aggregator against closed forms and the golden scene of specification msrn H-B1."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""UV lookups (specification A.5)."""
+"""UV lookups (specification msrn A.5)."""
 
 import jax
 import jax.numpy as jnp

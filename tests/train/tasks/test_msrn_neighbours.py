@@ -109,7 +109,7 @@ def evaluated(params, batch, step, config=CONFIG):
 
 
 def loop_over_neighbours(batch, kept):
-    """Equations 43-44 one neighbour at a time."""
+    """M-SRN eq. 43-44 one neighbour at a time."""
     queries = network(PARAMS, batch["image"])
     losses = []
     for i in range(QUERIES):

@@ -38,7 +38,7 @@ def seen(image, weight):
 
 @pytest.mark.parametrize("stop_gradient", [True, False])
 def test_encoders_learn_from_a_neighbours_photograph_only_where_they_may(stop_gradient):
-    """Specification H: F5."""
+    """Specification msrn H-F5."""
     rng = np.random.default_rng(0)
     images = rng.random((1, COUNT, SIZE, SIZE, 3)).astype(np.float32)
     batch = {
