@@ -97,3 +97,25 @@ def test_every_alpha_multiplies_its_colour_and_hides_it_when_zero():
     floats = rgba.astype(np.float32) / 255
     np.testing.assert_array_equal(view.rgba[..., 3], floats[..., 3])
     np.testing.assert_array_equal(view.rgba[..., :3], floats[..., :3] * floats[..., 3:])
+
+
+def test_jitter_moves_a_crop_as_far_across_as_down_and_each_by_itself():
+    alpha = np.zeros((200, 200, 4), np.float32)
+    alpha[60:140, 60:140] = 1
+    view = transforms.View(
+        rgba=alpha,
+        depth=np.zeros((200, 200), np.float32),
+        cam_from_world=np.eye(4, dtype=np.float32),
+        pixel_from_cam=np.eye(3, dtype=np.float32),
+    )
+    rng = np.random.default_rng(0)
+    shifted = transforms.CropInput(margin=1.2, jitter=0.2)
+    middles = []
+    for _ in range(200):
+        cut = shifted.random_map({"input": view}, rng)["input"]
+        # Where the crop's own middle is in the photograph.
+        middles.append(0.5 * len(cut.rgba) - cut.pixel_from_cam[:2, 2])
+    across, down = np.transpose(middles)
+    assert abs(np.corrcoef(across, down)[0, 1]) < 0.2
+    np.testing.assert_allclose([across.std(), down.std()], 0.2 * 96 / np.sqrt(3), rtol=0.15)
+    np.testing.assert_allclose([across.mean(), down.mean()], 100, atol=2.5)

@@ -141,6 +141,13 @@ def test_depth_is_a_target_of_multiview_alone(output, batch):
     assert "depth" not in loss_weights(SETTINGS, supervision="posed", phase="joint")
 
 
+def test_with_several_views_every_distance_weighs_and_nothing_of_latent_cameras_does():
+    weights = loss_weights(SETTINGS, supervision="multiview", phase="joint")
+    latent_alone = {"uneven_pose", "neighbours"}
+    assert weights.keys() == dataclasses.asdict(SETTINGS.weights).keys() - latent_alone
+    assert weights["depth"] == SETTINGS.weights.depth == 1.0
+
+
 def test_phases_without_a_meaning_are_refused(output, batch):
     with pytest.raises(ValueError, match="use 'joint' with cameras"):
         term_names(output, batch, supervision="posed", phase="shape")

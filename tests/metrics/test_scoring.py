@@ -88,6 +88,18 @@ def test_unicorn_forgives_aspect_and_its_isotropic_form_does_not():
     assert forgiven.chamfer_before == not_forgiven.chamfer_before
 
 
+def test_normals_follow_a_stretch_by_its_inverse_transpose():
+    directions = RNG.normal(size=(3000, 3))
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    ball, ellipsoid = (
+        shapes(directions, directions, np.diag([*axes, 1]))
+        for axes in ((0.5, 0.5, 0.5), (0.25, 0.35, 0.5))
+    )
+    row = run("unicorn", ball, ellipsoid)
+    assert row.normal_consistency == pytest.approx(1, abs=2e-3)
+    assert row.normal_consistency_before < 0.97
+
+
 def test_view_centric_compares_what_each_camera_sees():
     points, pose = blob(2000), turn(70, (1, 2, 3), (0.1, 0.2, 1.2))
     unknown_frame = turn(50, (3, 1, 1), (0.3, 0.1, 0))

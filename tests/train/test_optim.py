@@ -26,6 +26,13 @@ def test_cosine_is_halfway_between_its_ends_at_half_time():
     np.testing.assert_allclose(rates(config, 0, 50, 100, 500), [1.0, 0.6, 0.2, 0.2], rtol=1e-6)
 
 
+def test_warm_up_is_a_part_of_the_cosine_and_moves_its_end_by_nothing():
+    config = OptimConfig(
+        learning_rate=1.0, schedule="cosine", decay_steps=100, decay=0.2, warmup_steps=10
+    )
+    np.testing.assert_allclose(rates(config, 5, 10, 55, 100), [0.5, 1.0, 0.6, 0.2], rtol=1e-6)
+
+
 def test_warm_up_rises_linearly():
     np.testing.assert_allclose(
         rates(OptimConfig(learning_rate=1.0, warmup_steps=4), 0, 1, 4, 9), [0, 0.25, 1, 1]

@@ -82,6 +82,18 @@ def test_a_turntable_goes_around_and_keeps_the_mesh_in_the_frame():
     assert max(widths) > 1.5 * min(widths)
 
 
+def test_a_turntable_shows_next_the_side_that_was_on_the_right():
+    """The camera goes counter-clockwise seen from above, so the object turns to the left."""
+    red, blue = [0.9, 0.1, 0.1], [0.1, 0.1, 0.9]
+    colours = np.where(SPHERE[0][:, 1:2] > 0, [red], [blue]).astype(np.float32)
+    first, second, _, last = turntable.frames(ball(vertex_colours=colours), size=32, num_frames=4)
+    reddish = [frame[..., 0] > 1.5 * frame[..., 2] for frame in (first, second, last)]
+    assert reddish[0][16, 22]
+    assert not reddish[0][16, 10]
+    assert reddish[1][16, 16]
+    assert not reddish[2][16, 16]
+
+
 def test_a_gif_keeps_its_frames_and_repeats_for_ever():
     frames = turntable.frames(ball(), size=24, num_frames=4)
     frames[1] *= 0.5

@@ -80,6 +80,15 @@ def test_scans_of_one_object_are_published_under_the_stricter_licence(catalog, f
     assert [catalog.events(uid) for uid in (a, b)] == history
 
 
+def test_of_several_stricter_licences_the_strictest_holds_for_all_records(catalog):
+    a, b, c = (add(catalog, number, spdx) for number, spdx in enumerate((CC0, BY, NC)))
+    for pair in itertools.combinations((a, b, c), 2):
+        near(catalog, *pair)
+    settle(catalog)
+    assert terms(catalog) == [NC, NC, NC]
+    assert [catalog.get(uid).license_contested_by for uid in (a, b, c)] == [c, c, ""]
+
+
 def test_a_repeat_that_is_not_published_contests_the_relic_it_repeats(catalog):
     a = add(catalog, 0, BY)
     add(catalog, 1, NC, state="duplicate", dup_of=a, dup_kind="exact")

@@ -20,6 +20,14 @@ def test_black_and_white_average_to_half_the_light_not_half_the_code():
     np.testing.assert_array_equal(mask, 255)
 
 
+@pytest.mark.parametrize("size", [64, 16])
+def test_an_even_tone_keeps_its_code(size):
+    rgba = np.full((64, 64, 4), 255, np.uint8)
+    rgba[..., :3] = (128, 60, 200)
+    image, _ = relic_images.reduce_view(rgba, size)
+    np.testing.assert_array_equal(image, np.broadcast_to((128, 60, 200), image.shape))
+
+
 def test_colour_counts_by_its_alpha_and_the_rest_is_white():
     rgba = np.zeros((2, 2, 4), np.uint8)
     rgba[0, 0] = (255, 0, 0, 255)
