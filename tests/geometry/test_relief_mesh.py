@@ -82,7 +82,7 @@ def test_a_near_camera_widens_what_lies_behind():
 
 def test_every_vertex_projects_to_where_its_colour_was_seen():
     relief = close_layers(*ball(), far_camera(4.0))
-    points = relief.vertices + [0, 0, 4.0]
+    points = relief.vertices + np.array([0, 0, 4.0])
     uv = 4.0 * points[:, :2] / points[:, 2:] + 0.5
     np.testing.assert_allclose(uv, relief.uv, atol=1e-6)
     # The picture's red and green are its coordinates; the rim is continued from one pixel inside.

@@ -120,7 +120,7 @@ class ReliefNet(nn.Module):
         """All inputs at a quarter of their size, 4 x 4 pixels folded into channels."""
         planes = jnp.stack([mask, 4 * distance], axis=-1)
         x = fold(fold(jnp.concatenate([photo, planes], axis=-1)))
-        xy = jnp.broadcast_to(2 * coordinates(*x.shape[1:3]), (*x.shape[:3], 2))
+        xy = jnp.broadcast_to(2 * coordinates(*x.shape[1:3])[None], (*x.shape[:3], 2))
         return Conv(self.config.widths[0], padding=1, name="stem")(
             jnp.concatenate([x, xy], axis=-1)
         )

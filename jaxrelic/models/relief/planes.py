@@ -20,7 +20,7 @@ def coordinates(height: int, width: int) -> Float[Array, "h w 2"]:
 @typechecked
 def plane_depth(plane: Float[Array, "b 3"], height: int, width: int) -> Float[Array, "b h w"]:
     """Depth of planes (offset, tilt along x, tilt along y) at the pixel centres."""
-    xy = coordinates(height, width)
+    xy = coordinates(height, width)[None]
     offset, along_x, along_y = jnp.moveaxis(plane[..., None, None], 1, 0)
     return offset + along_x * xy[..., 0] + along_y * xy[..., 1]
 
@@ -34,15 +34,15 @@ def fitted_plane(
     Cramer's rule on centred moments: they are small numbers of one size, where the uncentred normal
     equations would lose digits. An empty mask gives a plane of zeros.
     """
-    xy = coordinates(*depth.shape[1:])
+    xy = coordinates(*depth.shape[1:])[None]
     total = jnp.maximum(jnp.sum(weight, axis=(1, 2)), 1e-6)[:, None, None]
     share = weight / total
 
     def mean(values: Array) -> Array:
         return jnp.sum(share * values, axis=(1, 2), keepdims=True)
 
-    mean_x, mean_y, mean_d = mean(xy[None, ..., 0]), mean(xy[None, ..., 1]), mean(depth)
-    x, y, d = xy[None, ..., 0] - mean_x, xy[None, ..., 1] - mean_y, depth - mean_d
+    mean_x, mean_y, mean_d = mean(xy[..., 0]), mean(xy[..., 1]), mean(depth)
+    x, y, d = xy[..., 0] - mean_x, xy[..., 1] - mean_y, depth - mean_d
     xx, yy, cross = mean(x * x) + RIDGE, mean(y * y) + RIDGE, mean(x * y)
     xd, yd = mean(x * d), mean(y * d)
     determinant = xx * yy - cross * cross

@@ -20,12 +20,13 @@ LEAST_OPENING = 0.08
 """Smaller openings, in longest sides, are left: holes of a scan, not its foot."""
 
 
-def load_scan(path: pathlib.Path, up_axis: str) -> PaintedMesh:
-    """Reads a scan, stands it upright, fits it to the box and closes its foot.
+def load_scan(path: pathlib.Path, up_axis: str, *, close_foot: bool = True) -> PaintedMesh:
+    """Reads a scan, stands it upright and fits it to the box.
 
     Args:
         path: Any format that trimesh reads.
         up_axis: "Y" or "Z".
+        close_foot: Whether openings at the ground get a cap; see `foot_cap`.
     """
     scene = trimesh.load(path, process=False)
     parts = scene.dump() if isinstance(scene, trimesh.Scene) else [scene]
@@ -35,7 +36,7 @@ def load_scan(path: pathlib.Path, up_axis: str) -> PaintedMesh:
     scale = LONGEST / (high - low).max()
     corners = (mesh.corners - (low + high) / 2) * scale
     fitted = PaintedMesh(**{**vars(mesh), "corners": corners})
-    cap = foot_cap(corners, fitted.colours)
+    cap = foot_cap(corners, fitted.colours) if close_foot else None
     return fitted if cap is None else join(fitted, cap)
 
 
