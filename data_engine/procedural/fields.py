@@ -65,14 +65,14 @@ def revolve(p: Coordinates, profile: np.ndarray) -> np.ndarray:
     x, y, z = p
     radius = np.hypot(x, y)
     shells = int(1.5 * max(x.size, y.size))
-    table = _polygon_distance(np.linspace(0, radius.max(), shells), z.reshape(-1), profile)
+    table = polygon_distance(np.linspace(0, radius.max(), shells), z.reshape(-1), profile)
     at = radius[..., 0] * np.float32((shells - 1) / radius.max())
     index = np.minimum(at.astype(np.int64), shells - 2)
     weight = (at - index)[..., None]
     return table[index] * (1 - weight) + table[index + 1] * weight
 
 
-def _polygon_distance(r: np.ndarray, z: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+def polygon_distance(r: np.ndarray, z: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """Signed distance table [r, z] of a closed polygon, inside by crossing parity."""
     r, z = (q.astype(np.float32) for q in np.meshgrid(r, z, indexing="ij"))
     nearest = np.full(r.shape, np.inf, dtype=np.float32)

@@ -9,7 +9,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from data_engine.errors import UserError
-from data_engine.procedural.relic import AUTHOR, FAMILIES, LICENSE, ProceduralRelic, make_relic
+from data_engine.procedural.relic import (
+    ALL_FAMILIES,
+    AUTHOR,
+    FAMILIES,
+    LICENSE,
+    ProceduralRelic,
+    make_relic,
+)
 
 MANIFEST = "manifest.json"
 
@@ -31,7 +38,7 @@ def write_relics(
         folder: Created if need be; relics already there under the same names are replaced.
         count: How many relics; family k of n makes relics k, k + n, k + 2n, ...
         seed: Non-negative. Relic i is drawn from (seed, i): a larger count keeps the first ones.
-        families: Names from `families()`; all of them unless given.
+        families: Names from `families()` or `abstract`; all of the former unless given.
         progress: Called with the number of new relics after each one.
     """
     folder, chosen = pathlib.Path(folder), list(families or FAMILIES)
@@ -39,8 +46,8 @@ def write_relics(
         raise UserError(f"cannot write {count} relics; ask for at least one")
     if seed < 0:
         raise UserError(f"seed {seed} is negative; give 0 or more")
-    if unknown := sorted(set(chosen) - FAMILIES.keys()):
-        raise UserError(f"no procedural family {unknown}; choose from {', '.join(FAMILIES)}")
+    if unknown := sorted(set(chosen) - ALL_FAMILIES.keys()):
+        raise UserError(f"no procedural family {unknown}; choose from {', '.join(ALL_FAMILIES)}")
     entries = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

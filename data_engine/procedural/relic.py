@@ -10,9 +10,10 @@ from PIL import Image
 
 from data_engine.errors import UserError
 from data_engine.gltf.textured import write_glb
-from data_engine.procedural import figures, ornaments, reliefs, vessels, words
+from data_engine.procedural import abstract, figures, ornaments, reliefs, vessels, words
 from data_engine.procedural.canvas import Canvas, canvas_of
 from data_engine.procedural.draft import Draft
+from data_engine.procedural.invented import INVENTED
 from data_engine.procedural.materials import MATERIALS, finish, over, step
 from data_engine.procedural.motifs import PATTERNS, decorate
 from data_engine.procedural.surfaces import smooth_normals
@@ -53,6 +54,12 @@ FAMILIES: Mapping[str, Family] = {
     "axe": Family(category="weapon", build=ornaments.axe),
 }
 """Every family by name; the order is the order in which `write_relics` cycles."""
+ON_REQUEST: Mapping[str, Family] = {
+    "abstract": Family(category="other", build=abstract.abstract),
+}
+"""Families that are made only where they are named."""
+ALL_FAMILIES: Mapping[str, Family] = {**FAMILIES, **ON_REQUEST}
+_STUFFS = {**MATERIALS, **INVENTED}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,7 +93,7 @@ class ProceduralRelic:
 
     def glb(self) -> bytes:
         """The relic as a GLB file; equal relics give equal bytes."""
-        stuff = MATERIALS[self.material]
+        stuff = _STUFFS[self.material]
         png = io.BytesIO()
         Image.fromarray(self.texture).save(png, "png", compress_level=PNG_LEVEL)
         return write_glb(
@@ -109,12 +116,12 @@ def families() -> dict[str, Family]:
 
 def make_relic(family: str, seed: int) -> ProceduralRelic:
     """Draws one relic; the same family and seed give the same relic on every machine and run."""
-    if family not in FAMILIES:
-        raise UserError(f"no procedural family {family!r}; choose from {', '.join(FAMILIES)}")
+    if family not in ALL_FAMILIES:
+        raise UserError(f"no procedural family {family!r}; choose from {', '.join(ALL_FAMILIES)}")
     # Families draw from separate streams: a digest, since Python's hash differs between processes.
     stream = int.from_bytes(hashlib.sha256(family.encode()).digest()[:8], "little")
     rng = np.random.default_rng([seed, stream])
-    draft = FAMILIES[family].build(rng)
+    draft = ALL_FAMILIES[family].build(rng)
     surface = draft.surface
     low, high = surface.vertices.min(0), surface.vertices.max(0)
     metres = draft.longest_cm / 100 / (high - low).max()
@@ -123,7 +130,7 @@ def make_relic(family: str, seed: int) -> ProceduralRelic:
     return ProceduralRelic(
         family=family,
         seed=seed,
-        category=FAMILIES[family].category,
+        category=ALL_FAMILIES[family].category,
         vertices=((surface.vertices - anchor) * metres).astype(np.float32),
         normals=smooth_normals(surface).astype(np.float32),
         faces=surface.faces,
@@ -151,7 +158,7 @@ def _texture(draft: Draft, rng: np.random.Generator) -> np.ndarray:
 
 def _painted(name: str, draft: Draft, canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     """One material over the whole texture, ornament, grooves and age included."""
-    material = MATERIALS[name]
+    material = _STUFFS[name]
     colours = material.paint(canvas, rng)
     if draft.motif in PATTERNS:
         colours = decorate(colours, canvas, draft.motif, material.pigment, rng, band=draft.band)

@@ -34,6 +34,7 @@ NOUNS: Mapping[str, Words] = {
     "dagger": ("dagger", "匕首", "dague", "خنجر"),
     "axe": ("axe", "斧", "hache", "فأس"),
     "double_axe": ("double axe", "双刃斧", "double hache", "فأس مزدوجة"),
+    "abstract_form": ("abstract form", "抽象造型", "forme abstraite", "شكل تجريدي"),
 }
 
 STUFFS: Mapping[str, Words] = {
@@ -65,6 +66,10 @@ STUFFS: Mapping[str, Words] = {
     "polychrome": ("painted clay", "彩绘陶", "argile polychrome", "الطين الملون"),
     "wood": ("wood", "木", "bois", "الخشب"),
     "lacquer": ("lacquer", "漆", "laque", "اللك"),
+    "invented_matt": ("matt stuff", "哑光材料", "matière mate", "مادة غير لامعة"),
+    "invented_satin": ("satin stuff", "缎面材料", "matière satinée", "مادة ساتانية"),
+    "invented_glossy": ("glossy stuff", "光面材料", "matière brillante", "مادة لامعة"),
+    "invented_metal": ("metallic stuff", "金属质材料", "matière métallique", "مادة معدنية"),
 }
 
 MOTIFS: Mapping[str, Words] = {

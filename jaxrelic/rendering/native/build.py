@@ -22,7 +22,7 @@ from jaxrelic.errors import UserError
 
 COMMAND = "python -m jaxrelic.rendering.native"
 """What a user types to build the library."""
-SOURCES = ("targets.cc", "kernel.h", "lanes.h")
+SOURCES = ("targets.cc", "two_layers.cc", "kernel.h", "lanes.h")
 # Not -ffast-math: it would change how the whole process rounds. The result is used where it was
 # built, so it may use every instruction of this processor.
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math")
@@ -51,7 +51,8 @@ def build() -> pathlib.Path:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         library = pathlib.Path(folder, path.name)
         includes = ("-isystem", jax.ffi.include_dir())
-        command = [compiler, *FLAGS, *includes, str(_HERE / SOURCES[0]), "-o", str(library)]
+        units = [str(_HERE / name) for name in SOURCES if name.endswith(".cc")]
+        command = [compiler, *FLAGS, *includes, *units, "-o", str(library)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             errors = [line for line in result.stderr.splitlines() if "error" in line]
@@ -70,12 +71,25 @@ def registered() -> str | None:
     return _register(path) if path.exists() else None
 
 
+def library() -> ctypes.CDLL | None:
+    """This machine's library for calls without XLA, None where it is not built or does not load."""
+    path = library_path()
+    return _load(path) if path.exists() else None
+
+
 @functools.cache
-def _register(path: pathlib.Path) -> str | None:
+def _load(path: pathlib.Path) -> ctypes.CDLL | None:
     try:
-        library = ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(path))
     except OSError as error:
         _LOG.warning("the native rasterizer does not load (%s); build it again: %s", error, COMMAND)
+        return None
+
+
+@functools.cache
+def _register(path: pathlib.Path) -> str | None:
+    library = _load(path)
+    if library is None:
         return None
     for target in TARGETS:
         capsule = jax.ffi.pycapsule(getattr(library, target))

@@ -1,0 +1,1 @@
+"""Relief: front and back depth of a photographed object, pixel by pixel."""

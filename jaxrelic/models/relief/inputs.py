@@ -1,0 +1,44 @@
+"""What the relief network is shown of a photograph and its mask."""
+
+import cv2
+import numpy as np
+
+from jaxrelic.typing import Float, typechecked
+
+MIDDLE = 0.45
+"""Mean that photographs are brought to, sRGB."""
+PICTURE_PX = 128
+
+
+@typechecked
+def network_inputs(
+    photo: Float[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w"]
+) -> dict[str, np.ndarray]:
+    """Masked photograph of a common brightness, mask, and distance to the outline.
+
+    Args:
+        photo: sRGB in [0, 1]; what lies outside the mask is not used.
+        mask: Coverage in [0, 1].
+    """
+    total = max(float(mask.sum()), 1e-6)
+    mean = float(np.sum(photo * mask[..., None]) / (3 * total))
+    gain = MIDDLE / max(mean, 0.02)
+    bright = np.clip(photo * gain, 0, 2) - MIDDLE
+    return {
+        "photo": (2 * bright * mask[..., None]).astype(np.float32),
+        "mask": mask.astype(np.float32),
+        "distance": signed_distance(mask),
+    }
+
+
+@typechecked
+def signed_distance(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """From pixel centres to the outline, positive inside, in picture widths."""
+    inside = np.uint8(mask > 0.5)
+    # A frame of background: distances of a mask that fills the picture end at its border.
+    padded = np.pad(inside, 1)
+    within = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    outside = cv2.distanceTransform(1 - padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Both count from pixel to pixel; the outline runs half a pixel before either.
+    distance = np.where(padded, within - 0.5, 0.5 - outside)[1:-1, 1:-1]
+    return (distance / mask.shape[1]).astype(np.float32)
