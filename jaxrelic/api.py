@@ -22,8 +22,8 @@ from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.views import Frame, over, render_face_index, render_normals, render_views
 
 if TYPE_CHECKING:
-    from jaxrelic.inference.msrn import Reconstruction
     from jaxrelic.inference.posed import PosedReconstruction
+    from jaxrelic.inference.reconstruction import Reconstruction
 
 Path = str | pathlib.Path
 

@@ -1,5 +1,6 @@
 """Turn one photograph into a textured GLB, or a folder of posed photographs into a mesh.
 
+jaxrelic reconstruct photo.jpg -o relic.glb
 jaxrelic reconstruct photo.jpg --model RUN -o relic.glb
 jaxrelic reconstruct --views folder --poses poses.json --model RUN -o relic.glb
 """
@@ -7,7 +8,7 @@ jaxrelic reconstruct --views folder --poses poses.json --model RUN -o relic.glb
 import dataclasses
 import logging
 import pathlib
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -16,9 +17,11 @@ from jaxrelic.photos.posed import Up
 
 logger = logging.getLogger(__name__)
 
-OF_PHOTO = ("mask", "icosphere_level", "previews")
+OF_RELIEF = ("symmetry", "elevation_deg")
+OF_NETWORK = ("icosphere_level",)
+OF_PHOTO = ("mask", "previews", *OF_RELIEF, *OF_NETWORK)
 OF_VIEWS = ("poses", "masks", "up", "front", "max_views", "resolution", "texture")
-"""Options that the other way of reconstructing does not have."""
+"""Options that another way of reconstructing does not have."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,15 +29,21 @@ class ReconstructArguments:
     """The photographs, the model, and where the results go."""
 
     photo: tyro.conf.Positional[pathlib.Path | None] = None
-    """Picture of one object (PNG, JPEG, WebP, TIFF or BMP; at least 16 px a side), for a model of
-    single photographs."""
-    model: pathlib.Path
-    """Export, or folder of a run."""
+    """Picture of one object (PNG, JPEG, WebP, TIFF or BMP; at least 16 px a side)."""
+    model: pathlib.Path | None = None
+    """Export, or folder of a run. Without one the photograph's outline is inflated: the front is
+    the photograph, the sides and the back are guesses."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """File to write: GLB; with --views also PLY or OBJ."""
     mask: pathlib.Path | None = None
     """Picture of the photograph's size, white on the object. By default the photograph's
     transparency is used, or the object is found automatically."""
+    symmetry: Literal["none", "revolution"] = "none"
+    """Symmetry of the object, without a model. revolution: a vessel turned on a wheel; what stands
+    out of it, such as a handle, stays thin."""
+    elevation_deg: float = 0.0
+    """Degrees that the camera looked down at the object, without a model; the object is stood
+    upright by as much."""
     views: pathlib.Path | None = None
     """Folder of photographs of one object from all around, for a model of posed photographs."""
     poses: pathlib.Path | None = None
@@ -70,16 +79,18 @@ def run(args: ReconstructArguments) -> int:
     """Writes the mesh and, if asked for, previews."""
     if (args.photo is None) == (args.views is None):
         raise UserError("give one photograph, or a folder of them with --views and --poses")
-    _refuse(args, OF_PHOTO if args.photo is None else OF_VIEWS)
+    if args.photo is None:
+        _refuse(args, OF_PHOTO, "one photograph")
+    else:
+        _refuse(args, OF_VIEWS, "--views")
     return _from_photo(args, args.photo) if args.photo else _from_views(args, args.views)
 
 
-def _refuse(args: ReconstructArguments, options: tuple[str, ...]) -> None:
-    """Raises UserError if an option was given that would be passed over."""
+def _refuse(args: ReconstructArguments, options: tuple[str, ...], kind: str) -> None:
+    """Raises UserError if an option was given that would be ignored."""
     defaults = {field.name: field.default for field in dataclasses.fields(args)}
     for name in options:
         if getattr(args, name) != defaults[name]:
-            kind = "one photograph" if name in OF_PHOTO else "--views"
             raise UserError(f"--{name.replace('_', '-')} is an option of {kind}; leave it out")
 
 
@@ -91,11 +102,14 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
+    if args.model is None:
+        _refuse(args, OF_NETWORK, "a model; give --model")
+    else:
+        _refuse(args, OF_RELIEF, "photographs without --model")
     # The photograph first: a bad one should not cost the time to load a model.
     finder = load.open_mask_finder(args.segment_onnx, args.foreground)
     picture = photo.read_photo(path, args.mask, find=finder.find)
-    model = load.load(args.model, role="one photograph into a mesh")
-    reconstruction = model.at_level(args.icosphere_level).reconstruct(picture)
+    reconstruction = _reconstruct(args, picture)
     glb_writer.write_glb(reconstruction.mesh, args.output)
     print(args.output)
     if args.previews is not None:
@@ -106,6 +120,19 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     return 0
 
 
+def _reconstruct(args: ReconstructArguments, picture: Any) -> Any:
+    """What the model makes of a photograph, or its relief without one."""
+    from jaxrelic.inference import relief
+    from jaxrelic.saved import load
+
+    if args.model is not None:
+        model = load.load(args.model, role="one photograph into a mesh")
+        return model.at_level(args.icosphere_level).reconstruct(picture)
+    logger.info("no --model: the outline is inflated, its sides and its back are guesses")
+    settings = relief.ReliefSettings(symmetry=args.symmetry, elevation_deg=args.elevation_deg)
+    return relief.reconstruct(picture, settings)
+
+
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     from jaxrelic.inference import posed
     from jaxrelic.mesh_files import formats
@@ -113,6 +140,8 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     from jaxrelic.saved import load
 
     formats.check_suffix(args.output)
+    if args.model is None:
+        raise UserError("posed photographs need a network: give --model")
     if args.poses is None:
         raise UserError(f"where were the photographs of {folder} taken from? give --poses FILE")
     if args.max_views < checks.MIN_VIEWS:

@@ -8,35 +8,19 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxrelic import config_json
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import msrn_programs
 from jaxrelic.inference.program import Program
+from jaxrelic.inference.reconstruction import Reconstruction
 from jaxrelic.models.msrn import model as msrn
 from jaxrelic.photos import photo as photos
 from jaxrelic.typing import Array, Float, typechecked
 
 FINEST_LEVEL = 5
 """Finest subdivision of a template: 20,480 faces; the next would be four times as many."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Reconstruction:
-    """What one photograph gives; no field has a batch axis."""
-
-    mesh: meshes.Mesh
-    """Textured, closed, world frame (z up, longest side about 0.8)."""
-    camera: cameras.Camera
-    """Predicted camera; its pixels are those of `image`."""
-    image: np.ndarray
-    """The network's input: the object's square over the background, [s, s, 3] in [0, 1]."""
-    mask: np.ndarray
-    """Coverage of the object in `image`, [s, s] in [0, 1]."""
-    photo: photos.Photo
-    """The photograph as read, with the mask that was used."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
-from jaxrelic.inference.msrn import Reconstruction
+from jaxrelic.inference.reconstruction import Reconstruction
 from jaxrelic.photos.photo import Photo
 from jaxrelic.viz import grids, pictures, turntable
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxrelic.geometry.inflation import inflate
+from jaxrelic.geometry.inflation import inflate, symmetry_axis_px, turned
 
 
 def centres(size):
@@ -47,3 +47,20 @@ def test_height_scales_with_the_object_and_not_with_the_resolution():
 
 def test_an_empty_mask_gives_a_flat_picture():
     assert not inflate(np.zeros((5, 7), bool)).any()
+
+
+def test_a_turned_cylinder_is_as_deep_as_it_is_wide():
+    mask = np.zeros((40, 64), bool)
+    mask[5:35, 10:50] = True
+    x = np.arange(10, 50) + 0.5 - 30
+    expected = np.sqrt(20.0**2 - x**2) / 64
+    np.testing.assert_allclose(turned(mask)[20, 10:50], expected, atol=1e-6)
+    assert not turned(mask)[2].any()
+
+
+def test_the_axis_is_the_one_on_which_the_flip_agrees_best():
+    mask = np.zeros((30, 50), bool)
+    mask[5:25, 8:21] = True
+    assert symmetry_axis_px(mask) == 14.5
+    mask[10:14, 21:30] = True  # A handle does not move it.
+    assert symmetry_axis_px(mask) == 14.5
