@@ -13,6 +13,7 @@ import numpy as np
 from jaxrelic.data import synthetic, transforms
 from jaxrelic.data.image_sets import prepared
 from jaxrelic.data.schema import CATEGORIES, IMAGE_SIZE_PX
+from jaxrelic.geometry import image_crops
 
 Photograph = dict[str, Any]
 """One item of an image set.
@@ -121,15 +122,14 @@ class SyntheticImages:
 
     def _photograph(self, relic: Mapping[str, Any], view: int) -> Photograph:
         seen = transforms.decode_view(relic, view)
-        x, y, side = transforms.object_square(seen.rgba[..., 3], self.CROP_MARGIN)
-        side = round(side)
-        cut = transforms.crop(seen, round(x - side / 2), round(y - side / 2), side)
+        square = image_crops.object_square(seen.rgba[..., 3], self.CROP_MARGIN)
+        cut = transforms.crop(seen, *image_crops.whole_square(*square))
         small = transforms.resize(cut, IMAGE_SIZE_PX)
         alpha = small.rgba[..., 3]
         uid = relic["uid"].decode()
         return {
             "image_id": f"{uid}/view_{view}",
-            "image": quantised(small.rgba[..., :3] + (1 - alpha)[..., None]),
+            "image": quantised(image_crops.over(small.rgba, (1.0, 1.0, 1.0))),
             "mask": quantised(alpha),
             "category": int(relic["category"]),
             "instance": uid,

@@ -7,13 +7,13 @@ cameras, which only supervision `posed` may read.
 import dataclasses
 import pathlib
 
-import cv2
 import grain
 import numpy as np
 
 from jaxrelic.data import transforms
 from jaxrelic.data.image_sets import candidates, locate, pixel_features
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import image_crops
 
 WHITE = (1.0, 1.0, 1.0)
 """Background of the images in a set."""
@@ -81,30 +81,24 @@ class ToArrays(grain.transforms.Map):
     def _neighbours(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Zeros where an index is -1."""
         known = indices >= 0
-        items = [self.images[max(int(index), 0)] for index in indices]
-        shown = known[:, None, None].astype(np.float32)
-        mask = np.stack([item["mask"] for item in items]) * (shown / np.float32(255))
-        rgb = np.stack([item["image"] for item in items]) * (shown[..., None] / np.float32(255))
-        if self.arrays.background != WHITE:
-            # All is over white: colour + (1 - alpha) (background - white).
-            beyond = np.float32(self.arrays.background) - np.float32(WHITE)
-            rgb = np.clip(rgb + (shown - mask)[..., None] * beyond, 0, 1)
-        target = self.arrays.target_size
+        seen = [view_of(self.images[max(int(index), 0)]).rgba for index in indices]
+        _, image = self._drawn(seen, known, self.arrays.image_size)
+        mask, rgb = self._drawn(seen, known, self.arrays.target_size)
         return {
-            "neighbours_image": _resized(rgb, self.arrays.image_size),
-            "neighbours_rgb": _resized(rgb, target),
-            "neighbours_mask": _resized(mask, target),
+            "neighbours_image": image,
+            "neighbours_rgb": rgb,
+            "neighbours_mask": mask,
             "neighbours_known": known,
         }
 
-
-def _resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Square images [k, s, s, ...] at another size, averaged."""
-    old = images.shape[1]
-    if size == old:
-        return images
-    averaging = cv2.INTER_AREA if size < old else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(image, (size, size), interpolation=averaging) for image in images])
+    def _drawn(
+        self, seen: list[np.ndarray], known: np.ndarray, size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Coverage [k, size, size] and colours over the background [k, size, size, 3]."""
+        shown = known[:, None, None].astype(np.float32)
+        rgba = np.stack([image_crops.resized(each, (size, size)) for each in seen])
+        rgb = image_crops.over(rgba, self.arrays.background)
+        return shown * rgba[..., 3], shown[..., None] * rgb
 
 
 def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.ndarray:
