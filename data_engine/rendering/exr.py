@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import OpenEXR
 
-from jaxrelic.geometry import image_crops
+from jaxrelic.geometry import srgb
 
 BACKGROUND_DEPTH = 1e9
 """Blender writes 1e10 where nothing was hit."""
@@ -60,7 +60,7 @@ def to_straight_srgb(rgba: np.ndarray) -> np.ndarray:
     # Below half a step of 8-bit alpha the colour is noise divided by noise.
     linear = np.where(alpha > 0.5 / 255, rgba[..., :3] / np.maximum(alpha, 1e-6), 0)
     linear = np.clip(np.nan_to_num(linear), 0, 1)
-    encoded = image_crops.codes_of_light(linear)
+    encoded = srgb.codes_of_light(linear)
     return np.rint(255 * np.concatenate([encoded, alpha], axis=-1)).astype(np.uint8)
 
 

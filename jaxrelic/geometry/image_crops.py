@@ -11,6 +11,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from jaxrelic.geometry import srgb
+
 OPAQUE = 0.5
 """Alpha from which a pixel counts as object when its box is measured."""
 
@@ -80,7 +82,7 @@ def resized(rgba: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if rgba.shape[:2] == size:
         return rgba
-    return _recoded(averaged(_recoded(rgba, light_of_codes), size), codes_of_light)
+    return _recoded(averaged(_recoded(rgba, srgb.light_of_codes), size), srgb.codes_of_light)
 
 
 def averaged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -95,17 +97,6 @@ def over(rgba: np.ndarray, background: tuple[float, float, float]) -> np.ndarray
     """Colour multiplied by alpha, [h, w, 4], over one colour."""
     mixed = rgba[..., :3] + (1 - rgba[..., 3:]) * np.float32(background)
     return np.clip(mixed, 0, 1)  # Float rounding of the averages may pass 1 by an ulp.
-
-
-def light_of_codes(codes: np.ndarray) -> np.ndarray:
-    """Linear light of sRGB codes, both in [0, 1] (IEC 61966-2-1)."""
-    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
-
-
-def codes_of_light(light: np.ndarray) -> np.ndarray:
-    """Inverse of `light_of_codes`."""
-    curve = 1.055 * np.maximum(light, 1e-6) ** (1 / 2.4) - 0.055
-    return np.where(light <= 0.0031308, 12.92 * light, curve)
 
 
 def _recoded(rgba: np.ndarray, curve: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

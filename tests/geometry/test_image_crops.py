@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data_engine.shards import relic_images
-from jaxrelic.geometry import image_crops
+from jaxrelic.geometry import image_crops, srgb
 from jaxrelic.photos import photo
 
 
@@ -59,8 +59,8 @@ def test_a_shard_and_a_photograph_show_the_same_square_in_the_same_tones(column,
     (ours, shard), (theirs, handed_in) = as_a_shard(disc), as_a_photograph(disc, tmp_path / "a.png")
     assert ours == theirs
     np.testing.assert_allclose(shard, handed_in, atol=0.6 / 255)
-    light = image_crops.light_of_codes(np.array([40, 230]) / 255).mean()
-    middle = float(image_crops.codes_of_light(light))
+    light = srgb.light_of_codes(np.array([40, 230]) / 255).mean()
+    middle = float(srgb.codes_of_light(light))
     assert shard[28:36, 28:36].mean() == pytest.approx(middle, abs=0.005)  # 0.670
     assert middle > 0.13 + (40 + 230) / 2 / 255
 
@@ -73,9 +73,9 @@ def test_an_object_near_the_edge_is_in_the_middle_of_its_square():
 
 def test_codes_and_light_are_inverse_and_black_and_white_stay():
     codes = np.arange(256, dtype=np.float32) / 255
-    light = image_crops.light_of_codes(codes)
+    light = srgb.light_of_codes(codes)
     assert light.dtype == np.float32
-    np.testing.assert_allclose(image_crops.codes_of_light(light), codes, atol=1e-6)
+    np.testing.assert_allclose(srgb.codes_of_light(light), codes, atol=1e-6)
     np.testing.assert_allclose(light[[0, 55, 128, 255]], [0, 0.03820, 0.21586, 1], atol=1e-5)
 
 
