@@ -11,7 +11,7 @@ import grain
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.data.image_sets import candidates, locate, pixel_features
+from jaxrelic.data.image_sets import candidates, image_set, locate, pixel_features
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import image_crops
 
@@ -28,7 +28,7 @@ class ToExample(grain.transforms.Map):
     posed: bool
     """Whether the camera must be known."""
 
-    def map(self, item: locate.Photograph) -> transforms.Example:
+    def map(self, item: image_set.Photograph) -> transforms.Example:
         if self.posed and not _known_camera(item):
             raise UserError(
                 f"image {item['image_id']} has no camera; set supervision to latent or data.path "
@@ -42,11 +42,11 @@ class ToExample(grain.transforms.Map):
         }
 
 
-def _known_camera(item: locate.Photograph) -> bool:
+def _known_camera(item: image_set.Photograph) -> bool:
     return item["cam_from_world"] is not None and item["pixel_from_cam"] is not None
 
 
-def view_of(item: locate.Photograph) -> transforms.View:
+def view_of(item: image_set.Photograph) -> transforms.View:
     """An item as a view; a camera that is not known is NaN."""
     alpha = item["mask"][..., None] / np.float32(255)
     rgba = np.concatenate([item["image"] / np.float32(255) + (alpha - 1), alpha], axis=-1)
@@ -67,7 +67,7 @@ class ToArrays(grain.transforms.Map):
     """The arrays of a batch: those of a single view without depth, and those of its neighbours."""
 
     arrays: transforms.ToArrays
-    images: locate.ImageSet
+    images: image_set.ImageSet
     neighbours: np.ndarray
     """Images nearest to each, [N, k]; -1 where there is none. k = 0 adds no arrays."""
 
@@ -101,7 +101,7 @@ class ToArrays(grain.transforms.Map):
         return shown * rgba[..., 3], shown[..., None] * rgb
 
 
-def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.ndarray:
+def nearest(images: image_set.ImageSet, path: str, *, name: str, count: int) -> np.ndarray:
     """The first `count` stored candidates of each image, [N, count]; -1 where there is none.
 
     Args:
@@ -110,7 +110,7 @@ def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.
         name: Name of the candidates beside the data set, or a file.
         count: How many.
     """
-    if path == locate.SYNTHETIC:
+    if path == image_set.SYNTHETIC:
         return _nearest_by_pixels(images, count)
     if not name:
         raise UserError(
@@ -130,7 +130,7 @@ def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.
     return found.indices[:, :count]
 
 
-def _nearest_by_pixels(images: locate.ImageSet, count: int) -> np.ndarray:
+def _nearest_by_pixels(images: image_set.ImageSet, count: int) -> np.ndarray:
     return candidates.nearest_candidates(
         pixel_features.embed_pixels(images),
         images.category_indices(),

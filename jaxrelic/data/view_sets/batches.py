@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from jaxrelic.data.image_sets import locate
+from jaxrelic.data.image_sets import image_set, locate
 from jaxrelic.data.transforms import View
 from jaxrelic.data.view_sets import choice, corruption, one2345_folder
 from jaxrelic.data.view_sets import records as view_records
@@ -84,7 +84,7 @@ def open_view_sets(config: ViewSetData) -> Sequence[RelicViews]:
             f"{config.path} is no folder in the layout of One-2-3-45, which alone has predicted "
             "views; set data.predictions to none"
         )
-    if config.path == locate.SYNTHETIC:
+    if config.path == image_set.SYNTHETIC:
         return view_records.SyntheticViews(config.split)
     if in_folder:
         predicted = config.predictions != "none"
@@ -99,7 +99,7 @@ def open_view_sets(config: ViewSetData) -> Sequence[RelicViews]:
 
 def _is_folder(config: ViewSetData) -> bool:
     path = pathlib.Path(config.path)
-    return config.path != locate.SYNTHETIC and one2345_folder.is_folder(path)
+    return config.path != image_set.SYNTHETIC and one2345_folder.is_folder(path)
 
 
 def steps_per_pass(config: ViewSetData) -> int:

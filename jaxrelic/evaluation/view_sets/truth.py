@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from jaxrelic.data import relics, transforms
-from jaxrelic.data.image_sets import locate
+from jaxrelic.data.image_sets import image_set
 from jaxrelic.data.view_sets import choice as view_choice
 from jaxrelic.data.view_sets import records as view_records
 from jaxrelic.data.view_sets.choice import Selection
@@ -150,7 +150,7 @@ def stacked_cameras(views: Sequence[transforms.View]) -> cameras.Camera:
 
 def open_records(path: str, split: str) -> Sequence[Record]:
     """Whole records with the names of their views: of shards, or `synthetic`."""
-    if path == locate.SYNTHETIC:
+    if path == image_set.SYNTHETIC:
         synthetic = view_records.SyntheticViews(split)
         return [synthetic.record(index) for index in range(len(synthetic))]
     return relics.open_relics(pathlib.Path(path), split)
