@@ -30,7 +30,7 @@ import tyro
 from configs import msrn_toy
 from jaxrelic.data.archives.archive import WORLD_FROM_YUP, Entry, Shot, make_shot
 from jaxrelic.data.fixtures import solids
-from jaxrelic.data.image_sets import candidates, locate, pixel_features, prepare
+from jaxrelic.data.image_sets import candidates, image_set, locate, pixel_features, prepare
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.models.msrn import neighbours
@@ -153,7 +153,7 @@ class Seen:
     """Similarity of each pair of photographs by pixels; that of one object's is -inf."""
 
 
-def look(model: MsrnPredictor, images: locate.ImageSet) -> Seen:
+def look(model: MsrnPredictor, images: image_set.ImageSet) -> Seen:
     """Reconstructs every photograph, 32 at a time."""
     parts = []
     for start in range(0, len(images), 32):

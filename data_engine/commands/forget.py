@@ -5,6 +5,7 @@ import pathlib
 
 import tyro
 
+from data_engine.catalog import tombstones
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
 from data_engine.rights import removal
@@ -41,7 +42,7 @@ def run(args: Forget) -> None:
     workspace = Workspace(args.workspace, create=False)
     with Catalog(workspace.catalog_path) as catalog:
         if args.lift:
-            removal.lift(catalog, args.lift)
+            tombstones.lift(catalog, args.lift)
             print(f"forget: {args.lift} may come back with the next ingest")
             return
         relics = _selected(catalog, args) if args.what or args.author else []
@@ -67,7 +68,7 @@ def _selected(catalog: Catalog, args: Forget) -> list:
     relics = removal.select(catalog, args.what, args.author)
     if relics:
         return relics
-    if stone := removal.find_tombstone(catalog, uid=args.what, source_url=args.what):
+    if stone := tombstones.find_tombstone(catalog, uid=args.what, source_url=args.what):
         raise UserError(f"{args.what} was {stone.words()}")
     name = f"by {args.author!r}" if args.author else f"{args.what!r} by uid or source_url"
     raise UserError(f"no relic {name} in {catalog.path}; `export-jsonl` lists them all")

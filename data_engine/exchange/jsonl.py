@@ -12,9 +12,9 @@ from typing import Any
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import COLUMNS, STATES, VERDICT_COLUMNS, Names, Relic, Triple
+from data_engine.catalog.tombstones import find_tombstone
 from data_engine.errors import UserError
 from data_engine.ingest.manifest import CATEGORIES, MAX_LINE, MAX_TEXT, clean
-from data_engine.rights.removal import find_tombstone
 from data_engine.workspace import write_atomically
 
 STAGE = "import"

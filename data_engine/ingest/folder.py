@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from data_engine.catalog.catalog import Catalog, Relic
+from data_engine.catalog.tombstones import find_tombstone
 from data_engine.errors import Refusal, UserError
 from data_engine.ingest.archives import read_index
 from data_engine.ingest.found import find_meshes
 from data_engine.ingest.manifest import clean, describe, read_manifest
 from data_engine.ingest.suffixes import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.processes.pool import ChildLimits, ChildPool
-from data_engine.rights.removal import find_tombstone
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, file_sha256, remove_leftovers
 

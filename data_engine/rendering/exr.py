@@ -5,6 +5,8 @@ import pathlib
 import numpy as np
 import OpenEXR
 
+from jaxrelic.geometry import srgb
+
 BACKGROUND_DEPTH = 1e9
 """Blender writes 1e10 where nothing was hit."""
 
@@ -58,11 +60,7 @@ def to_straight_srgb(rgba: np.ndarray) -> np.ndarray:
     # Below half a step of 8-bit alpha the colour is noise divided by noise.
     linear = np.where(alpha > 0.5 / 255, rgba[..., :3] / np.maximum(alpha, 1e-6), 0)
     linear = np.clip(np.nan_to_num(linear), 0, 1)
-    encoded = np.where(
-        linear <= 0.0031308,
-        12.92 * linear,
-        1.055 * np.maximum(linear, 1e-6) ** (1 / 2.4) - 0.055,
-    )
+    encoded = srgb.codes_of_light(linear)
     return np.rint(255 * np.concatenate([encoded, alpha], axis=-1)).astype(np.uint8)
 
 

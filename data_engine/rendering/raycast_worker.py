@@ -11,10 +11,13 @@ import numpy as np
 
 sys.path.append(str(pathlib.Path(__file__).parents[2]))
 from data_engine.gltf.reader import load_geometry
-from data_engine.rendering import exr, worker_process, z_buffer
+from data_engine.rendering import exr, worker_process
+from jaxrelic.geometry import z_buffer
 
 sys.path.pop()
 
+NEAREST = 1e-6
+"""A triangle that reaches nearer than this would have to be clipped; it is an error instead."""
 AMBIENT, HEADLIGHT = 0.15, 0.5
 """Linear grey of a surface seen edge-on, and what facing the camera adds."""
 
@@ -49,9 +52,9 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One view of triangles [f, 3, 3]: premultiplied linear RGBA [s, s, 4] and depth [s, s]."""
     corners = corners_world @ cam_from_world[:3, :3].T + cam_from_world[:3, 3]
-    seen = z_buffer.look(corners, pixel_from_cam, size)
-    mask = seen.triangle >= 0
-    a, b, c = np.moveaxis(corners[seen.triangle[mask]], 1, 0)
+    triangle, depth = look(corners, pixel_from_cam, size)
+    mask = triangle >= 0
+    a, b, c = np.moveaxis(corners[triangle[mask]], 1, 0)
     normal = np.cross(b - a, c - a)
     row, column = np.nonzero(mask)
     pixel = np.stack([column + 0.5, row + 0.5, np.ones(len(row))], axis=-1)
@@ -61,7 +64,32 @@ def draw(
     rgba = np.zeros((size, size, 4), np.float32)
     rgba[mask, :3] = (AMBIENT + HEADLIGHT * facing)[:, None]
     rgba[mask, 3] = 1
-    return rgba, seen.depth.astype(np.float32)
+    return rgba, depth.astype(np.float32)
+
+
+def look(
+    corners_cam: np.ndarray, pixel_from_cam: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides of every triangle, seen through a lens.
+
+    Args:
+        corners_cam: [f, 3, 3], camera x right, y down, z forward.
+        pixel_from_cam: Intrinsics [3, 3] for a size x size image.
+        size: Width and height in pixels.
+
+    Returns:
+        Number of the nearest triangle, or -1, and its depth, or 0; both [size, size].
+    """
+    depth = corners_cam[..., 2]
+    if (depth < NEAREST).any():
+        raise ValueError(
+            "the relic reaches behind a camera; use --engine blender or cameras farther away"
+        )
+    homogeneous = corners_cam @ pixel_from_cam.T
+    triangle, nearness = z_buffer.nearest_faces(
+        homogeneous[..., :2] / depth[..., None], depth, height=size, width=size
+    )
+    return triangle, np.divide(1, nearness, out=np.zeros_like(nearness), where=nearness > 0)
 
 
 if __name__ == "__main__":

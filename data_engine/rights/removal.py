@@ -1,10 +1,9 @@
 """Removal at somebody's request: what is forgotten goes from disk and does not come back.
 
-A tombstone keeps the uid, the digests and the day, and no words about the relic. It is written in
-the transaction that deletes the rows, so files that a killed run left are found by the next one.
+A tombstone (`catalog.tombstones`) is written in the transaction that deletes the rows, so files that
+a killed run left are found by the next one.
 """
 
-import dataclasses
 import pathlib
 import shutil
 import time
@@ -14,27 +13,9 @@ from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.owners import is_dead
 from data_engine.catalog.records import utc_now
 from data_engine.catalog.schema import Relic
+from data_engine.catalog.tombstones import STAGE
 from data_engine.errors import UserError
 from data_engine.workspace import Workspace
-
-STAGE = "forget"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Tombstone:
-    """What is kept of a forgotten relic."""
-
-    uid: str
-    at: str
-    """RFC 3339, UTC."""
-    reason: str
-
-    def words(self) -> str:
-        """Words for the person who offers it again."""
-        return (
-            f"forgotten on {self.at[:10]} at somebody's request; "
-            f"`data-engine forget --lift {self.uid}` lets it back in"
-        )
 
 
 def select(catalog: Catalog, what: str, author: str) -> list[Relic]:
@@ -133,37 +114,6 @@ def files_of(
 
 def _is_page(path: pathlib.Path) -> bool:
     return path.suffix in (".html", ".json", ".jsonl")
-
-
-def lift(catalog: Catalog, uid: str) -> None:
-    """Lets a forgotten relic back in when it is next offered."""
-    if not catalog.execute("DELETE FROM tombstone WHERE uid = ?", [uid]):
-        raise UserError(f"no relic {uid} was forgotten in {catalog.path}")
-    catalog.log(uid, STAGE, "lifted", {})
-
-
-def find_tombstone(
-    catalog: Catalog,
-    *,
-    uid: str = "",
-    source_url: str = "",
-    source_sha256: str = "",
-    glb_sha256: str = "",
-) -> Tombstone | None:
-    """The tombstone that forbids a relic with these marks, if any."""
-    rows = catalog.query(
-        "SELECT uid, at, reason FROM tombstone WHERE uid = :uid"
-        " OR (whole_page AND source_url = :source_url AND source_url != '')"
-        " OR (source_sha256 = :source_sha256 AND source_sha256 != '')"
-        " OR (glb_sha256 = :glb_sha256 AND glb_sha256 != '') ORDER BY uid LIMIT 1",
-        {
-            "uid": uid,
-            "source_url": source_url,
-            "source_sha256": source_sha256,
-            "glb_sha256": glb_sha256,
-        },
-    )
-    return Tombstone(**dict(rows[0])) if rows else None
 
 
 def holders(workspace: Workspace, uids: Iterable[str]) -> list[pathlib.Path]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from jaxrelic.data.image_sets.candidates import Candidates
-    from jaxrelic.data.image_sets.locate import ImageSet
+    from jaxrelic.data.image_sets.image_set import ImageSet
 
 Features = Literal["pixels", "clip", "dino", "run"]
 """What images are compared by."""
@@ -85,10 +85,10 @@ def run(args: NeighboursArguments) -> int:
 
 def _folder(args: NeighboursArguments) -> pathlib.Path:
     """Where the data set is."""
-    from jaxrelic.data.image_sets import locate
+    from jaxrelic.data.image_sets import image_set, locate
     from jaxrelic.errors import UserError
 
-    if args.data == locate.SYNTHETIC:
+    if args.data == image_set.SYNTHETIC:
         raise UserError("synthetic images are stored nowhere; name the file to write with -o")
     return locate.data_set_folder(args.data)
 

@@ -37,11 +37,11 @@ A `relic_images` record is one photograph of a relic; its words are in `relic_sh
 | field | shape and dtype | meaning |
 | --- | --- | --- |
 | image_id, uid, view_name | text | `<uid>/<view_name>`; the relic; which pose |
-| image | [i, i, 3] uint8 PNG | reduced in linear light over white, sRGB |
+| image | [i, i, 3] uint8 PNG | averaged in linear light, over white, sRGB |
 | mask | [i, i, 1] uint8 PNG | mean alpha |
 | category | int | relic category (M-SRN's memory key) |
 | cam_from_world, pixel_from_cam | [4, 4], [3, 3] float32 | of this image; evaluation only |
-| crop | [4] float32 | left, top, right, bottom of the square cut out, in pixels of the render |
+| crop | [4] float32 | left, top, right, bottom of the square (it may leave the render), in pixels |
 
 The nearest images of each are a file beside the shards (`jaxrelic.data.image_sets.candidates`).
 Masks of an off-the-shelf segmenter (`mask_coarse`) are not part of this version: nothing computes

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxrelic.data.schema import MILLIMETRES
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras
+from jaxrelic.geometry import cameras, image_crops
 
 Example = dict[str, Any]
 
@@ -24,9 +24,6 @@ CAMERA_FIELDS = (
     "input_pixel_from_cam",
 )
 """What a run with latent poses never sees."""
-
-_OPAQUE = 0.5
-"""Alpha from which a pixel counts as object when its box is measured."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +48,7 @@ def decode_view(record: Mapping[str, Any], index: int, *, with_depth: bool = Tru
         index: Which view.
         with_depth: Decode depth too, which takes about as long as colour; else it is 0.
     """
-    rgba = premultiplied(_decode_png(record["rgba"][index]))
+    rgba = image_crops.premultiplied(_decode_png(record["rgba"][index]))
     depth = np.zeros(rgba.shape[:2], np.float32)
     if with_depth:
         depth = _decode_png(record["depth_mm"][index]).astype(np.float32)
@@ -64,23 +61,6 @@ def decode_view(record: Mapping[str, Any], index: int, *, with_depth: bool = Tru
     )
 
 
-def premultiplied(bgra: np.ndarray) -> np.ndarray:
-    """Straight-alpha BGRA [h, w, 4] uint8 to RGBA float32 in [0, 1], colour multiplied by alpha.
-
-    Few pixels of a render are neither opaque nor empty, and only they are multiplied: half the
-    time of a loader went into multiplying by zero and one.
-    """
-    alpha = bgra[..., 3]
-    rgba = cv2.cvtColor(cv2.bitwise_and(bgra, bgra, mask=alpha), cv2.COLOR_BGRA2RGBA)
-    floats = rgba.astype(np.float32)
-    floats /= 255
-    pixels = floats.reshape(-1, 4)
-    # The difference wraps around: 0 becomes 255 and only 1 ... 254 stay below 254.
-    edge = np.flatnonzero(alpha.ravel() - np.uint8(1) < 254)
-    pixels[edge, :3] *= pixels[edge, 3:]
-    return floats
-
-
 def _decode_png(encoded: bytes) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
@@ -89,16 +69,15 @@ def _decode_png(encoded: bytes) -> np.ndarray:
 
 
 def resize(view: View, size: int) -> View:
-    """Resizes a square view to `size` pixels: colour averaged, depth picked.
+    """Resizes a square view to `size` pixels: light averaged, depth picked.
 
     A mean of depths across an edge would be a surface that does not exist.
     """
     height, width = view.depth.shape
     if height != width:
         raise ValueError(f"a {width} x {height} view is not square; crop it first")
-    averaging = cv2.INTER_AREA if size < height else cv2.INTER_LINEAR
     return View(
-        rgba=cv2.resize(view.rgba, (size, size), interpolation=averaging),
+        rgba=image_crops.resized(view.rgba, (size, size)),
         depth=cv2.resize(view.depth, (size, size), interpolation=cv2.INTER_NEAREST_EXACT),
         cam_from_world=view.cam_from_world,
         pixel_from_cam=cameras.resize_intrinsics(view.pixel_from_cam, size / height),
@@ -109,37 +88,10 @@ def crop(view: View, left: int, top: int, side: int) -> View:
     """Cuts a square, in pixels; where it leaves the image it is transparent."""
     return dataclasses.replace(
         view,
-        rgba=_cut(view.rgba, left, top, side),
-        depth=_cut(view.depth, left, top, side),
+        rgba=image_crops.cut(view.rgba, left, top, side),
+        depth=image_crops.cut(view.depth, left, top, side),
         pixel_from_cam=cameras.crop_intrinsics(view.pixel_from_cam, left, top),
     )
-
-
-def _cut(image: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-    height, width = image.shape[:2]
-    window = np.zeros((side, side, *image.shape[2:]), image.dtype)
-    rows = slice(max(top, 0), min(top + side, height))
-    columns = slice(max(left, 0), min(left + side, width))
-    window[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = image[
-        rows, columns
-    ]
-    return window
-
-
-def object_square(alpha: np.ndarray, margin: float) -> tuple[float, float, float]:
-    """Centre (x, y) and side, in pixels, of the square around the opaque part of `alpha` [h, w].
-
-    Args:
-        alpha: Coverage in [0, 1]; an empty image gives the whole frame.
-        margin: Side of the square over the longer side of the object's box; 1 touches it.
-    """
-    opaque = alpha >= _OPAQUE
-    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
-    if not len(rows):
-        height, width = alpha.shape
-        return width / 2, height / 2, float(max(height, width))
-    left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
-    return (left + right) / 2, (top + bottom) / 2, margin * max(right - left, bottom - top)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,12 +129,12 @@ class CropInput(grain.transforms.RandomMap):
         if self.margin is None:
             x, y, side = len(alpha) / 2, len(alpha) / 2, len(alpha)
         else:
-            x, y, side = object_square(alpha, self.margin)
+            x, y, side = image_crops.object_square(alpha, self.margin)
         shift_x, shift_y, growth = rng.uniform(-self.jitter, self.jitter, 3)
-        whole = max(round(side * (1 + growth)), 1)
-        left = round(x + shift_x * side - whole / 2)
-        top = round(y + shift_y * side - whole / 2)
-        return example | {"input": crop(example["input"], left, top, whole)}
+        square = image_crops.whole_square(
+            x + shift_x * side, y + shift_y * side, side * (1 + growth)
+        )
+        return example | {"input": crop(example["input"], *square)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,12 +143,6 @@ class TargetInput(grain.transforms.Map):
 
     def map(self, example: Example) -> Example:
         return example | {"targets": [example["input"]]}
-
-
-def composite(rgba: np.ndarray, background: tuple[float, float, float]) -> np.ndarray:
-    """Colour multiplied by alpha, [h, w, 4], over one colour."""
-    over = rgba[..., :3] + (1 - rgba[..., 3:]) * np.float32(background)
-    return np.clip(over, 0, 1)  # Float rounding of the averages may pass 1 by an ulp.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,11 +157,13 @@ class ToArrays(grain.transforms.Map):
         photo = resize(example["input"], self.image_size)
         targets = [resize(view, self.target_size) for view in example["targets"]]
         return {
-            "image": composite(photo.rgba, self.background),
+            "image": image_crops.over(photo.rgba, self.background),
             "mask": photo.rgba[..., 3],
             "input_cam_from_world": photo.cam_from_world,
             "input_pixel_from_cam": photo.pixel_from_cam,
-            "views_rgb": np.stack([composite(view.rgba, self.background) for view in targets]),
+            "views_rgb": np.stack(
+                [image_crops.over(view.rgba, self.background) for view in targets]
+            ),
             "views_mask": np.stack([view.rgba[..., 3] for view in targets]),
             "views_depth": np.stack([view.depth for view in targets]),
             "views_cam_from_world": np.stack([view.cam_from_world for view in targets]),

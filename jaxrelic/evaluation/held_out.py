@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jaxrelic.data.image_sets import locate
+from jaxrelic.data.image_sets import image_set
 from jaxrelic.data.single_view import batches
 from jaxrelic.data.view_sets import one2345_folder
 from jaxrelic.errors import UserError
@@ -46,7 +46,7 @@ def view_sets(
 
 def open_view_sets(shards: str, split: str) -> Opened:
     """Records of one split for networks that take posed views."""
-    if shards != locate.SYNTHETIC and one2345_folder.is_folder(pathlib.Path(shards)):
+    if shards != image_set.SYNTHETIC and one2345_folder.is_folder(pathlib.Path(shards)):
         raise UserError(
             f"{shards} is a folder of views without their relics' surfaces; give relic_views "
             "shards with --shards"

@@ -1,23 +1,26 @@
 """Which face each pixel centre sees, exactly and without gradients, on the host.
 
-Metrics need silhouettes whose edges depend on no softness, and pictures need many frames soon; both
-get them here for milliseconds a view, without compiling anything.
+Metrics need silhouettes whose edges depend on no softness, pictures need many frames soon, and the
+data engine ray-casts where there is no Blender. NumPy alone: a render process starts in a fraction
+of a second, which JAX would not allow.
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
-from jaxrelic.typing import Float, Int, typechecked
-
 MIN_DEPTH = 1e-3
-"""Faces with a corner nearer than this are absent: there is no clipping."""
+"""`rasterize` leaves faces with a corner nearer than this out: there is no clipping."""
 
 MIN_DOUBLE_AREA_PX = 1e-9
-"""Faces with less are absent, in squared pixels; their barycentrics would be noise."""
+"""`rasterize` leaves out faces with less, in squared pixels; their barycentrics would be noise."""
 
 EDGE_TOLERANCE = 1e-9
 """Barycentrics may be this much below zero, so that rounding opens no crack between two faces."""
+
+MAX_CANDIDATES = 1 << 20
+"""(face, pixel) pairs tested at once: some 100 MB of temporaries."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,105 +40,116 @@ class Visible:
         return self.face >= 0
 
 
-@typechecked
 def rasterize(
-    uv: Float[np.ndarray, "v 2"],
-    depth: Float[np.ndarray, " v"],
-    faces: Int[np.ndarray, "f 3"],
-    *,
-    height: int,
-    width: int,
+    uv: np.ndarray, depth: np.ndarray, faces: np.ndarray, *, height: int, width: int
 ) -> Visible:
     """Draws both sides of every face.
 
     Args:
-        uv: Vertices in pixels, x right and y down, the first pixel's centre at (0.5, 0.5).
-        depth: Depth of the vertices, along the optical axis.
-        faces: Vertex indices.
-        height: Height of the image.
-        width: Width of the image.
+        uv: Vertices in pixels, x right and y down, the first pixel's centre at (0.5, 0.5), [v, 2].
+        depth: Vertices along the optical axis, [v].
+        faces: Vertex indices, [f, 3].
+        height: Rows of the image.
+        width: Columns of the image.
     """
     corners, corner_depth = uv[faces].astype(np.float64), depth[faces].astype(np.float64)
-    ahead = (corner_depth > MIN_DEPTH).all(axis=-1)
-    present = np.flatnonzero(ahead & np.isfinite(corners).all(axis=(1, 2)))
-    face, pixel, weights = _covered_pixels(corners[present], height, width)
-    face = present[face]
-    weights = weights / corner_depth[face]
-    inverse_depth = weights.sum(axis=-1)
-    # Farthest first, so that the nearest fragment of a pixel is written last.
-    order = np.argsort(inverse_depth, kind="stable")
-    face, pixel, weights, inverse_depth = (
-        values[order] for values in (face, pixel, weights, inverse_depth)
-    )
-    count = height * width
-    seen, barycentrics, nearest = np.full(count, -1), np.zeros((count, 3)), np.zeros(count)
-    seen[pixel] = face
-    barycentrics[pixel] = weights / inverse_depth[:, None]
-    nearest[pixel] = 1 / inverse_depth
+    ahead = (corner_depth > MIN_DEPTH).all(axis=-1) & np.isfinite(corners).all(axis=(1, 2))
+    present = np.flatnonzero(ahead)
+    _, _, double_area = _edge_functions(corners[present])
+    present = present[np.abs(double_area).min(axis=-1) > MIN_DOUBLE_AREA_PX]
+    corners, corner_depth = corners[present], corner_depth[present]
+    nearest, nearness = nearest_faces(corners, corner_depth, height=height, width=width)
+    seen = nearest >= 0
+    barycentrics = np.zeros((height, width, 3))
+    barycentrics[seen] = _barycentrics(corners, corner_depth, nearest, seen)
     return Visible(
-        face=seen.reshape(height, width),
-        barycentrics=barycentrics.reshape(height, width, 3),
-        depth=nearest.reshape(height, width),
+        face=np.where(seen, np.append(present, -1)[nearest], -1),
+        barycentrics=barycentrics,
+        depth=np.divide(1, nearness, out=np.zeros_like(nearness), where=seen),
     )
 
 
-def _covered_pixels(
-    corners: np.ndarray, height: int, width: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every (face, pixel) pair whose centre lies in the face, with screen barycentrics."""
-    limit = np.array([width, height])
-    # First and last pixel whose centre can lie inside the face's box.
-    low = np.clip(np.ceil(corners.min(axis=1) - 0.5), 0, limit).astype(np.int64)
-    high = np.clip(np.floor(corners.max(axis=1) - 0.5), -1, limit - 1).astype(np.int64)
-    size = np.maximum(high - low + 1, 0)
-    found = [
-        _test_boxes(corners, group, low, side) for group, side in _groups_of_similar_size(size)
-    ]
-    if not found:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3))
-    face, column_row, weights = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    inside = (column_row <= high[face]).all(axis=-1)
-    pixel = column_row[:, 1] * width + column_row[:, 0]
-    return face[inside], pixel[inside], weights[inside]
+def nearest_faces(
+    corners: np.ndarray, corner_depth: np.ndarray, *, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the nearest face, or -1, and 1 / depth there, or 0; both [height, width].
 
-
-def _groups_of_similar_size(size: np.ndarray) -> list[tuple[np.ndarray, int]]:
-    """Faces whose boxes fit the same power of two, so that few tests are wasted."""
-    longest = np.where((size > 0).all(axis=-1), size.max(axis=-1, initial=0), 0)
-    exponent = np.ceil(np.log2(np.maximum(longest, 1))).astype(int)
-    drawn = longest > 0
-    return [
-        (np.flatnonzero(drawn & (exponent == level)), 2**level)
-        for level in np.unique(exponent[drawn])
-    ]
-
-
-def _test_boxes(
-    corners: np.ndarray, group: np.ndarray, low: np.ndarray, side: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tests a square of pixels at each face's box; returns face, (column, row) and weights.
-
-    Barycentrics are affine in the pixel, so a square of them is the sum of a row and a column.
+    Args:
+        corners: Of each face in pixels, [f, 3, 2] float64, finite.
+        corner_depth: Along the optical axis, [f, 3] float64, positive.
+        height: Rows of the image.
+        width: Columns of the image.
     """
-    slope, offset = _edge_functions(corners[group])
-    steps = np.arange(side)
-    columns, rows = (low[group][:, axis, None] + steps for axis in (0, 1))
-    along_row = slope[..., 0, None] * (columns[:, None] + 0.5)
-    along_column = slope[..., 1, None] * (rows[:, None] + 0.5) + offset[..., None]
-    weights = along_column[..., :, None] + along_row[..., None, :]
-    which, row, column = np.nonzero((weights >= -EDGE_TOLERANCE).all(axis=1))
-    column_row = np.stack([columns[which, column], rows[which, row]], axis=-1)
-    return group[which], column_row, np.maximum(weights[which, :, row, column], 0)
+    slope, offset, double_area = _edge_functions(corners)
+    low, high = _pixel_boxes(corners, double_area, height, width)
+    nearness = np.zeros(height * width)  # 1 / depth is affine in the image, depth is not
+    nearest = np.full(height * width, -1)
+    for face, column, row in _candidates(low, high):
+        centre = np.stack([column, row], axis=-1) + 0.5
+        weights = np.einsum("nkc,nc->nk", slope[face], centre) + offset[face]
+        inside = (weights >= -EDGE_TOLERANCE).all(axis=-1)
+        face, pixel = face[inside], (row * width + column)[inside]
+        near = np.sum(weights[inside] / corner_depth[face], axis=-1)
+        nearer = near > nearness[pixel]
+        face, pixel, near = face[nearer], pixel[nearer], near[nearer]
+        order = np.argsort(near, kind="stable")  # Of a pixel's candidates the last one stays
+        nearness[pixel[order]], nearest[pixel[order]] = near[order], face[order]
+    return nearest.reshape(height, width), nearness.reshape(height, width)
 
 
-def _edge_functions(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Barycentric k of each face at (x, y) is slope[f, k] . (x, y) + offset[f, k]."""
+def _edge_functions(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Barycentric k of face f at (x, y) is slope[f, k] . (x, y) + offset[f, k]; and double areas.
+
+    Double areas [f, 3] are the same up to rounding; where one is 0, the face is nowhere.
+    """
     following, last = np.roll(corners, -1, axis=1), np.roll(corners, -2, axis=1)
     edge = last - following
     normal = np.stack([-edge[..., 1], edge[..., 0]], axis=-1)
     double_area = np.sum(normal * (corners - following), axis=-1)
-    solid = np.abs(double_area) > MIN_DOUBLE_AREA_PX
-    slope = normal / np.where(solid, double_area, 1)[..., None]
-    offset = -np.sum(slope * following, axis=-1)
-    # A face without area is nowhere inside.
-    return np.where(solid[..., None], slope, 0), np.where(solid, offset, -1)
+    solid = np.abs(double_area).min(axis=-1) > 0
+    slope = normal / np.where(solid[:, None], double_area, 1)[..., None]
+    return slope, -np.sum(slope * following, axis=-1), np.where(solid[:, None], double_area, 0)
+
+
+def _pixel_boxes(
+    corners: np.ndarray, double_area: np.ndarray, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and last (column, row) whose centre can lie inside; last < first where none can."""
+    limit = np.array([width, height])
+    low = np.clip(np.ceil(corners.min(axis=1) - 0.5), 0, limit).astype(np.int64)
+    high = np.clip(np.floor(corners.max(axis=1) - 0.5), -1, limit - 1).astype(np.int64)
+    high[(double_area == 0).any(axis=-1)] = -1
+    return low, high
+
+
+def _candidates(
+    low: np.ndarray, high: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Every (face, column, row) of the pixel boxes, a bounded number at a time."""
+    extent = np.maximum(high - low + 1, 0)
+    counts = extent.prod(axis=-1)
+    drawn = np.flatnonzero(counts)
+    start = 0
+    ends = np.cumsum(counts[drawn])
+    while start < len(drawn):
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + MAX_CANDIDATES, side="right")))
+        group = drawn[start:stop]
+        face = np.repeat(group, counts[group])
+        step = np.arange(len(face)) - np.repeat(
+            ends[start:stop] - counts[group] - done, counts[group]
+        )
+        yield face, low[face, 0] + step % extent[face, 0], low[face, 1] + step // extent[face, 0]
+        start = stop
+
+
+def _barycentrics(
+    corners: np.ndarray, corner_depth: np.ndarray, nearest: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    """Perspective-correct weights at the pixels that see a face, [n, 3]."""
+    slope, offset, _ = _edge_functions(corners)
+    face, (row, column) = nearest[seen], np.nonzero(seen)
+    centre = np.stack([column, row], axis=-1) + 0.5
+    on_screen = np.einsum("nkc,nc->nk", slope[face], centre) + offset[face]
+    weights = np.maximum(on_screen, 0) / corner_depth[face]
+    return weights / weights.sum(axis=-1, keepdims=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxrelic.data import transforms
 from jaxrelic.data.image_sets import tower_inputs
-from jaxrelic.data.image_sets.locate import ImageSet, Photograph
+from jaxrelic.data.image_sets.image_set import ImageSet, Photograph
 from jaxrelic.data.single_view import examples
 from jaxrelic.errors import UserError
 from jaxrelic.inference.msrn import MsrnPredictor

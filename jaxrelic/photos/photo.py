@@ -18,6 +18,7 @@ import PIL.ImageOps
 
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import image_crops
 from jaxrelic.photos.masks import grabcut
 
 logger = logging.getLogger(__name__)
@@ -110,8 +111,7 @@ def as_view(photo: Photo) -> transforms.View:
 
 def over_background(view: transforms.View, preprocessing: Preprocessing) -> np.ndarray:
     """The network's input, [s, s, 3] float32 in [0, 1]."""
-    missing = 1 - view.rgba[..., 3:]
-    return np.clip(view.rgba[..., :3] + missing * np.float32(preprocessing.background), 0, 1)
+    return image_crops.over(view.rgba, preprocessing.background)
 
 
 def _decode(path: pathlib.Path, *, upright: bool) -> PIL.Image.Image:

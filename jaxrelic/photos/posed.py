@@ -19,7 +19,7 @@ from jaxrelic.data import pose_files, transforms
 from jaxrelic.data.pose_files.records import PoseFile
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras, carving, meshes, placement
+from jaxrelic.geometry import cameras, carving, image_crops, meshes, placement
 from jaxrelic.photos import checks
 from jaxrelic.photos.masks import grabcut
 from jaxrelic.photos.outline_agreement import Agreement
@@ -229,5 +229,5 @@ def frame_view(
         cam_from_world=np.float32(cam_from_ours),
         pixel_from_cam=np.float32(matrix),
     )
-    square = transforms.crop(view, round(x - side / 2), round(y - side / 2), side)
+    square = transforms.crop(view, *image_crops.whole_square(x, y, side))
     return transforms.resize(square, image_size)

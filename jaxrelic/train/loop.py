@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
-from jaxrelic.data.single_view.batches import read_ahead
+from jaxrelic.data.read_ahead import read_ahead
 from jaxrelic.train import interrupt, optim, parallel, workdir
 from jaxrelic.train.checkpoint import Checkpoints, open_checkpoints
 from jaxrelic.train.experiment import Experiment

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.geometry import cameras
+from jaxrelic.geometry import cameras, image_crops
 
 RELIC = synthetic.SyntheticRelics(num_relics=2, num_views=4, image_size=96)
 
@@ -30,8 +30,8 @@ def test_the_camera_follows_crop_and_resize(record):
 def test_pixels_follow_the_camera_through_crop_and_resize(record):
     """Surface points seen by the camera lie inside the cropped mask, at the depth stored there."""
     view = transforms.decode_view(record, 2)
-    x, y, side = transforms.object_square(view.rgba[..., 3], 1.2)
-    cut = transforms.crop(view, round(x - side / 2), round(y - side / 2), round(side))
+    square = image_crops.object_square(view.rgba[..., 3], 1.2)
+    cut = transforms.crop(view, *image_crops.whole_square(*square))
     small = transforms.resize(cut, 40)
     rays = np.linalg.inv(view.cam_from_world)[:3, 3] - record["points"]
     rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
@@ -41,17 +41,6 @@ def test_pixels_follow_the_camera_through_crop_and_resize(record):
     columns, rows = np.floor(np.asarray(uv)).astype(int).T
     assert np.mean(small.rgba[rows, columns, 3] > 0.3) > 0.99
     assert np.median(np.abs(small.depth[rows, columns] - depth)) < 0.005
-
-
-def test_a_square_touches_the_object_at_margin_one():
-    alpha = np.zeros((20, 30), np.float32)
-    alpha[4:9, 10:22] = 1
-    assert transforms.object_square(alpha, 1.0) == (16, 6.5, 12)
-    assert transforms.object_square(alpha, 1.5)[2] == 18
-
-
-def test_a_view_without_an_object_keeps_its_frame():
-    assert transforms.object_square(np.zeros((20, 20)), 1.2) == (10, 10, 20)
 
 
 def test_a_crop_beyond_the_image_is_transparent_there():

@@ -1,5 +1,8 @@
 """The exact rasterizer against closed forms."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -73,3 +76,8 @@ def test_faces_outside_behind_or_without_area_leave_no_trace():
     seen = z_buffer.rasterize(uv, depth, faces, height=4, width=4)
     assert not seen.mask.any()
     assert not seen.depth.any()
+
+
+def test_a_render_process_need_not_wait_for_jax():
+    code = "import sys, jaxrelic.geometry.z_buffer; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,9 +13,10 @@ import numpy as np
 import PIL.Image
 
 from jaxrelic.data import transforms
-from jaxrelic.data.image_sets import locate
+from jaxrelic.data.image_sets import image_set
 from jaxrelic.data.schema import IMAGE_SIZE_PX
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import image_crops
 
 SPLITS = ("train", "val", "test")
 
@@ -210,12 +211,11 @@ def make_shot(
     )
     if square is not None:
         view = transforms.crop(view, *square)
-    if len(view.depth) != IMAGE_SIZE_PX:
-        view = transforms.resize(view, IMAGE_SIZE_PX)
+    view = transforms.resize(view, IMAGE_SIZE_PX)
     alpha = view.rgba[..., 3]
     return Shot(
-        image=locate.quantised(view.rgba[..., :3] + (1 - alpha)[..., None]),
-        mask=locate.quantised(alpha),
+        image=image_set.quantised(image_crops.over(view.rgba, (1.0, 1.0, 1.0))),
+        mask=image_set.quantised(alpha),
         cam_from_world=view.cam_from_world if known else None,
         pixel_from_cam=view.pixel_from_cam if known else None,
     )

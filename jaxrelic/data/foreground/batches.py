@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxrelic.data import synthetic
 from jaxrelic.data.foreground import clutter
-from jaxrelic.data.image_sets import locate
+from jaxrelic.data.image_sets import image_set, locate
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import examples as photographs
 from jaxrelic.data.transforms import decode_view
@@ -73,7 +73,7 @@ def open_photographs(config: BackgroundData) -> PhotographsWithBackground:
     """Opens what `config` names."""
     if config.source == "photographs":
         return PhotographFolders(pathlib.Path(config.path))
-    if config.path == locate.SYNTHETIC:
+    if config.path == image_set.SYNTHETIC:
         return SyntheticCutouts(config.split)
     return Cutouts(locate.open_images(config.path, config.split))
 
@@ -127,7 +127,7 @@ class PhotographFolders:
 class Cutouts:
     """The objects of an image set without their white background."""
 
-    def __init__(self, images: locate.ImageSet):
+    def __init__(self, images: image_set.ImageSet):
         self.categories, self._images = images.categories, images
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxrelic.data.image_sets.locate import ImageSet
+from jaxrelic.data.image_sets.image_set import ImageSet
 from jaxrelic.errors import UserError
 
 COUNT = 6

@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from jaxrelic.data.image_sets.candidates import NONE, Candidates
-from jaxrelic.data.image_sets.locate import ImageSet
+from jaxrelic.data.image_sets.image_set import ImageSet
 from jaxrelic.errors import UserError
 
 QUERY = "Query"

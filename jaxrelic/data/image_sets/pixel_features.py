@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from jaxrelic.data.image_sets.locate import ImageSet, Photograph
+from jaxrelic.data.image_sets.image_set import ImageSet, Photograph
 
 SIDE_PX = 16
 """Side of the reduced mask and image."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from jaxrelic.data import tfds_records
-from jaxrelic.data.image_sets.locate import RELIC_IMAGES, Photograph
+from jaxrelic.data.image_sets.image_set import RELIC_IMAGES, Photograph
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 

@@ -5,35 +5,18 @@ Nothing is remembered between batches, so a run resumes at step k by asking for 
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import grain
 import numpy as np
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.data.image_sets import locate, prepared
+from jaxrelic.data.image_sets import image_set, locate, prepared
+from jaxrelic.data.read_ahead import Batch
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import examples as photographs
 from jaxrelic.errors import UserError
-
-Batch = dict[str, np.ndarray]
-"""Float32 arrays in [0, 1] unless said otherwise.
-
-b examples, n targets, k neighbours, s and h pixels.
-
-| field | shape |
-| --- | --- |
-| image, mask | [b, s, s, 3] over the background, [b, s, s] |
-| views_rgb, views_mask | [b, n, h, h, 3] over the background, [b, n, h, h] |
-| views_depth | [b, n, h, h], world units along the axis, 0 = none; not of image sets |
-| views_cam_from_world, views_pixel_from_cam | [b, n, 4, 4], [b, n, 3, 3]; not in `latent` |
-| input_cam_from_world, input_pixel_from_cam | [b, 4, 4], [b, 3, 3]; not in `latent` |
-| category, relic_index | [b] int32; the index is that of the object within its split |
-| neighbours_image | [b, k, s, s, 3] over the background; these four if `data.neighbours` > 0 |
-| neighbours_rgb, neighbours_mask | [b, k, h, h, 3] over the background, [b, k, h, h] |
-| neighbours_known | [b, k] bool; where False, the arrays above are zero |
-"""
 
 Supervision = Literal["latent", "posed", "multiview"]
 """What training may know: nothing but image and mask; also its camera; also other posed views."""
@@ -41,10 +24,8 @@ Supervision = Literal["latent", "posed", "multiview"]
 Records = Literal["auto", "views", "images"]
 """Records of a data set that are examples: relics with all their views, or single photographs."""
 
-SYNTHETIC = locate.SYNTHETIC
+SYNTHETIC = image_set.SYNTHETIC
 """Value of `SingleViewData.path` that stands for relics made from formulas on the spot."""
-
-_PREFETCHED_BATCHES = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -177,7 +158,7 @@ def _of_images(config: SingleViewData, supervision: Supervision, seed: int) -> g
         neighbours = photographs.nearest(
             images, config.path, name=config.candidates, count=config.neighbours
         )
-    relic_index = locate.instance_numbers(images)
+    relic_index = image_set.instance_numbers(images)
     return (
         grain.MapDataset.source(images)
         .map_with_index(lambda i, item: {**item, "image_index": i % len(images)})
@@ -193,9 +174,3 @@ def _of_images(config: SingleViewData, supervision: Supervision, seed: int) -> g
 
 def _arrays(config: SingleViewData) -> transforms.ToArrays:
     return transforms.ToArrays(config.image_size, config.target_size, config.background)
-
-
-def read_ahead(dataset: grain.MapDataset[Batch], start: int, *, threads: int) -> Iterator[Batch]:
-    """Iterates over batches `start`, `start + 1`, ... with `threads` working ahead."""
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=_PREFETCHED_BATCHES)
-    return iter(dataset[start:].to_iter_dataset(options))

@@ -7,13 +7,13 @@ cameras, which only supervision `posed` may read.
 import dataclasses
 import pathlib
 
-import cv2
 import grain
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.data.image_sets import candidates, locate, pixel_features
+from jaxrelic.data.image_sets import candidates, image_set, locate, pixel_features
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import image_crops
 
 WHITE = (1.0, 1.0, 1.0)
 """Background of the images in a set."""
@@ -28,7 +28,7 @@ class ToExample(grain.transforms.Map):
     posed: bool
     """Whether the camera must be known."""
 
-    def map(self, item: locate.Photograph) -> transforms.Example:
+    def map(self, item: image_set.Photograph) -> transforms.Example:
         if self.posed and not _known_camera(item):
             raise UserError(
                 f"image {item['image_id']} has no camera; set supervision to latent or data.path "
@@ -42,11 +42,11 @@ class ToExample(grain.transforms.Map):
         }
 
 
-def _known_camera(item: locate.Photograph) -> bool:
+def _known_camera(item: image_set.Photograph) -> bool:
     return item["cam_from_world"] is not None and item["pixel_from_cam"] is not None
 
 
-def view_of(item: locate.Photograph) -> transforms.View:
+def view_of(item: image_set.Photograph) -> transforms.View:
     """An item as a view; a camera that is not known is NaN."""
     alpha = item["mask"][..., None] / np.float32(255)
     rgba = np.concatenate([item["image"] / np.float32(255) + (alpha - 1), alpha], axis=-1)
@@ -67,7 +67,7 @@ class ToArrays(grain.transforms.Map):
     """The arrays of a batch: those of a single view without depth, and those of its neighbours."""
 
     arrays: transforms.ToArrays
-    images: locate.ImageSet
+    images: image_set.ImageSet
     neighbours: np.ndarray
     """Images nearest to each, [N, k]; -1 where there is none. k = 0 adds no arrays."""
 
@@ -81,33 +81,27 @@ class ToArrays(grain.transforms.Map):
     def _neighbours(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Zeros where an index is -1."""
         known = indices >= 0
-        items = [self.images[max(int(index), 0)] for index in indices]
-        shown = known[:, None, None].astype(np.float32)
-        mask = np.stack([item["mask"] for item in items]) * (shown / np.float32(255))
-        rgb = np.stack([item["image"] for item in items]) * (shown[..., None] / np.float32(255))
-        if self.arrays.background != WHITE:
-            # All is over white: colour + (1 - alpha) (background - white).
-            beyond = np.float32(self.arrays.background) - np.float32(WHITE)
-            rgb = np.clip(rgb + (shown - mask)[..., None] * beyond, 0, 1)
-        target = self.arrays.target_size
+        seen = [view_of(self.images[max(int(index), 0)]).rgba for index in indices]
+        _, image = self._drawn(seen, known, self.arrays.image_size)
+        mask, rgb = self._drawn(seen, known, self.arrays.target_size)
         return {
-            "neighbours_image": _resized(rgb, self.arrays.image_size),
-            "neighbours_rgb": _resized(rgb, target),
-            "neighbours_mask": _resized(mask, target),
+            "neighbours_image": image,
+            "neighbours_rgb": rgb,
+            "neighbours_mask": mask,
             "neighbours_known": known,
         }
 
+    def _drawn(
+        self, seen: list[np.ndarray], known: np.ndarray, size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Coverage [k, size, size] and colours over the background [k, size, size, 3]."""
+        shown = known[:, None, None].astype(np.float32)
+        rgba = np.stack([image_crops.resized(each, (size, size)) for each in seen])
+        rgb = image_crops.over(rgba, self.arrays.background)
+        return shown * rgba[..., 3], shown[..., None] * rgb
 
-def _resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Square images [k, s, s, ...] at another size, averaged."""
-    old = images.shape[1]
-    if size == old:
-        return images
-    averaging = cv2.INTER_AREA if size < old else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(image, (size, size), interpolation=averaging) for image in images])
 
-
-def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.ndarray:
+def nearest(images: image_set.ImageSet, path: str, *, name: str, count: int) -> np.ndarray:
     """The first `count` stored candidates of each image, [N, count]; -1 where there is none.
 
     Args:
@@ -116,7 +110,7 @@ def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.
         name: Name of the candidates beside the data set, or a file.
         count: How many.
     """
-    if path == locate.SYNTHETIC:
+    if path == image_set.SYNTHETIC:
         return _nearest_by_pixels(images, count)
     if not name:
         raise UserError(
@@ -136,7 +130,7 @@ def nearest(images: locate.ImageSet, path: str, *, name: str, count: int) -> np.
     return found.indices[:, :count]
 
 
-def _nearest_by_pixels(images: locate.ImageSet, count: int) -> np.ndarray:
+def _nearest_by_pixels(images: image_set.ImageSet, count: int) -> np.ndarray:
     return candidates.nearest_candidates(
         pixel_features.embed_pixels(images),
         images.category_indices(),

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from jaxrelic.data.image_sets import locate
-from jaxrelic.data.transforms import View, composite
+from jaxrelic.data.image_sets import image_set, locate
+from jaxrelic.data.transforms import View
 from jaxrelic.data.view_sets import choice, corruption, one2345_folder
 from jaxrelic.data.view_sets import records as view_records
 from jaxrelic.data.view_sets.choice import Selection, ViewSet
@@ -20,6 +20,7 @@ from jaxrelic.data.view_sets.corruption import CorruptionConfig
 from jaxrelic.data.view_sets.one2345_folder import Predictions
 from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import image_crops
 
 Batch = dict[str, np.ndarray]
 """Float32 arrays; colours and masks in [0, 1]. b examples, v sources, s pixels.
@@ -83,7 +84,7 @@ def open_view_sets(config: ViewSetData) -> Sequence[RelicViews]:
             f"{config.path} is no folder in the layout of One-2-3-45, which alone has predicted "
             "views; set data.predictions to none"
         )
-    if config.path == locate.SYNTHETIC:
+    if config.path == image_set.SYNTHETIC:
         return view_records.SyntheticViews(config.split)
     if in_folder:
         predicted = config.predictions != "none"
@@ -98,7 +99,7 @@ def open_view_sets(config: ViewSetData) -> Sequence[RelicViews]:
 
 def _is_folder(config: ViewSetData) -> bool:
     path = pathlib.Path(config.path)
-    return config.path != locate.SYNTHETIC and one2345_folder.is_folder(path)
+    return config.path != image_set.SYNTHETIC and one2345_folder.is_folder(path)
 
 
 def steps_per_pass(config: ViewSetData) -> int:
@@ -218,7 +219,7 @@ class ToArrays(grain.transforms.Map):
 
 def _arrays(view: View) -> Batch:
     mask = np.clip(view.rgba[..., 3], 0, 1)
-    return {"rgb": composite(view.rgba, WHITE), "mask": mask, **_camera(view)}
+    return {"rgb": image_crops.over(view.rgba, WHITE), "mask": mask, **_camera(view)}
 
 
 def _camera(view: View) -> Batch:

@@ -26,6 +26,7 @@ from jaxrelic.data.schema import MILLIMETRES
 from jaxrelic.data.single_view import examples
 from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import image_crops
 
 POSES = "One2345_training_pose.json"
 SPLITS = "lvis_split_cc_by.json"
@@ -169,7 +170,7 @@ def _read_view(
         "pixel_from_cam": poses.pixel_from_cam,
     }
     if has_alpha:
-        return transforms.View(rgba=transforms.premultiplied(pixels), depth=depth, **camera)
+        return transforms.View(rgba=image_crops.premultiplied(pixels), depth=depth, **camera)
     shown = depth > 0 if depth_file else pixels.min(axis=-1) < WHITE_FROM
     seen = examples.view_of(
         {"image": pixels[..., ::-1], "mask": np.where(shown, np.uint8(255), np.uint8(0)), **camera}

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from jaxrelic.data import relics, transforms
-from jaxrelic.data.image_sets import locate
+from jaxrelic.data.image_sets import image_set
 from jaxrelic.data.view_sets import choice as view_choice
 from jaxrelic.data.view_sets import records as view_records
 from jaxrelic.data.view_sets.choice import Selection
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.single_view.truth import Record, category_of, is_known
-from jaxrelic.geometry import cameras
+from jaxrelic.geometry import cameras, image_crops
 
 WHITE = (1.0, 1.0, 1.0)
 COVERED = 0.5
@@ -133,7 +133,7 @@ def _directions(cam_from_world: np.ndarray) -> np.ndarray:
 def posed_views(views: Sequence[transforms.View], names: Iterable[str]) -> PosedViews:
     """Views of one size over white."""
     return PosedViews(
-        rgb=np.stack([transforms.composite(view.rgba, WHITE) for view in views]),
+        rgb=np.stack([image_crops.over(view.rgba, WHITE) for view in views]),
         mask=np.clip(np.stack([view.rgba[..., 3] for view in views]), 0, 1),
         camera=stacked_cameras(views),
         names=tuple(names),
@@ -150,7 +150,7 @@ def stacked_cameras(views: Sequence[transforms.View]) -> cameras.Camera:
 
 def open_records(path: str, split: str) -> Sequence[Record]:
     """Whole records with the names of their views: of shards, or `synthetic`."""
-    if path == locate.SYNTHETIC:
+    if path == image_set.SYNTHETIC:
         synthetic = view_records.SyntheticViews(split)
         return [synthetic.record(index) for index in range(len(synthetic))]
     return relics.open_relics(pathlib.Path(path), split)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxrelic.data.single_view.batches import Batch
+from jaxrelic.data.read_ahead import Batch
 from jaxrelic.train.state import TrainState
 from jaxrelic.train.tasks.task import Objective
 

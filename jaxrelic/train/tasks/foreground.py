@@ -11,7 +11,7 @@ import numpy as np
 from jaxrelic import weights
 from jaxrelic.data.foreground import batches
 from jaxrelic.data.foreground.batches import BackgroundData
-from jaxrelic.data.single_view.batches import Batch
+from jaxrelic.data.read_ahead import Batch
 from jaxrelic.errors import UserError
 from jaxrelic.losses import foreground as losses
 from jaxrelic.losses.foreground import ForegroundLossSettings

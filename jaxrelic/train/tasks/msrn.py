@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrelic.data.read_ahead import Batch
 from jaxrelic.data.single_view import batches
-from jaxrelic.data.single_view.batches import Batch, SingleViewData, Supervision
+from jaxrelic.data.single_view.batches import SingleViewData, Supervision
 from jaxrelic.errors import UserError
 from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.losses import msrn as msrn_losses

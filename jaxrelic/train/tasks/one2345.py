@@ -9,7 +9,7 @@ import grain
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.data.single_view.batches import Batch
+from jaxrelic.data.read_ahead import Batch
 from jaxrelic.data.view_sets import batches
 from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.errors import UserError

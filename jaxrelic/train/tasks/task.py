@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import grain
 import jax
 
-from jaxrelic.data.single_view.batches import Batch
+from jaxrelic.data.read_ahead import Batch
 from jaxrelic.train.state import TrainState, Variables
 from jaxrelic.typing import Array
 

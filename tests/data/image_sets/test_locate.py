@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic
-from jaxrelic.data.image_sets import candidates, locate
+from jaxrelic.data.image_sets import candidates, image_set, locate
 from jaxrelic.data.image_sets import shards as relic_images
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import batches as loader
@@ -98,7 +98,7 @@ def test_lists_of_facts_agree_with_the_items(shards, where):
 def test_a_set_that_fits_in_memory_is_decoded_once_and_another_each_time(shards):
     plain = relic_images.ShardImages(shards, "train")
     for limit, same in ((8 * 4 * 64 * 64, True), (8 * 4 * 64 * 64 - 1, False)):
-        images = locate.kept_decoded(plain, limit)
+        images = image_set.kept_decoded(plain, limit)
         assert (images[3]["image"] is images[3]["image"]) == same
         np.testing.assert_array_equal(images[-1]["image"], plain[7]["image"])
 

@@ -175,8 +175,8 @@ def test_a_run_replaces_a_prepared_folder_and_no_other(sources, tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys
-from jaxrelic.data import prepare
-from jaxrelic.data.datasets import layouts
+from jaxrelic.data.image_sets import prepare
+from jaxrelic.data.archives import layouts
 archive = layouts.open_archive(pathlib.Path(sys.argv[1]))
 read, count = archive.read, 0
 def read_some(entry):

@@ -3,6 +3,7 @@ import pytest
 
 from jaxrelic.data.image_sets import candidates, locate
 from jaxrelic.data.image_sets.pixel_features import pixel_features
+from jaxrelic.data.read_ahead import read_ahead
 from jaxrelic.data.single_view import batches
 from jaxrelic.data.transforms import CAMERA_FIELDS
 from jaxrelic.errors import UserError
@@ -50,7 +51,7 @@ def test_a_batch_is_a_function_of_seed_and_number():
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_reading_ahead_gives_the_same_batches_from_any_start(batch_size):
     dataset = batches.batches(config(batch_size=batch_size), supervision="multiview", seed=0)
-    ahead = batches.read_ahead(dataset, 5, threads=2)
+    ahead = read_ahead(dataset, 5, threads=2)
     for k in (5, 6, 7):
         assert same(next(ahead), dataset[k])
 
@@ -118,7 +119,7 @@ def test_too_many_targets_name_the_setting():
     with pytest.raises(UserError, match=r"8 views.*set data\.num_targets to 7"):
         dataset[0]
     with pytest.raises(UserError, match="num_targets"):
-        next(batches.read_ahead(dataset, 0, threads=2))
+        next(read_ahead(dataset, 0, threads=2))
 
 
 def test_an_empty_batch_is_refused():
@@ -209,7 +210,7 @@ def test_a_batch_with_neighbours_is_a_function_of_seed_and_number_also_when_read
     again = batches.batches(settings, supervision="latent", seed=5)
     assert same(dataset[17], again[17])
     assert not same(dataset[17], dataset[18])
-    ahead = batches.read_ahead(dataset, 17, threads=2)
+    ahead = read_ahead(dataset, 17, threads=2)
     assert same(next(ahead), dataset[17])
     assert same(next(ahead), dataset[18])
 

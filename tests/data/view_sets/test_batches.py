@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.data import synthetic, transforms
-from jaxrelic.data.single_view import batches
+from jaxrelic.data.read_ahead import read_ahead
 from jaxrelic.data.view_sets import batches as view_sets
 from jaxrelic.data.view_sets import choice
 from jaxrelic.data.view_sets import records as view_records
@@ -60,7 +60,7 @@ def test_a_batch_is_a_function_of_seed_and_number_also_when_read_ahead(corruptio
     assert same(first[7], again[7])
     assert not same(first[7], first[8])
     assert not same(first[7], view_sets.batches(settings, seed=4)[7])
-    assert same(next(batches.read_ahead(again, 7, threads=2)), first[7])
+    assert same(next(read_ahead(again, 7, threads=2)), first[7])
 
 
 def test_each_pass_shows_every_relic_once():

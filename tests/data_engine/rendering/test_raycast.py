@@ -13,11 +13,12 @@ from data_engine.catalog.catalog import Catalog
 from data_engine.catalog.schema import COLUMNS
 from data_engine.commands import render as command
 from data_engine.errors import UserError
-from data_engine.rendering import views, z_buffer
+from data_engine.rendering import raycast_worker, views
 from data_engine.rendering.child import RenderLimits
 from data_engine.rendering.queue import RECORDED
 from data_engine.rendering.settings import RenderSettings
 from data_engine.workspace import Workspace
+from jaxrelic.geometry import z_buffer
 
 SETTINGS = RenderSettings(engine="raycast", poses="sphere:3", size=32, depth_m=True)
 UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -200,17 +201,17 @@ def test_the_nearest_of_any_triangles_is_seen_at_its_depth(monkeypatch):
     wanted = brute_force(corners, 20)
     for candidates in (z_buffer.MAX_CANDIDATES, 50):  # In one group, and in many
         monkeypatch.setattr(z_buffer, "MAX_CANDIDATES", candidates)
-        seen = z_buffer.look(corners, K, 20)
-        np.testing.assert_allclose(seen.depth, wanted, atol=1e-9)
-        np.testing.assert_array_equal(seen.triangle >= 0, wanted > 0)
+        triangle, depth = raycast_worker.look(corners, K, 20)
+        np.testing.assert_allclose(depth, wanted, atol=1e-9)
+        np.testing.assert_array_equal(triangle >= 0, wanted > 0)
 
 
 def test_two_triangles_that_share_an_edge_leave_no_crack():
     wall = np.array([[-3, -3, 2], [3, -3, 2.5], [3, 3, 3], [-3, 3, 2.5]])  # Wider than the view
-    seen = z_buffer.look(wall[[[0, 1, 2], [0, 2, 3]]], K, 24)
-    assert set(np.unique(seen.triangle)) == {0, 1}
+    triangle, _ = raycast_worker.look(wall[[[0, 1, 2], [0, 2, 3]]], K, 24)
+    assert set(np.unique(triangle)) == {0, 1}
 
 
 def test_a_triangle_behind_the_camera_is_an_error_that_names_the_remedy():
     with pytest.raises(ValueError, match="--engine blender"):
-        z_buffer.look(np.array([[[0, 0, 1], [1, 0, 1], [0, 1, -0.5]]]), K, 8)
+        raycast_worker.look(np.array([[[0, 0, 1], [1, 0, 1], [0, 1, -0.5]]]), K, 8)

@@ -5,18 +5,19 @@ import pytest
 
 from data_engine.rendering.poses import ring
 from data_engine.shards import relic_images
-from jaxrelic.geometry import cameras
+from jaxrelic.geometry import cameras, image_crops
 
 
-def srgb(linear):
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+def reduced(rgba, size):
+    """Of straight alpha."""
+    return relic_images.reduce_view(image_crops.premultiplied(rgba[..., [2, 1, 0, 3]]), size)
 
 
 def test_black_and_white_average_to_half_the_light_not_half_the_code():
     board = np.indices((128, 128)).sum(axis=0) % 2 * 255
     rgba = np.stack([board, board, board, np.full_like(board, 255)], axis=-1).astype(np.uint8)
-    image, mask = relic_images.reduce_view(rgba, 64)
-    np.testing.assert_array_equal(image, round(255 * srgb(np.float64(0.5))))
+    image, mask = reduced(rgba, 64)
+    np.testing.assert_array_equal(image, 188)  # 0.5 of the light
     np.testing.assert_array_equal(mask, 255)
 
 
@@ -24,7 +25,7 @@ def test_black_and_white_average_to_half_the_light_not_half_the_code():
 def test_an_even_tone_keeps_its_code(size):
     rgba = np.full((64, 64, 4), 255, np.uint8)
     rgba[..., :3] = (128, 60, 200)
-    image, _ = relic_images.reduce_view(rgba, size)
+    image, _ = reduced(rgba, size)
     np.testing.assert_array_equal(image, np.broadcast_to((128, 60, 200), image.shape))
 
 
@@ -32,28 +33,31 @@ def test_colour_counts_by_its_alpha_and_the_rest_is_white():
     rgba = np.zeros((2, 2, 4), np.uint8)
     rgba[0, 0] = (255, 0, 0, 255)
     rgba[0, 1] = (0, 255, 0, 0)  # transparent green must not show
-    image, mask = relic_images.reduce_view(rgba, 1)
+    image, mask = reduced(rgba, 1)
     assert mask[0, 0] == round(255 / 4)
-    light = np.array([1.0, 0.75, 0.75])  # a quarter red, three quarters white
-    np.testing.assert_array_equal(image[0, 0], np.rint(255 * srgb(light)))
+    # A quarter red, three quarters white, mixed as a drawing is laid over its background.
+    np.testing.assert_array_equal(image[0, 0], (255, 191, 191))
 
 
 def test_a_transparent_view_is_white_and_keeps_its_frame():
     empty = np.zeros((40, 40, 4), np.uint8)
-    assert relic_images.object_square(empty[..., 3]) == (0, 0, 40)
-    image, mask = relic_images.reduce_view(empty, 8)
+    square = image_crops.object_square(empty[..., 3], relic_images.CROP_MARGIN)
+    assert image_crops.whole_square(*square) == (0, 0, 40)
+    image, mask = reduced(empty, 8)
     assert (image == 255).all()
     assert not mask.any()
 
 
 @pytest.mark.parametrize(("rows", "columns"), [((10, 30), (12, 22)), ((0, 9), (30, 40))])
-def test_the_square_holds_the_relic_and_stays_inside_the_render(rows, columns):
-    alpha = np.zeros((40, 40), np.uint8)
-    alpha[slice(*rows), slice(*columns)] = 255
-    left, top, side = relic_images.object_square(alpha)
-    assert 0 <= left <= columns[0] < columns[1] <= left + side <= 40
-    assert 0 <= top <= rows[0] < rows[1] <= top + side <= 40
+def test_the_square_holds_the_relic_in_its_middle(rows, columns):
+    alpha = np.zeros((40, 40), np.float32)
+    alpha[slice(*rows), slice(*columns)] = 1
+    square = image_crops.object_square(alpha, relic_images.CROP_MARGIN)
+    left, top, side = image_crops.whole_square(*square)
+    assert left < columns[0] < columns[1] < left + side
+    assert top < rows[0] < rows[1] < top + side
     assert side == round(1.2 * max(rows[1] - rows[0], columns[1] - columns[0]))
+    np.testing.assert_allclose((2 * left + side, 2 * top + side), (sum(columns), sum(rows)), atol=1)
 
 
 def test_a_point_seen_in_the_render_is_at_the_same_spot_of_the_photograph(

@@ -8,10 +8,11 @@ import PIL.Image
 import pytest
 import trimesh
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import synthetic
 from jaxrelic.evaluation.view_sets import evaluate
 from jaxrelic.evaluation.view_sets import truth as known_scenes
 from jaxrelic.evaluation.view_sets.validation import ViewSetValidator
+from jaxrelic.geometry import image_crops
 from jaxrelic.viz import grids
 
 VIEWS = 6
@@ -69,7 +70,7 @@ def test_pictures_and_meshes_stay_and_nothing_unfinished_does(validated):
         strip = np.asarray(picture) / 255
     (view,) = validator.view_sets[0].held_out
     truth = strip[:, 3 * (24 + grids.GAP_PX) :][:, :24]
-    np.testing.assert_allclose(truth, transforms.composite(view.rgba, (1, 1, 1)), atol=1 / 255)
+    np.testing.assert_allclose(truth, image_crops.over(view.rgba, (1, 1, 1)), atol=1 / 255)
     mesh = trimesh.load(folder / "synthetic-0.glb", force="mesh")
     assert len(mesh.faces) > 20
     assert np.abs(mesh.bounds).max() < 0.5
