@@ -186,7 +186,7 @@ def _draw_clay(
     background: tuple[float, float, float],
     **how,
 ) -> SoftImage:
-    """As `render_views`, of a mesh without colours: lit per pixel, from the normals image."""
+    """`render_views` for a mesh without colours: lit per pixel, from the normals image."""
     image = render_normals(mesh, views, frame="camera", **how)
     light = shading.brightness(image.rgb)[..., None]
     return over(image.replace(rgb=light * shading.CLAY.reshape(1, 1, 1, 1, 3)), background)

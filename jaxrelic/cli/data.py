@@ -25,7 +25,7 @@ class Check:
     path: tyro.conf.Positional[pathlib.Path]
     """Folder of an unpacked archive, or the folder around it."""
     layout: Layout | None = None
-    """Its layout; found out by default."""
+    """Layout of the archive; recognised by default."""
     open: int = 5
     """Photographs opened of each category and split; -1 for all."""
     json: bool = False
@@ -48,17 +48,17 @@ class Prepare:
     """Write an archive in the format that training and evaluation read."""
 
     layout: tyro.conf.Positional[Layout]
-    """The archive's layout."""
+    """Layout of the archive."""
     path: tyro.conf.Positional[pathlib.Path]
     """Folder of the unpacked archive, or the folder around it."""
     output: Output
-    """Folder for the result; one that was prepared before is replaced, but keeps its neighbours."""
+    """Folder for the result; an earlier result there is replaced, but its neighbours are kept."""
     split: tuple[str, ...] = ()
     """Splits that are written; all by default."""
     categories: tuple[str, ...] = ()
     """Categories that are written; all by default."""
     views: int | None = None
-    """At most so many images of each object, evenly spread; all by default."""
+    """Largest number of images of each object, evenly spread; all by default."""
     surfaces: Literal["held-out", "all", "none"] = "held-out"
     """Objects whose true surface is stored: those of val and test, all, or none."""
     points: int = 100_000
@@ -91,7 +91,7 @@ class Fixture:
     """Write a miniature archive in a published layout, made from formulas."""
 
     layout: tyro.conf.Positional[Layout]
-    """Which layout."""
+    """Layout to write."""
     output: Output
     """New or empty folder."""
 

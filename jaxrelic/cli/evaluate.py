@@ -20,7 +20,7 @@ _FORMER = "--scenes."
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateArguments:
-    """Which model is measured on which relics."""
+    """The model to measure, and the relics to measure it on."""
 
     model: tyro.conf.Positional[pathlib.Path]
     """Folder of a run, or an export."""
@@ -29,8 +29,9 @@ class EvaluateArguments:
     split: str | None = None
     """Split to measure; by default the first of test, val, train that has relics."""
     icosphere_level: int | None = None
-    """Subdivisions of M-SRN's mesh, 1 to 5; the field that deforms it is continuous, so it may be
-    finer than in training. By default as in training."""
+    """Subdivisions of the template mesh of M-SRN, 1 to 5. Higher is finer and may exceed the
+    training value, because the deformation is a continuous function. Default: the training
+    value."""
     output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for metrics.{json,csv,md,tex}, images.csv and gallery.png; by default
     MODEL/evaluation."""
@@ -39,7 +40,7 @@ class EvaluateArguments:
     settings: Annotated[EvaluationSettings, tyro.conf.arg(name="")] = dataclasses.field(
         default_factory=EvaluationSettings
     )
-    """What is measured."""
+    """Options for every network."""
     view_sets: ViewSetEvaluationSettings = dataclasses.field(
         default_factory=ViewSetEvaluationSettings
     )
@@ -109,7 +110,7 @@ def _measure_single_view(args: EvaluateArguments) -> int:
 
 
 def _placement(settings: EvaluationSettings, supervision: str) -> str:
-    """How predictions get into the world frame: a latent model was never told its axes."""
+    """Method that moves predictions into the world frame; a latent model does not know its axes."""
     if settings.placement != "auto":
         return settings.placement
     return "cameras" if supervision == "latent" else "world"

@@ -21,15 +21,15 @@ SHEET_QUERIES = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NeighboursArguments:
-    """Which images are compared, by what, and where the result goes."""
+    """The images to compare, the features to compare them by, and where the result goes."""
 
     data: tyro.conf.Positional[str]
     """Directory of `relic_images` shards, a prepared data set, or `synthetic`."""
     split: str = "train"
     """Split whose images are compared with one another."""
     features: Features = "pixels"
-    """pixels: reduced outline and shading. clip, dino: a published image tower (--weights). run:
-    the shape codes of a trained M-SRN (--run)."""
+    """Features to compare. pixels: reduced outline and shading. clip, dino: a published image tower
+    (--weights). run: the shape codes of a trained M-SRN (--run)."""
     weights: pathlib.Path | None = None
     """Checkpoint of the tower (.safetensors, .pt or .bin), for --features clip (OpenAI's layout or
     Hugging Face's) or dino (DINOv2, Hugging Face's). Nothing is downloaded."""
@@ -38,19 +38,19 @@ class NeighboursArguments:
     count: int = 6
     """Neighbours per image."""
     same_instance: bool = False
-    """Let other views of the same object be neighbours. They mostly are the nearest, and make the
-    neighbour loss one over several views of an object."""
+    """Let other views of the same object be neighbours. They are mostly the nearest, which turns
+    the neighbour loss into one over several views of an object."""
     views_per_object: int | None = None
     """Views of each object that may be neighbours; all by default."""
     from_csv: pathlib.Path | None = None
-    """Take the neighbours from a table of ShapeClipper's format in place of comparing anything."""
+    """Table in ShapeClipper's format to take the neighbours from, instead of comparing images."""
     output: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """File to write; by default DATA/neighbours/SPLIT-FEATURES[-same].npz, where data.candidates
     finds it by that name."""
     csv: pathlib.Path | None = None
-    """Also write the neighbours as a table of ShapeClipper's format."""
+    """Table in ShapeClipper's format to write the neighbours to as well."""
     sheet: pathlib.Path | None = None
-    """Also draw some images and their neighbours into this PNG, to look at."""
+    """PNG to draw some images and their neighbours into, to look at."""
 
 
 def run(args: NeighboursArguments) -> int:

@@ -47,30 +47,31 @@ class ReconstructArguments:
     views: pathlib.Path | None = None
     """Folder of photographs of one object from all around, for a model of posed photographs."""
     poses: pathlib.Path | None = None
-    """Where the photographs were taken from: JSON of our schema or of One-2-3-45, nerfstudio's
+    """Camera poses of the photographs: JSON of our schema or of One-2-3-45, nerfstudio's
     transforms.json, or a folder with COLMAP's cameras.txt and images.txt."""
     masks: pathlib.Path | None = None
     """Folder with a mask for every photograph, of the same name but for the suffix, white on the
     object. By default transparency is used, or the object is found automatically."""
     up: Up = "auto"
-    """Direction of the poses' world that is up. By default what the format of the poses says, and
-    for COLMAP the way most cameras were held."""
+    """Direction of the poses' world that is up. By default as the format of the poses defines it;
+    for COLMAP, as most cameras were held."""
     front: str | None = None
-    """Name of the photograph that shows the front: the object is turned about its own upright axis
-    until this is so. By default it stays as it stands in the poses' world."""
+    """Name of the photograph that shows the front: the object is turned about its vertical axis to
+    face it. By default it is not turned."""
     max_views: int = 32
-    """Photographs that the network sees at most; of more, those from directions far apart."""
+    """Largest number of photographs to use; if there are more, those from directions far apart."""
     resolution: int = 256
-    """Points along each side of the grid in which the surface is looked for."""
+    """Points along each side of the grid on which the surface is found."""
     texture: bool = False
     """Colours in a texture rather than at the vertices."""
     segment_onnx: pathlib.Path | None = None
-    """ONNX file that finds the object if nobody has: `u2net.onnx` or another of its interface."""
+    """ONNX segmentation model, used when no mask is given: `u2net.onnx` or another of its
+    interface."""
     foreground: pathlib.Path | None = None
-    """Folder of a foreground run, which cleans the mask that was found."""
+    """Folder of a foreground run, which refines the mask that was found."""
     icosphere_level: int | None = None
-    """Subdivisions of the mesh, 1 to 5; the field that deforms it is continuous, so it may be finer
-    than in training. By default as in training."""
+    """Subdivisions of the template mesh, 1 to 5. Higher is finer and may exceed the training value,
+    because the deformation is a continuous function. Default: the training value."""
     previews: pathlib.Path | None = None
     """Folder for PNGs (input, mask, render, depth) and a turntable GIF."""
 

@@ -9,7 +9,7 @@ import tyro
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReportArguments:
-    """Where the parts come from; what is left out is said in the page."""
+    """Sources of the parts of the page; the page names those that are left out."""
 
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """HTML file to write."""

@@ -21,7 +21,7 @@ TILE_PX = 160
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SegmentArguments:
-    """Which photographs, who finds the object, and where the masks go."""
+    """The photographs, the models that find the object, and where the masks go."""
 
     photos: tyro.conf.Positional[tuple[pathlib.Path, ...]]
     """Photographs, or folders of photographs."""
@@ -31,7 +31,7 @@ class SegmentArguments:
     """ONNX file with U2-Net's interface, such as `u2net.onnx` of rembg. By default a transparent
     background is the mask, or GrabCut finds the object."""
     foreground: pathlib.Path | None = None
-    """Folder of a foreground run, which takes false positives out of the masks."""
+    """Folder of a foreground run, which removes false positives from the masks."""
     category: int | None = None
     """Category of the objects for the foreground run, counted in its training data from 0. By
     default the one that scores best."""

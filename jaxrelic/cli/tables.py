@@ -9,12 +9,12 @@ import tyro
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TablesArguments:
-    """Which evaluations fill which rows."""
+    """The evaluations that fill the rows."""
 
     results: tyro.conf.Positional[tuple[str, ...]] = ()
-    """TABLE:ROW=PATH each, as in `T8:full=runs/a/evaluation` or `"T8:w/o FC=runs/b"`; PATH is a
-    metrics.json, or a folder that holds one. T5 takes several files for one row, each with its
-    categories. `own:NAME=PATH` makes a table of rows that no paper has."""
+    """Rows, each as TABLE:ROW=PATH, such as `T8:full=runs/a/evaluation` or `"T8:w/o FC=runs/b"`;
+    PATH is a metrics.json, or a folder that holds one. T5 takes several files for one row, each
+    with its categories. `own:NAME=PATH` makes a table of rows that no paper has."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """Folder for tables.md, tables.tex and tables.json."""
     table: tuple[str, ...] = ()

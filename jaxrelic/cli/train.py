@@ -26,7 +26,7 @@ units; each can be overridden, as in `--optim.learning-rate 3e-4`."""
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainArguments:
-    """What to train and where."""
+    """The experiment to train, and its folder."""
 
     config: tyro.conf.Positional[pathlib.Path]
     """Python file with a function `get_config() -> Experiment`, or FILE.py:ROW with such a function

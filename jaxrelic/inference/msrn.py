@@ -92,7 +92,7 @@ class MsrnPredictor:
         """Runs the network on prepared inputs; one compilation per batch size."""
         if image.shape[1] != self.preprocessing.image_size:
             raise ValueError(
-                f"input is {image.shape[1]} px a side, this network wants "
+                f"input is {image.shape[1]} px a side, this network takes "
                 f"{self.preprocessing.image_size}; see photo.prepare"
             )
         return self._apply(self.variables, jnp.asarray(image))

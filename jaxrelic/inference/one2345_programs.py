@@ -25,7 +25,7 @@ _MEANINGS = {
     "normals": "unit vectors outward at the points",
     "distance": "signed, in cube units, negative inside",
     "rgb": "in [0, 1], sRGB",
-    "visible": "whether a source shows the point; things in front are not heeded",
+    "visible": "whether a source shows the point; things in front are ignored",
 }
 _ENCODED = ("maps", "cam_from_cube", "pixel_from_cam", "volume", "active")
 

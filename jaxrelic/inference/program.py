@@ -15,7 +15,7 @@ class Program:
     """A function of named arrays, and what they mean."""
 
     name: str
-    """Of the file."""
+    """Name of the file."""
     purpose: str
     """One line."""
     function: Callable[[Arrays], Arrays]
@@ -23,7 +23,7 @@ class Program:
     inputs: Mapping[str, jax.ShapeDtypeStruct]
     """Their shapes; an axis may be `symbolic`."""
     meanings: Mapping[str, str]
-    """Of each input and output: content, range, unit, frame."""
+    """Meaning of each input and output: content, range, unit, frame."""
 
 
 def symbolic(shape: str) -> tuple[Any, ...]:

@@ -116,5 +116,5 @@ def named(names: Iterable[str]) -> list[Protocol]:
     chosen = list(PROTOCOLS) if ALL in chosen else list(dict.fromkeys(chosen))
     for name in chosen:
         if name not in PROTOCOLS:
-            raise UserError(f"no protocol {name!r}; choose of {', '.join(PROTOCOLS)}, or {ALL}")
+            raise UserError(f"no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}, or {ALL}")
     return [PROTOCOLS[name] for name in chosen]

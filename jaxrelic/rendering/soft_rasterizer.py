@@ -147,7 +147,7 @@ def _choose(path: Path, settings: RasterSettings, dtype: np.dtype) -> str:
         return path
     obstacle = native.unavailable(settings, dtype)
     if obstacle is not None and path == "native":
-        raise ValueError(f"path='native' cannot serve: {obstacle}")
+        raise ValueError(f"path='native' cannot be used: {obstacle}")
     return "native" if obstacle is None else "fast"
 
 

@@ -12,7 +12,7 @@ from jaxrelic.train.tasks.kinds import AnyTask
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """What is trained, on what, towards what, and for how long."""
+    """A training: the task, the optimizer, and for how long."""
 
     name: str
     """Name in logs and reports."""
@@ -23,7 +23,7 @@ class Experiment:
     steps: int
     """Steps in all."""
     seed: int = 0
-    """Start of all randomness: parameters, order of relics, choice of views."""
+    """Random seed for parameters, order of relics, choice of views."""
     log_every: int = 20
     """Steps averaged into one row of metrics.jsonl."""
     checkpoint_every: int = 1000

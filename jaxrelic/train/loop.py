@@ -21,7 +21,7 @@ from jaxrelic.train.step import make_train_step
 from jaxrelic.train.tasks.task import Objective
 
 Validator = Callable[[int, Variables], Mapping[str, float]]
-"""Judges the network after so many steps by its variables, as arrays of the host."""
+"""Called with the step number and the variables (as host arrays); returns validation figures."""
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ class OptimConfig:
     """How parameters follow their gradients."""
 
     optimizer: Literal["adam", "sgd"] = "adam"
-    """adam, or sgd with Nesterov's momentum."""
+    """Optimizer: adam, or sgd with Nesterov's momentum."""
     learning_rate: float = 1e-4
     """Step size after warm-up."""
     schedule: Literal["constant", "piecewise", "cosine"] = "constant"

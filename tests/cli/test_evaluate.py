@@ -24,4 +24,4 @@ def test_cameras_place_what_was_never_told_the_worlds_axes(placement, supervisio
 
 def test_an_unknown_protocol_is_told_before_anything_is_opened(capsys):
     assert cli.main(["evaluate", "absent", "--protocols", "none,unicron"]) == 2
-    assert "no protocol 'unicron'; choose of unicorn" in capsys.readouterr().err
+    assert "no protocol 'unicron'; choose one of unicorn" in capsys.readouterr().err

@@ -18,5 +18,7 @@ def test_all_is_every_protocol_that_the_papers_use():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(UserError, match=r"no protocol 'unicron'; choose of unicorn, .*, or all"):
+    with pytest.raises(
+        UserError, match=r"no protocol 'unicron'; choose one of unicorn, .*, or all"
+    ):
         protocols.named(("none", "unicron"))

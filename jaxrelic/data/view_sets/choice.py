@@ -47,12 +47,12 @@ def check_counts(selection: Selection, relic: RelicViews, num_sources: int) -> N
     neighbours = int((relic.neighbour >= 0).sum())
     if selection == "two_stage" and not 0 < neighbours < len(relic):
         raise UserError(
-            f"relic {relic.uid} has {len(relic)} views and {neighbours} neighbours of others, and "
-            "two_stage needs both anchors and neighbours; set data.selection to any"
+            f"relic {relic.uid} has {len(relic)} views and {neighbours} near views of others, and "
+            "two_stage needs both anchors and near views; set data.selection to any"
         )
     most = neighbours if selection == "two_stage" else len(relic) - 1
     if num_sources > most:
-        kind = "neighbours" if selection == "two_stage" else "views beside the target"
+        kind = "near views" if selection == "two_stage" else "views beside the target"
         raise UserError(
             f"relic {relic.uid} has {most} {kind}, too few for {num_sources} sources; set "
             f"data.num_sources to {most} or less"

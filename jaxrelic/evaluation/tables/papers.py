@@ -101,7 +101,7 @@ def read_result(text: str) -> Result:
 def find_table(name: str) -> PublishedTable:
     """A table by name."""
     if name not in TABLES:
-        raise UserError(f"no table {name!r}; choose of {', '.join(TABLES)}, or {OWN}")
+        raise UserError(f"no table {name!r}; choose one of {', '.join(TABLES)}, or {OWN}")
     return TABLES[name]
 
 

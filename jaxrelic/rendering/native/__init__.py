@@ -26,7 +26,7 @@ DTYPES = (np.dtype("float32"), np.dtype("float64"))
 
 
 def unavailable(settings: RasterSettings, dtype: np.dtype) -> str | None:
-    """Why this path cannot serve, or None if it can."""
+    """Why this path cannot be used, or None if it can."""
     if settings.bary_grad:
         return "it holds barycentric weights constant, so bary_grad must be False"
     if dtype not in DTYPES:

@@ -31,9 +31,10 @@ class PretrainConfig:
     steps: int = 0
     """Steps before training begins; 0 leaves it out. Others use 1000 to 2000."""
     target: Literal["sphere", "template"] = "sphere"
-    """sphere: of `radius`. template: the ellipsoid, for weights that come from elsewhere."""
+    """Form to learn. sphere: of `radius`. template: the ellipsoid, for weights that come from
+    elsewhere."""
     radius: float = 0.35
-    """Of the sphere, in world units."""
+    """Radius of the sphere, in world units."""
     batch_size: int = 16
     """Codes per step, drawn from N(0, 1)."""
     learning_rate: float = 1e-4

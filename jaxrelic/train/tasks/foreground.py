@@ -28,7 +28,7 @@ _BANK_STREAM = 1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ForegroundTask:
-    """Which pixels of a photograph are its object, learned from category labels alone."""
+    """Foreground perception: the pixels of the object, learned from category labels alone."""
 
     model: ForegroundConfig
     """The network."""
@@ -61,7 +61,7 @@ class ForegroundTask:
         return {**variables, "memory": {"pairs": bank}}
 
     def begin(self, fresh: TrainState, *, seed: int) -> TrainState:
-        """With the published weights of `initial_weights`, if it names any."""
+        """`fresh` with the published weights of `initial_weights`, if it names any."""
         del seed
         if not self.initial_weights:
             return fresh

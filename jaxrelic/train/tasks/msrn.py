@@ -46,18 +46,18 @@ class MsrnTask:
     model: MsrnConfig
     """The network."""
     supervision: Supervision = "latent"
-    """What the network may know. latent: image and mask only. posed: also the camera. multiview:
-    also other posed views."""
+    """Supervision: what the network may know. latent: image and mask only. posed: also the camera.
+    multiview: also other posed views."""
     data: SingleViewData
     """The relics, and how examples are made of them."""
     losses: MsrnLossSettings = dataclasses.field(default_factory=MsrnLossSettings)
     """How predictions are compared, and the weight of each term."""
     softness: SoftnessSchedule = dataclasses.field(default_factory=SoftnessSchedule)
-    """How soft the edges of drawings are early on."""
+    """Softness of the edges of drawings in the first steps."""
     initial: str = ""
     """Folder of a run or an export to start from; empty starts at random."""
     pretrain: PretrainConfig = dataclasses.field(default_factory=PretrainConfig)
-    """What the deformation learns before the first step; nothing by default."""
+    """Lessons of the deformation before the first step; none by default."""
 
     def __post_init__(self) -> None:
         if self.losses.background != self.data.background:
@@ -118,7 +118,7 @@ class MsrnTask:
         return {"recent": {"photographs": photographs}}
 
     def begin(self, fresh: TrainState, *, seed: int) -> TrainState:
-        """From another network, from a sphere, or at random."""
+        """`fresh`, or the state of another network, or one that has learned a sphere."""
         if self.initial:
             fresh = from_network.from_network(fresh, self.initial)
         params = from_sphere.pretrained(self.pretrain, self.model, fresh.params, seed=seed)

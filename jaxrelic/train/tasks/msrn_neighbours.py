@@ -49,11 +49,11 @@ class NeighbourStep:
     """One step's query, and what its neighbours are chosen and judged by."""
 
     config: NeighbourConfig
-    """Which neighbours."""
+    """Choice of neighbours."""
     batch: Mapping[str, Array]
-    """Of the loader."""
+    """Batch of the loader."""
     output: MsrnOutput
-    """For the queries."""
+    """Output for the queries."""
     collections: Variables
     """Untrained arrays: identities, recent photographs."""
     see: See
@@ -140,7 +140,7 @@ class NeighbourStep:
 
 
 def rotations(output: MsrnOutput) -> Array:
-    """Of the likeliest camera, [b, 3, 3]."""
+    """Rotation of the likeliest camera, [b, 3, 3]."""
     return jax.lax.stop_gradient(neighbour_losses.likeliest_camera(output)[:, :3, :3])
 
 

@@ -41,6 +41,7 @@ def phases(supervision: Supervision, *, alternate: bool = True) -> tuple[str, ..
     """Kinds of step, taken in turn.
 
     With latent poses camera and shape explain each other away, so they take turns, the pose first,
-    as in Unicorn (arXiv:2204.10310), unless told not to; with known cameras all is learned at once.
+    as in Unicorn (arXiv:2204.10310), unless it is switched off; with known cameras all is learned
+    at once.
     """
     return ("pose", "shape") if supervision == "latent" and alternate else ("joint",)

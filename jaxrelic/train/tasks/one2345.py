@@ -45,7 +45,7 @@ class One2345Task:
     losses: One2345LossSettings
     """How predictions are compared, and the weight of each term."""
     rays: RaysConfig = dataclasses.field(default_factory=RaysConfig)
-    """What a step draws, and what of it is kept in memory."""
+    """Rays that a step draws, and what of them is kept in memory."""
 
     phases = ("joint",)
 
@@ -71,7 +71,7 @@ class One2345Task:
         return fresh_variables(self.model, rng)
 
     def begin(self, fresh: TrainState, *, seed: int) -> TrainState:
-        """At random."""
+        """`fresh` as it is: random."""
         del seed
         return fresh
 

@@ -17,12 +17,12 @@ class RaysConfig:
     bound_rays: int = 2048
     """Rays on each of which three signed distances are compared with what depth and mask allow."""
     views_per_ray: int | None = None
-    """Blend colours from so many sources, those nearest in direction to the target; None: all."""
+    """Sources whose colours are blended, those nearest in direction to the target; None: all."""
     chunk: int | None = None
     """Rays drawn at a time and computed again for the gradient; None draws all at once."""
     remat: Remat = "nothing"
-    """What is computed again for the gradient to save memory: nothing, the regularisation of the
-    volume, or that and the image features (encoding)."""
+    """Part that is computed again for the gradient to save memory: nothing, the regularisation of
+    the volume, or that and the image features (encoding)."""
 
     def __post_init__(self) -> None:
         leasts = {"count": 1, "free_points": 1, "bound_rays": 1, "views_per_ray": 2, "chunk": 1}

@@ -91,7 +91,7 @@ class Task(Objective, Protocol):
         """Names, shapes and types of the arrays that `predictor` needs."""
 
     def predictor(self, variables: Variables, *, step: int) -> Any:
-        """The network at work, after so many steps."""
+        """The network at work, after `step` steps."""
 
     def facts(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What an export says of the training and of the data, beside what it says of any."""

@@ -230,7 +230,7 @@ def test_too_few_views_are_said_before_the_first_batch(monkeypatch):
     with pytest.raises(UserError, match=r"0 neighbours.*set data\.selection to any"):
         view_sets.batches(config(selection="two_stage"), seed=0)
     monkeypatch.setattr(view_sets, "open_view_sets", lambda _: [staged()])
-    with pytest.raises(UserError, match=r"relic pot has 32 neighbours, too few for 33 sources"):
+    with pytest.raises(UserError, match=r"relic pot has 32 near views, too few for 33 sources"):
         view_sets.batches(config(num_sources=33), seed=0)
 
 

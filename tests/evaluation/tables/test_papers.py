@@ -95,7 +95,7 @@ def test_quoted_means_are_computed_from_the_quoted_cells():
     ("text", "message"),
     [
         ("T8=x", "does not say TABLE:ROW=PATH"),
-        ("T1:full=x", "no table 'T1'; choose of T2, .*T12, or own"),
+        ("T1:full=x", "no table 'T1'; choose one of T2, .*T12, or own"),
         ("T8:w/o XY=x", "table T8 has no row 'w/o XY'; it has w/o FC, w/o NC, full"),
         ("T8:full=absent", "absent.* cannot be read .*; run `jaxrelic evaluate`"),
     ],
