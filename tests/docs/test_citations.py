@@ -83,9 +83,7 @@ def broken_links(page: pathlib.Path) -> list[str]:
             continue
         path, _, place = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        if not file.exists():
-            broken.append(target)
-        elif place and place not in anchors(file.read_text("utf-8")):
+        if not file.exists() or (place and place not in anchors(file.read_text("utf-8"))):
             broken.append(target)
         elif file.suffix == ".py":
             source = file.read_text("utf-8")
