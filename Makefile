@@ -3,7 +3,7 @@
 RELICS ?=
 PHOTO ?=
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint docs lock clean
 
 demo:
 	@scripts/setup.sh
@@ -28,9 +28,16 @@ lint:
 	@.venv/bin/lint-imports
 	@.venv/bin/shellcheck scripts/*.sh .ci/run
 
+# Half a minute; the pages are in docs/_build/html. Warnings are errors.
+docs:
+	@scripts/setup.sh
+	@rm -rf docs/_build docs/api/generated
+	@JAX_PLATFORMS=cpu .venv/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 # One lock serves Python 3.11 and 3.13; it names no index.
 lock:
-	@.venv/bin/uv pip compile pyproject.toml --extra engine --extra beam --extra segment --extra texture --extra dev --universal \
+	@.venv/bin/uv pip compile pyproject.toml --extra engine --extra beam --extra segment --extra texture --extra dev --extra docs --universal \
 	    --no-header --no-annotate --output-file requirements.lock
 
 clean:

@@ -151,6 +151,16 @@ def render(
         normals: Return a normals image too, along the axes of the "camera" (x right, y down,
             z forward) or the "world" (z up).
         face_index: Return an image of face indices too.
+
+    Example:
+        >>> from jaxrelic.geometry import cameras, meshes
+        >>> vertices, faces = meshes.icosphere(2)
+        >>> pose = cameras.orbit(*np.float32([[0.5], [0.3], [0]]), np.float32([[0, 0, 1.2]]))[0]
+        >>> camera = jaxrelic.Camera(pose, cameras.intrinsics(18, 16, 16))
+        >>> ball = jaxrelic.Mesh(vertices=0.4 * vertices, faces=faces)
+        >>> image = jaxrelic.render(ball, camera, image_size=16)
+        >>> image.rgb.shape, round(float(image.depth[8, 8]), 2)
+        ((16, 16, 3), 0.8)
     """
     scale = np.float32(image_size / (camera_size or image_size))
     stretch = np.diag(np.float32([scale, scale, 1]))

@@ -40,6 +40,14 @@ def write_relics(
         seed: Non-negative. Relic i is drawn from (seed, i): a larger count keeps the first ones.
         families: Names from `families()` or `abstract`; all of the former unless given.
         progress: Called with the number of new relics after each one.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_relics(folder, 2, 0, families=["coin"]).name
+        ...     sorted(path.name for path in pathlib.Path(folder).iterdir())
+        'manifest.json'
+        ['coin-0000.glb', 'coin-0001.glb', 'manifest.json']
     """
     folder, chosen = pathlib.Path(folder), list(families or FAMILIES)
     if count < 1:

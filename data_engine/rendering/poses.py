@@ -142,7 +142,13 @@ _RULES: tuple[tuple[str, Callable[..., PoseSet]], ...] = (
 
 
 def load_poses(spec: str) -> PoseSet:
-    """Poses by name (`KINDS`), or from the file of that path."""
+    """Poses by name (`KINDS`), or from the file of that path.
+
+    Example:
+        >>> poses = load_poses("ring:12@20")
+        >>> len(poses), poses.names[0], poses.cam_from_world().shape
+        (12, 'view_000', (12, 4, 4))
+    """
     for pattern, rule in _RULES:
         if match := re.fullmatch(pattern, spec):
             return rule(*match.groups())

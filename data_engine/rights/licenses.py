@@ -30,6 +30,10 @@ def spdx_of(words: str) -> str:
     """The SPDX identifier that a licence text clearly means, else a `LicenseRef-` of its words.
 
     "CC-BY" without a version stays a LicenseRef: which deed it means is not ours to decide.
+
+    Example:
+        >>> [spdx_of(words) for words in ("CC BY 4.0", "cc0", "CC-BY", "ask us")]
+        ['CC-BY-4.0', 'CC0-1.0', 'LicenseRef-cc-by', 'LicenseRef-ask-us']
     """
     plain = " ".join(words.lower().replace("_", "-").split())
     if plain in ("", "unknown"):
@@ -49,6 +53,10 @@ def strictness(spdx: str) -> int:
 
     The order is a policy: no-derivatives before non-commercial is a choice, and what we do not
     know counts as the strictest.
+
+    Example:
+        >>> max(["CC0-1.0", "CC-BY-NC-4.0", "CC-BY-4.0"], key=strictness)
+        'CC-BY-NC-4.0'
     """
     family = re.sub(r"-[0-9.]+$", "", spdx)
     return _STRICTER.index(family) if family in _STRICTER else len(_STRICTER)
@@ -64,6 +72,11 @@ def deed_url(spdx: str) -> str:
 
 
 def credit_line(*, title: str, author: str, url: str, spdx: str) -> str:
-    """A complete credit line: `"Vase" by A. Potter, https://..., licensed CC-BY-4.0`."""
+    """A complete credit line: `"Vase" by A. Potter, https://..., licensed CC-BY-4.0`.
+
+    Example:
+        >>> credit_line(title="Vase", author="A. Potter", url="", spdx="CC-BY-4.0")
+        '"Vase" by A. Potter, licensed CC-BY-4.0'
+    """
     by = f" by {author}" if author else " by an unnamed author"
     return f'"{title}"{by}{f", {url}" if url else ""}, licensed {spdx}'

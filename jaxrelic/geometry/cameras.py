@@ -17,7 +17,14 @@ MIN_DEPTH = 1e-6
 
 @flax.struct.dataclass
 class Camera:
-    """A posed pinhole camera; every field may carry leading batch axes."""
+    """A posed pinhole camera; every field may carry leading batch axes.
+
+    Example:
+        >>> camera = Camera(np.eye(4, dtype=np.float32), intrinsics(280, 256, 256))
+        >>> uv, depth = project(camera, np.float32([[0.1, 0, 1]]))  # A little to the right.
+        >>> uv.tolist(), depth.tolist()
+        ([[156.0, 128.0]], [1.0])
+    """
 
     cam_from_world: jax.Array
     """Rigid transform, [*b, 4, 4]."""
@@ -28,7 +35,12 @@ class Camera:
 def intrinsics(
     focal_px: float, width: int, height: int, centre_px: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """Returns pixel_from_cam [3, 3] for square pixels; the centre defaults to the image centre."""
+    """Returns pixel_from_cam [3, 3] for square pixels; the centre defaults to the image centre.
+
+    Example:
+        >>> intrinsics(280, 256, 256).tolist()
+        [[280.0, 0.0, 128.0], [0.0, 280.0, 128.0], [0.0, 0.0, 1.0]]
+    """
     cx, cy = centre_px if centre_px is not None else (width / 2, height / 2)
     return np.array([[focal_px, 0, cx], [0, focal_px, cy], [0, 0, 1]], np.float32)
 
@@ -42,6 +54,15 @@ def project(
     Returns:
         uv: Pixel coordinates, x to the right and y down, the first pixel's centre at (0.5, 0.5).
         depth: Distance along the optical axis, in world units; points behind have depth <= 0.
+
+    Example:
+        >>> pose = orbit(*np.float32([[0], [0], [0]]), np.float32([[0, 0, 1.2]]))[0]
+        >>> camera = Camera(pose, intrinsics(280, 256, 256))  # On the x axis.
+        >>> uv, depth = project(camera, np.float32([[0, 0, 0], [0, 0, 0.4], [0.4, 0, 0]]))
+        >>> np.round(uv).astype(int).tolist()  # The middle; 0.4 above it; 0.4 nearer.
+        [[128, 128], [128, 35], [128, 128]]
+        >>> np.round(np.float64(depth), 1).tolist()
+        [1.2, 1.2, 0.8]
     """
     points_cam = transforms.transform_points(camera.cam_from_world, points_world)
     depth = points_cam[..., 2]
@@ -81,6 +102,13 @@ def orbit(
         elevation: Radians above the xy plane.
         roll: Radians about the optical axis, applied last.
         translation_cam: World origin in the camera frame, in world units.
+
+    Example:
+        >>> azimuth = np.radians([0, 90, 180, 270]).astype(np.float32)
+        >>> level, far = 0 * azimuth, np.tile(np.float32([0, 0, 1.2]), (4, 1))
+        >>> poses = orbit(azimuth, level, level, far)
+        >>> np.linalg.inv(poses)[1, :3, 3].round(1) + 0.0  # Where the second camera stands.
+        array([0. , 1.2, 0. ], dtype=float32)
     """
     sin_a, cos_a = jnp.sin(azimuth), jnp.cos(azimuth)
     sin_e, cos_e = jnp.sin(elevation), jnp.cos(elevation)
@@ -95,7 +123,14 @@ def orbit(
 
 
 def cam_from_world_from_blender(world_from_cam: np.ndarray) -> np.ndarray:
-    """Blender and OpenGL poses (x right, y up, z backward), [*b, 4, 4], to our cam_from_world."""
+    """Blender and OpenGL poses (x right, y up, z backward), [*b, 4, 4], to our cam_from_world.
+
+    Example:
+        >>> above = np.eye(4)  # Blender's camera looks down its -z axis,
+        >>> above[2, 3] = 1.2  # here from above the origin.
+        >>> cam_from_world_from_blender(above)[2]  # Forward is down, the origin 1.2 away.
+        array([ 0. ,  0. , -1. ,  1.2])
+    """
     flip = np.diag([1.0, -1.0, -1.0, 1.0])
     return flip @ np.linalg.inv(world_from_cam)
 

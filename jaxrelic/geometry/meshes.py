@@ -33,7 +33,13 @@ MIN_SQUARED_LENGTH = 1e-30
 
 @flax.struct.dataclass
 class Mesh:
-    """A triangle mesh with one kind of colour: a UV texture, vertex colours, or none."""
+    """A triangle mesh with one kind of colour: a UV texture, vertex colours, or none.
+
+    Example:
+        >>> mesh = Mesh(vertices=0.4 * icosphere(1)[0], faces=icosphere(1)[1])
+        >>> mesh.vertices.shape, mesh.faces.shape, mesh.texture is None
+        ((42, 3), (80, 3), True)
+    """
 
     vertices: jax.Array
     """World positions, [*b, v, 3]."""
@@ -52,6 +58,13 @@ def icosphere(level: int) -> tuple[np.ndarray, np.ndarray]:
     """Subdivided icosahedron: vertices [v, 3] float32 and faces [f, 3] int32, facing outward.
 
     Level 0 keeps the rounded base coordinates; from level 1 on vertices lie on the unit sphere.
+
+    Example:
+        >>> vertices, faces = icosphere(3)
+        >>> vertices.shape, faces.shape
+        ((642, 3), (1280, 3))
+        >>> round(float(signed_volume(vertices, faces)), 3)  # A ball has 4.189.
+        4.153
     """
     vertices, faces = _ICOSAHEDRON_VERTICES, _ICOSAHEDRON_FACES
     for _ in range(level):
@@ -154,6 +167,11 @@ def edge_topology(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         edges: [e, 2], each edge once.
         opposite: [e, 2], the third vertex of the two faces that share it.
+
+    Example:
+        >>> edges, opposite = edge_topology(icosphere(0)[1])
+        >>> edges.shape, opposite.shape
+        ((30, 2), (30, 2))
     """
     directed = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
     third = faces[:, [2, 0, 1]].reshape(-1)

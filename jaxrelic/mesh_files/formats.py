@@ -36,6 +36,14 @@ def write(mesh: meshes.Mesh, path: pathlib.Path) -> None:
 
     PLY has no textures, so vertices take the texture's colours there. A textured OBJ brings its
     material and picture as files of the same name, which are in place before the OBJ is.
+
+    Example:
+        >>> import tempfile
+        >>> mesh = meshes.Mesh(vertices=meshes.icosphere(1)[0], faces=meshes.icosphere(1)[1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(mesh, pathlib.Path(folder) / "ball.ply")
+        ...     [path.name for path in pathlib.Path(folder).iterdir()]
+        ['ball.ply']
     """
     suffix = check_suffix(path)
     if suffix == ".glb":

@@ -25,6 +25,17 @@ def read_glb(path: pathlib.Path) -> meshes.Mesh:
 
     Textures of several materials are stacked in one. A face over which a texture repeats shows it
     once. Parts without colours are clay only if no part has any.
+
+    Example:
+        >>> import tempfile
+        >>> from jaxrelic.mesh_files import glb_writer
+        >>> ball = meshes.Mesh(vertices=meshes.icosphere(1)[0], faces=meshes.icosphere(1)[1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "ball.glb"
+        ...     glb_writer.write_glb(ball, path)
+        ...     again = read_glb(path)
+        >>> again.faces.shape, again.vertices.max(axis=0).round(2)
+        ((80, 3), array([1., 1., 1.], dtype=float32))
     """
     if path.suffix.lower() != ".glb":
         raise UserError(f"{path} is no .glb file; convert it to GLB first")

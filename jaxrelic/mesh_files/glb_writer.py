@@ -29,7 +29,16 @@ GLTF_FROM_WORLD = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
 
 
 def write_glb(mesh: meshes.Mesh, path: pathlib.Path) -> None:
-    """Writes one mesh, without batch axes, whole or not at all."""
+    """Writes one mesh, without batch axes, whole or not at all.
+
+    Example:
+        >>> import tempfile
+        >>> mesh = meshes.Mesh(vertices=meshes.icosphere(1)[0], faces=meshes.icosphere(1)[1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_glb(mesh, pathlib.Path(folder) / "ball.glb")
+        ...     (pathlib.Path(folder) / "ball.glb").read_bytes()[:4]
+        b'glTF'
+    """
     write_whole(path, to_trimesh(mesh).export(file_type="glb", include_normals=True))
 
 

@@ -49,7 +49,14 @@ def surface_distances(
 
 
 def chamfer(distances: SurfaceDistances) -> float:
-    """100 x the mean of accuracy and completeness, unsquared (CD-L1); lower is better."""
+    """100 x the mean of accuracy and completeness, unsquared (CD-L1); lower is better.
+
+    Example:
+        >>> plane = np.stack(np.meshgrid(np.arange(9.0), np.arange(9.0)), -1).reshape(-1, 2) / 8
+        >>> floor = np.pad(plane, ((0, 0), (0, 1)))
+        >>> round(chamfer(surface_distances(floor, floor + [0, 0, 0.02])), 3)
+        2.0
+    """
     return CHAMFER_FACTOR * 0.5 * float(distances.accuracy.mean() + distances.completeness.mean())
 
 
@@ -70,6 +77,11 @@ def f_score(distances: SurfaceDistances, threshold: float) -> float:
     Args:
         distances: Distances of the two surfaces.
         threshold: In the units of the points; a point counts if it is strictly nearer.
+
+    Example:
+        >>> distances = surface_distances(np.zeros((1, 3)), np.array([[0, 0, 0.02]]))
+        >>> f_score(distances, 0.01), f_score(distances, 0.05)
+        (0.0, 1.0)
     """
     precision = float(np.mean(distances.accuracy < threshold))
     recall = float(np.mean(distances.completeness < threshold))

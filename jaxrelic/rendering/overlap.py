@@ -10,7 +10,13 @@ MASK_THRESHOLD = 0.5
 
 @typechecked
 def soft_iou(alpha: Float[Array, "*b h w"], mask: Float[Array, "*b h w"]) -> Float[Array, "*b"]:
-    """Intersection over union of soft masks, in [0, 1]; two empty masks agree."""
+    """Intersection over union of soft masks, in [0, 1]; two empty masks agree.
+
+    Example:
+        >>> left = np.float32([[1, 1, 0]])
+        >>> round(float(soft_iou(left, np.float32([[0, 1, 1]]))), 3)
+        0.333
+    """
     both = jnp.sum(alpha * mask, axis=(-2, -1))
     either = jnp.sum(alpha + mask - alpha * mask, axis=(-2, -1))
     empty = either <= 0

@@ -64,6 +64,17 @@ def soft_rasterize(
             `native` on CPUs where that is built and serves these settings, and `fast` elsewhere,
             also on a GPU, where `pallas` has not been tried yet. Off NVIDIA GPUs `pallas` works
             too, interpreted and slow.
+
+    Example:
+        >>> face = np.float32([[-0.5, -0.5, 2], [0.5, -0.5, 2], [0, 0.6, 2.5]])[None]
+        >>> colours = CornerColours(np.eye(3, dtype=np.float32)[None])  # Red, green, blue.
+        >>> soft = RasterSettings(sigma=0.01)
+        >>> image = soft_rasterize(face, colours, image_size=4, settings=soft, path="dense")
+        >>> np.asarray(image.alpha).round(2)
+        array([[0.  , 0.  , 0.  , 0.  ],
+               [0.  , 0.34, 0.34, 0.  ],
+               [0.  , 0.82, 0.82, 0.  ],
+               [0.  , 0.  , 0.  , 0.  ]], dtype=float32)
     """
     vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
     batch = vertices.shape[:-3]
@@ -91,6 +102,12 @@ def soft_silhouette(
     """The alpha of `soft_rasterize`, for a fraction of its work: no depth order, no colours.
 
     `dense` is the reference here too; every other path is `fast`.
+
+    Example:
+        >>> face = np.float32([[-0.5, -0.5, 2], [0.5, -0.5, 2], [0, 0.6, 2.5]])[None]
+        >>> covered = lambda face: jnp.sum(soft_silhouette(face, image_size=8, path="dense"))
+        >>> jax.grad(covered)(face)[0, 2, 1] > 0  # Raising the upper corner covers more.
+        Array(True, dtype=bool)
     """
     vertices, image_size, settings = prepare(face_vertices_ndc, image_size, settings)
     flat = vertices.reshape(math.prod(vertices.shape[:-3]), *vertices.shape[-3:])

@@ -48,6 +48,17 @@ def render_views(
     Returns:
         rgb [b n h w 3] composited over the background, alpha [b n h w], depth [b n h w] along
         the optical axis (0 = no face), and dropped [b n].
+
+    Example:
+        >>> vertices, faces = meshes.icosphere(1)
+        >>> clay = np.full_like(vertices, 0.5)[None]
+        >>> ball = meshes.Mesh(vertices=0.4 * vertices[None], faces=faces, vertex_colours=clay)
+        >>> turn = np.float32([0, 2])
+        >>> pose = cameras.orbit(turn, 0 * turn, 0 * turn, np.tile(np.float32([0, 0, 1.2]), (2, 1)))
+        >>> lens = np.tile(cameras.intrinsics(18, 16, 16), (1, 2, 1, 1))
+        >>> views = cameras.Camera(pose[None], lens)
+        >>> render_views(ball, views, image_size=16, path="dense").rgb.shape
+        (1, 2, 16, 16, 3)
     """
     faces, appearance = _faces_ndc(mesh, views, image_size), _appearance(mesh)
     options = {"image_size": image_size, "settings": settings, "background": background}

@@ -17,7 +17,20 @@ FORMATS = (
 
 
 def read(path: pathlib.Path) -> PoseFile:
-    """The poses of a file or of a COLMAP folder."""
+    """The poses of a file or of a COLMAP folder.
+
+    Example:
+        >>> import tempfile
+        >>> matrix = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 2], [0, 0, 0, 1]]
+        >>> frame = {"file_path": "a.png", "transform_matrix": matrix}
+        >>> transforms = {"fl_x": 280, "w": 256, "h": 256, "frames": [frame]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "transforms.json"
+        ...     _ = path.write_text(json.dumps(transforms))
+        ...     poses = read(path)
+        >>> poses.format, poses.poses[0].name, poses.poses[0].cam_from_world[2].tolist()
+        ('nerfstudio transforms.json', 'a.png', [0.0, 0.0, -1.0, 2.0])
+    """
     if path.is_dir():
         return colmap.read(path)
     if not path.is_file():
