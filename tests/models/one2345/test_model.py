@@ -41,7 +41,7 @@ def scene_of(modern, released, views, quick_jit):
     images, camera = jax.tree.map(np.float32, views)
     encode = quick_jit(functools.partial(modern.apply, method="encode"))
 
-    def scene(order=(1, 2, 3), change=lambda images: images):
+    def encoded(order=(1, 2, 3), change=lambda images: images):
         chosen = jax.tree.map(lambda x: x[list(order)], camera)
         return encode(variables, change(images[list(order)]), chosen)
 
