@@ -9,17 +9,11 @@ demo:
 	@scripts/setup.sh
 	@RELICS='$(RELICS)' PHOTO='$(PHOTO)' scripts/demo.sh
 
-# A process keeps all that it compiles mapped, three maps to a program, and Linux gives it 65530 of
-# them, after which LLVM crashes. So the tests run in three rounds, each with workers of its own.
 PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
-FIRST = tests/models tests/train
-SECOND = tests/inference tests/cli tests/configs
 
 test:
 	@scripts/setup.sh --browser
-	@$(PYTEST) $(FIRST)
-	@$(PYTEST) $(SECOND)
-	@$(PYTEST) $(addprefix --ignore=,$(FIRST) $(SECOND))
+	@$(PYTEST)
 
 lint:
 	@scripts/setup.sh
