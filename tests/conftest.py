@@ -1,5 +1,6 @@
 """Four virtual CPU devices, programs compiled quickly and kept, no silent rank promotion."""
 
+import collections
 import gc
 import os
 import pathlib
@@ -27,7 +28,10 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 # Fixtures that several rooms share.
 pytest_plugins = ["tiny_networks"]
 
-CACHE = pathlib.Path(__file__).parent.parent / ".cache" / "jax"
+ROOT = pathlib.Path(__file__).parent.parent
+CACHE = ROOT / ".cache" / "jax"
+SLOW = ROOT / "tests" / "slow.txt"
+"""Lines "seconds test", which `make slow` measures."""
 MAPS = pathlib.Path("/proc/self/maps")
 MOST_MAPS = 20_000
 """Linux gives a process 65530, a run of training takes 10000, and without any LLVM crashes."""
@@ -36,6 +40,19 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what is slow, and begins with the files that take longest: the workers end together."""
+    seconds, of_file = {}, collections.Counter()
+    for line in SLOW.read_text().splitlines():
+        taken, test = line.split(" ", 1)
+        seconds[test] = float(taken)
+        of_file[ROOT / test.split("::")[0]] += float(taken)
+    for item in items:
+        if item.nodeid in seconds:
+            item.add_marker("slow")
+    items.sort(key=lambda item: -of_file[item.path])
 
 
 def pytest_runtest_teardown(item, nextitem):

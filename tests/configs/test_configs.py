@@ -90,7 +90,6 @@ def test_msrn_steps_agree_on_every_replica(experiment):
         jax.eval_shape(one_copy, start, dealt)  # Raises if any output was left unreduced.
 
 
-@pytest.mark.slow
 def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_path):
     one = jax.devices()[:1]
     loop.train(smoke(checkpoint_every=3), tmp_path / "whole", devices=one)
@@ -102,7 +101,6 @@ def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_p
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "whole")[:3], rtol=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("source", ["filtered", "unicorn"])
 def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source):
     tried, devices = whole(source, checkpoint_every=5), jax.devices()[:2]
@@ -120,7 +118,6 @@ def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source
     assert one.prototypes.sizes.sum() == one.identities.sizes.sum() == 12
 
 
-@pytest.mark.slow
 def test_sigterm_to_the_command_saves_and_exits_143(tmp_path):
     command = [sys.executable, "-m", "jaxrelic.cli.main", "train", str(CONFIGS / "smoke.py")]
     command += ["--workdir", str(tmp_path), "--steps", "100000"]

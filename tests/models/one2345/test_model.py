@@ -134,7 +134,6 @@ def five_rays(modern, released, views, scene_of):
     return draw, variables
 
 
-@pytest.mark.slow
 def test_chunks_of_rays_make_the_same_picture(five_rays, quick_jit):
     draw, variables = five_rays
     draw = quick_jit(draw, static_argnums=1)
@@ -144,7 +143,6 @@ def test_chunks_of_rays_make_the_same_picture(five_rays, quick_jit):
     assert np.any(whole.inside > 0)
 
 
-@pytest.mark.slow
 def test_chunks_of_rays_have_the_same_finite_gradient(five_rays, quick_jit):
     draw, variables = five_rays
 

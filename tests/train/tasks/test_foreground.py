@@ -37,7 +37,6 @@ def test_steps_agree_on_every_replica():
     jax.eval_shape(one_copy, start, dealt)  # Raises if any output was left unreduced.
 
 
-@pytest.mark.slow
 def test_a_run_continues_with_identical_losses_and_bank_on_two_devices(tmp_path):
     tried, devices = experiment(steps=8, checkpoint_every=5), jax.devices()[:2]
     loop.train(tried, tmp_path / "whole", devices=devices)

@@ -143,7 +143,6 @@ def test_chunks_remat_and_all_views_chosen_change_neither_loss_nor_gradient(star
     assert distance(gradient, plain[1]) < 1e-8
 
 
-@pytest.mark.slow
 def test_bfloat16_changes_loss_and_gradient_by_a_few_percent(start, plain):
     coarse = dataclasses.replace(STILL, blend_dtype="bfloat16")
     loss, gradient = slope(experiment(coarse, rays={"remat": "volume"}), *start)
@@ -257,7 +256,6 @@ def test_rays_that_cannot_be_drawn_are_named(changes, message):
         experiment(rays=changes)
 
 
-@pytest.mark.slow
 def test_a_run_continues_with_identical_losses_on_two_devices(tmp_path):
     plain = dataclasses.replace(smoke.ROWS["one2345"](), steps=4, checkpoint_every=2)
     tried = changed(plain, data=dataclasses.replace(plain.task.data, batch_size=2))
