@@ -3,23 +3,28 @@
 RELICS ?=
 PHOTO ?=
 
-.PHONY: demo test lint docs lock clean
+.PHONY: demo test test-fast slow lint docs lock clean
 
 demo:
 	@scripts/setup.sh
 	@RELICS='$(RELICS)' PHOTO='$(PHOTO)' scripts/demo.sh
 
-# A process keeps all that it compiles mapped, three maps to a program, and Linux gives it 65530 of
-# them, after which LLVM crashes. So the tests run in three rounds, each with workers of its own.
-PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist loadfile
-FIRST = tests/models tests/train
-SECOND = tests/inference tests/cli tests/configs
+# Files go to the workers in the order of tests/conftest.py, the longest first.
+PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test:
 	@scripts/setup.sh --browser
-	@$(PYTEST) $(FIRST)
-	@$(PYTEST) $(SECOND)
-	@$(PYTEST) $(addprefix --ignore=,$(FIRST) $(SECOND))
+	@$(PYTEST)
+
+# For work in between: no test of tests/slow.txt, no Blender and no browser.
+test-fast:
+	@scripts/setup.sh
+	@$(PYTEST) -m "not slow and not blender and not browser"
+
+slow:
+	@scripts/setup.sh --browser
+	@$(PYTEST) --durations=0 --durations-min=0.5 | .venv/bin/python scripts/slow_tests.py > tests/slow.txt.new
+	@mv tests/slow.txt.new tests/slow.txt
 
 lint:
 	@scripts/setup.sh

@@ -1,13 +1,20 @@
-"""Four virtual CPU devices, no silent rank promotion, compiled programs kept between runs."""
+"""Four virtual CPU devices, programs compiled quickly and kept, no silent rank promotion."""
 
+import collections
+import gc
 import os
 import pathlib
 import shutil
 import sys
 
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
-).strip()
+# Nearly all programs run once or twice on a few numbers: optimising them takes two to four times
+# as long as what it saves. Child processes inherit the flags.
+FLAGS = (
+    "--xla_force_host_platform_device_count=4",
+    "--xla_backend_optimization_level=0",
+    "--xla_cpu_use_fusion_emitters=false",
+)
+os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Without the native rasterizer a machine may have, so that tests mean the same everywhere.
 os.environ["JAXRELIC_CACHE"] = str(pathlib.Path(__file__).parent.parent / ".cache" / "no-native")
@@ -21,12 +28,40 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 # Fixtures that several rooms share.
 pytest_plugins = ["tiny_networks"]
 
-CACHE = pathlib.Path(__file__).parent.parent / ".cache" / "jax"
+ROOT = pathlib.Path(__file__).parent.parent
+CACHE = ROOT / ".cache" / "jax"
+SLOW = ROOT / "tests" / "slow.txt"
+"""Lines "seconds test", which `make slow` measures."""
+MAPS = pathlib.Path("/proc/self/maps")
+MOST_MAPS = 20_000
+"""Linux gives a process 65530, a run of training takes 10000, and without any LLVM crashes."""
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what is slow, and begins with the files that take longest: the workers end together."""
+    seconds, of_file = {}, collections.Counter()
+    for line in SLOW.read_text().splitlines():
+        taken, test = line.split(" ", 1)
+        seconds[test] = float(taken)
+        of_file[ROOT / test.split("::")[0]] += float(taken)
+    for item in items:
+        if item.nodeid in seconds:
+            item.add_marker("slow")
+    items.sort(key=lambda item: -of_file[item.path])
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Between files: a program keeps about ten maps as long as JAX remembers it."""
+    if nextitem is not None and nextitem.path == item.path:
+        return
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

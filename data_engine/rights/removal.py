@@ -1,7 +1,7 @@
 """Removal at somebody's request: what is forgotten goes from disk and does not come back.
 
-A tombstone (`catalog.tombstones`) is written in the transaction that deletes the rows, so files that
-a killed run left are found by the next one.
+A tombstone (`catalog.tombstones`) is written in the transaction that deletes the rows, so files
+that a killed run left are found by the next one.
 """
 
 import pathlib

@@ -67,7 +67,6 @@ def test_an_export_is_read_as_the_run_it_was_made_of(run, tmp_path):
         load.load(folder, role="one photograph into a mesh")
 
 
-@pytest.mark.slow
 def test_the_command_writes_rows_tables_and_a_gallery(run, monkeypatch, capsys):
     every = truth.open_records
     monkeypatch.setattr(truth, "open_records", lambda *which: every(*which)[:2])

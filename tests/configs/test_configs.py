@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import optax
 import pytest
-from experiments import changed
+from experiments import as_of, changed
 from places import ROOT
 
 from jaxrelic import config_json
@@ -90,11 +90,10 @@ def test_msrn_steps_agree_on_every_replica(experiment):
         jax.eval_shape(one_copy, start, dealt)  # Raises if any output was left unreduced.
 
 
-@pytest.mark.slow
 def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_path):
     one = jax.devices()[:1]
     loop.train(smoke(), tmp_path / "whole", devices=one)
-    loop.train(smoke(steps=3), tmp_path / "parts", devices=one)
+    as_of(4, tmp_path / "whole", tmp_path / "parts")
     loop.train(smoke(), tmp_path / "parts", devices=one)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     loop.train(smoke(steps=3), tmp_path / "two", devices=jax.devices()[:2])
@@ -102,13 +101,12 @@ def test_smoke_continues_with_identical_losses_and_agrees_on_other_devices(tmp_p
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "whole")[:3], rtol=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("source", ["filtered", "unicorn"])
 def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source):
-    for name, stops in {"whole": [8], "parts": [5, 8]}.items():
-        for steps in stops:
-            folder = tmp_path / name
-            loop.train(whole(source, steps=steps), folder, devices=jax.devices()[:2])
+    tried, devices = whole(source, checkpoint_every=5), jax.devices()[:2]
+    loop.train(tried, tmp_path / "whole", devices=devices)
+    as_of(5, tmp_path / "whole", tmp_path / "parts")
+    loop.train(tried, tmp_path / "parts", devices=devices)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     one, other = (
         load.open_run(tmp_path / name)[0].variables["memory"]["shape"]
@@ -120,7 +118,6 @@ def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source
     assert one.prototypes.sizes.sum() == one.identities.sizes.sum() == 12
 
 
-@pytest.mark.slow
 def test_sigterm_to_the_command_saves_and_exits_143(tmp_path):
     command = [sys.executable, "-m", "jaxrelic.cli.main", "train", str(CONFIGS / "smoke.py")]
     command += ["--workdir", str(tmp_path), "--steps", "100000"]

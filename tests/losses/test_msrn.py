@@ -231,7 +231,6 @@ def test_sigma_may_be_traced_and_replaces_the_settings(output, batch):
     assert abs(soft - hard) > 0.01
 
 
-@pytest.mark.slow
 def test_one_object_is_learned_from_known_cameras_and_its_photograph_gets_a_pose():
     """Specification msrn H-F6. Cameras to draw with are given; the pose head learns beside them."""
     size, steps, groups = 32, 300, 8

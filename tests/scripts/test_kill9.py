@@ -8,7 +8,6 @@ from places import ROOT
 pytest.importorskip("bpy", reason="bpy is not installed: pip install -e '.[engine]'")
 
 
-@pytest.mark.slow
 @pytest.mark.blender
 def test_a_run_killed_in_every_stage_ends_with_the_shards_of_an_undisturbed_one():
     words = ["--relics", "6", "--kills", "5", "--together"]

@@ -32,10 +32,7 @@ def has_rows(metrics):
     return metrics.exists() and metrics.stat().st_size > 0
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_the_last_step_and_ends_the_run(
     tmp_path, number, code, tiny_experiment, tiny_objective
 ):

@@ -157,7 +157,6 @@ def test_a_name_that_is_no_unicode_is_taken(folder, workspace):
     assert [name.isprintable() for name in relics(workspace)] == [True]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "relics").is_dir(), reason="needs ../shared/data/relics")
 def test_the_59_real_relics_are_sound_and_measure_as_their_manifest_says(workspace):
     report = ingest(SHARED / "relics", workspace)

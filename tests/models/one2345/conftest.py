@@ -20,7 +20,7 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 
 import one2345_specification as specification
 
-PRECISIONS = [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)]
+PRECISIONS = [np.float64, np.float32]
 # These programs are compiled for a few rays; optimising them costs more than it saves.
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 

@@ -41,7 +41,7 @@ def scene_of(modern, released, views, quick_jit):
     images, camera = jax.tree.map(np.float32, views)
     encode = quick_jit(functools.partial(modern.apply, method="encode"))
 
-    def scene(order=(1, 2, 3), change=lambda images: images):
+    def encoded(order=(1, 2, 3), change=lambda images: images):
         chosen = jax.tree.map(lambda x: x[list(order)], camera)
         return encode(variables, change(images[list(order)]), chosen)
 
@@ -134,7 +134,6 @@ def five_rays(modern, released, views, scene_of):
     return draw, variables
 
 
-@pytest.mark.slow
 def test_chunks_of_rays_make_the_same_picture(five_rays, quick_jit):
     draw, variables = five_rays
     draw = quick_jit(draw, static_argnums=1)
@@ -144,7 +143,6 @@ def test_chunks_of_rays_make_the_same_picture(five_rays, quick_jit):
     assert np.any(whole.inside > 0)
 
 
-@pytest.mark.slow
 def test_chunks_of_rays_have_the_same_finite_gradient(five_rays, quick_jit):
     draw, variables = five_rays
 

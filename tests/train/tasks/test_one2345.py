@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments import changed
+from experiments import as_of, changed
 
 from configs import smoke
 from jaxrelic import config_json, losses
@@ -143,7 +143,6 @@ def test_chunks_remat_and_all_views_chosen_change_neither_loss_nor_gradient(star
     assert distance(gradient, plain[1]) < 1e-8
 
 
-@pytest.mark.slow
 def test_bfloat16_changes_loss_and_gradient_by_a_few_percent(start, plain):
     coarse = dataclasses.replace(STILL, blend_dtype="bfloat16")
     loss, gradient = slope(experiment(coarse, rays={"remat": "volume"}), *start)
@@ -257,17 +256,13 @@ def test_rays_that_cannot_be_drawn_are_named(changes, message):
         experiment(rays=changes)
 
 
-@pytest.mark.slow
 def test_a_run_continues_with_identical_losses_on_two_devices(tmp_path):
-    def run(folder, steps):
-        tried = dataclasses.replace(smoke.ROWS["one2345"](), steps=steps)
-        data = dataclasses.replace(tried.task.data, batch_size=2)
-        tried = changed(tried, data=data)
-        loop.train(tried, folder, devices=jax.devices()[:2])
-
-    for name, stops in {"whole": [4], "parts": [2, 4]}.items():
-        for steps in stops:
-            run(tmp_path / name, steps)
+    plain = dataclasses.replace(smoke.ROWS["one2345"](), steps=4, checkpoint_every=2)
+    tried = changed(plain, data=dataclasses.replace(plain.task.data, batch_size=2))
+    devices = jax.devices()[:2]
+    loop.train(tried, tmp_path / "whole", devices=devices)
+    as_of(2, tmp_path / "whole", tmp_path / "parts")
+    loop.train(tried, tmp_path / "parts", devices=devices)
     found = [
         [json.loads(row)["loss"] for row in (tmp_path / name / "metrics.jsonl").open()]
         for name in ("whole", "parts")
