@@ -16,6 +16,8 @@ import time
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 )
+# Threads of small solves wait for one another where cores are shared.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
 import flax.serialization
@@ -30,6 +32,7 @@ from jaxrelic.geometry.surface_samples import sample_surface
 from jaxrelic.metrics.geometry import chamfer, f_score, surface_distances
 from jaxrelic.metrics.protocols import PROTOCOLS
 from jaxrelic.metrics.scoring import Shapes, score
+from jaxrelic.models.relief.inputs import INPUTS
 from jaxrelic.models.relief.model import ReliefNet
 from jaxrelic.rendering.two_layers.lighting import Lighting, lit, srgb_from_linear
 from jaxrelic.rendering.two_layers.painted import painted, see
@@ -57,7 +60,7 @@ def network_layers(state: pathlib.Path):
 
     def layers(view) -> tuple[np.ndarray, np.ndarray]:
         inputs = example(view)
-        batch = (inputs[name][None] for name in ("photo", "mask", "distance"))
+        batch = (inputs[name][None] for name in INPUTS)
         relief = apply(*batch)
         return np.asarray(relief.front[0]), np.asarray(relief.thickness[0])
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxrelic.geometry import inflation
 from jaxrelic.geometry.inflation import inflate
 
 
@@ -47,3 +48,10 @@ def test_height_scales_with_the_object_and_not_with_the_resolution():
 
 def test_an_empty_mask_gives_a_flat_picture():
     assert not inflate(np.zeros((5, 7), bool)).any()
+
+
+def test_both_solvers_find_the_same(monkeypatch):
+    mask = np.random.default_rng(0).random((30, 40)) < 0.8
+    banded = inflate(mask)
+    monkeypatch.setattr(inflation, "LARGEST_BAND", 0)
+    np.testing.assert_allclose(inflate(mask), banded, atol=1e-6)
