@@ -35,6 +35,8 @@ from jaxrelic.models.relief.planes import fitted_plane, plane_depth
 
 VALIDATION = {"procedural_validation": 96, "abstract_validation": 96, "scans_validation": 120}
 """Views of each set that are looked at."""
+SHARES = {"abstract": 0.45, "procedural": 0.3, "statuary": 0.25}
+"""Of each training set in a batch."""
 AVERAGE = 0.995
 """Memory of the running mean of the parameters, which is what is judged and used."""
 
@@ -165,6 +167,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     args.workdir.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(args.workdir / "compiled"))
     net, optimizer = ReliefNet(), make_optimizer(args.rate)
     held_out = fixed_batches(args.data, args.batch)
     one = held_out["scans_validation"][0]
@@ -174,7 +177,7 @@ def main() -> None:
     path = args.workdir / "state.msgpack"
     if path.exists():
         state = flax.serialization.from_bytes(state, path.read_bytes())
-    shares = {"abstract": 0.55, "procedural": 0.45} | dict(args.share)
+    shares = SHARES | dict(args.share)
     step, predict = make_step(net, optimizer), make_predict(net)
     log = (args.workdir / "log.jsonl").open("a")
     sets, sums, start = None, {}, time.process_time()
