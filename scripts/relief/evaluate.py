@@ -23,6 +23,7 @@ import cv2
 import flax.serialization
 import jax
 import numpy as np
+from pictures import SHEET_PX, turned_pictures
 
 from jaxrelic.data.relief_batches import example
 from jaxrelic.data.relief_records import ViewSet
@@ -36,7 +37,6 @@ from jaxrelic.models.relief.inputs import INPUTS
 from jaxrelic.models.relief.model import ReliefNet
 from jaxrelic.models.relief.planes import fitted_plane, plane_depth
 from jaxrelic.rendering.two_layers.scans import load_scan
-from pictures import SHEET_PX, turned_pictures
 
 POINTS = 10_000
 

@@ -2,7 +2,7 @@
 
     python scripts/relief/reconstruct.py photo.png --state RUN/state.msgpack --out relic.glb
 
-The mask is the picture's alpha channel, or --mask, or what GrabCut finds within a frame. The lens is
+The mask is the alpha channel, or --mask, or what GrabCut finds within a frame. The lens is
 not known; the mesh is right up to that of --lens-deg. The predicted elevation stands it upright.
 """
 
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import trimesh
 from evaluate import relief_network
-from PIL import Image, ImageOps
 from pictures import SHEET_PX, turned_pictures
+from PIL import Image, ImageOps
 
 from jaxrelic.geometry.relief_mesh import CropCamera, close_layers
 from jaxrelic.models.relief.inputs import network_inputs
