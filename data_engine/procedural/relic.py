@@ -16,6 +16,7 @@ from data_engine.procedural.draft import Draft
 from data_engine.procedural.invented import INVENTED
 from data_engine.procedural.materials import MATERIALS, finish, over, step
 from data_engine.procedural.motifs import PATTERNS, decorate
+from data_engine.procedural.statuary import STATUARY
 from data_engine.procedural.surfaces import smooth_normals
 
 AUTHOR = "jaxrelic procedural"
@@ -56,6 +57,7 @@ FAMILIES: Mapping[str, Family] = {
 """Every family by name; the order is the order in which `write_relics` cycles."""
 ON_REQUEST: Mapping[str, Family] = {
     "abstract": Family(category="other", build=abstract.abstract),
+    **{name: Family(category=kind, build=build) for name, (kind, build) in STATUARY.items()},
 }
 """Families that are made only where they are named."""
 ALL_FAMILIES: Mapping[str, Family] = {**FAMILIES, **ON_REQUEST}

@@ -126,6 +126,14 @@ def lathe(rng: np.random.Generator, *, hollow: bool | None = None) -> Shape:
     return shape
 
 
+def turned(outer: np.ndarray, *, wall: float) -> Shape:
+    """A vessel open at the top whose outer wall swings through points [k, 2] of (radius, z)."""
+    side = smooth_curve(outer, 36)
+    profile = np.concatenate([[[0, side[0, 1]]], side, [[0, side[-1, 1]]]])
+    table = _table(_opened(profile, wall=wall), low=0.0)
+    return lambda p: _looked_up(table, 0.0, np.hypot(p[0], p[1]), p[2])
+
+
 def _superellipse(x: np.ndarray, y: np.ndarray, power: float) -> np.ndarray:
     total = (np.abs(x) + 1e-4) ** np.float32(power) + (np.abs(y) + 1e-4) ** np.float32(power)
     return total ** np.float32(1 / power)

@@ -34,6 +34,8 @@ NOUNS: Mapping[str, Words] = {
     "dagger": ("dagger", "匕首", "dague", "خنجر"),
     "axe": ("axe", "斧", "hache", "فأس"),
     "double_axe": ("double axe", "双刃斧", "double hache", "فأس مزدوجة"),
+    "beast": ("beast", "兽", "animal", "حيوان"),
+    "jug": ("jug", "壶", "cruche", "إبريق بمقبض"),
     "abstract_form": ("abstract form", "抽象造型", "forme abstraite", "شكل تجريدي"),
 }
 

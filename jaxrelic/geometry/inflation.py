@@ -9,6 +9,7 @@ h^2 = (R^2 - r^2) / 2, an ellipsoid.
 """
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse
 import scipy.sparse.linalg
 
@@ -16,6 +17,9 @@ from jaxrelic.typing import Bool, Float, typechecked
 
 SOURCE = 2.0
 """Minus the Laplacian of the squared height: with it, strips become round."""
+
+LARGEST_BAND = 4_000_000
+"""Entries of the band of the matrix up to which it is factored as such: faster, but all stored."""
 
 
 @typechecked
@@ -28,27 +32,37 @@ def inflate(mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     Args:
         mask: Where the object is; beyond the border there is none.
     """
-    height, width = mask.shape
-    count = int(mask.sum())
-    if not count:
-        return np.zeros(mask.shape, np.float32)
-    number = np.full((height + 2, width + 2), -1)
-    number[1:-1, 1:-1][mask] = np.arange(count)
-    inner = number[1:-1, 1:-1] >= 0
-    here = number[1:-1, 1:-1][inner]
-    diagonal, rows, columns = np.full(count, 4.0), [], []
-    for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        beside = number[dy : dy + height, dx : dx + width][inner]
-        rows.append(here[beside >= 0])
-        columns.append(beside[beside >= 0])
-        diagonal += beside < 0
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
-    matrix = scipy.sparse.coo_matrix((np.full(len(rows), -1.0), (rows, columns)), (count, count))
-    matrix = (matrix + scipy.sparse.diags(diagonal)).tocsc()
-    squared = scipy.sparse.linalg.spsolve(matrix, np.full(count, SOURCE / width**2))
     half = np.zeros(mask.shape, np.float32)
-    half[mask] = np.sqrt(np.maximum(squared, 0))
+    count = int(mask.sum())
+    if count:
+        number = np.full(np.add(mask.shape, 2), -1)
+        number[1:-1, 1:-1][mask] = np.arange(count)
+        squared = _solved(number, SOURCE / mask.shape[1] ** 2)
+        half[mask] = np.sqrt(np.maximum(squared, 0))
     return half
+
+
+def _solved(number: np.ndarray, source: float) -> np.ndarray:
+    """Values [n] with -lap = source at the numbered pixels of a padded picture, -1 elsewhere."""
+    here = number[1:-1, 1:-1]
+    beside = [number[1:-1, 2:], number[2:, 1:-1], number[1:-1, :-2], number[:-2, 1:-1]]
+    inner = here >= 0
+    beside = [each[inner] for each in beside]
+    here = here[inner]
+    diagonal = 4.0 + sum((each < 0).astype(float) for each in beside)
+    # Right and below are later in number: the upper half of a symmetric matrix.
+    rows = np.concatenate([here[each >= 0] for each in beside[:2]])
+    columns = np.concatenate([each[each >= 0] for each in beside[:2]])
+    band = int((columns - rows).max(initial=0))
+    right = np.full(len(here), source)
+    if (band + 1) * len(here) <= LARGEST_BAND:
+        upper = np.zeros((band + 1, len(here)))
+        upper[band] = diagonal
+        upper[band + rows - columns, columns] = -1
+        return scipy.linalg.solveh_banded(upper, right, overwrite_ab=True, check_finite=False)
+    beyond = scipy.sparse.coo_matrix((np.full(len(rows), -1.0), (rows, columns)), (len(here),) * 2)
+    matrix = (beyond + beyond.T + scipy.sparse.diags(diagonal)).tocsc()
+    return scipy.sparse.linalg.spsolve(matrix, right, permc_spec="MMD_AT_PLUS_A")
 
 
 @typechecked

@@ -16,11 +16,14 @@ import time
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 )
+# Threads of small solves wait for one another where cores are shared.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
 import flax.serialization
 import jax
 import numpy as np
+from pictures import SHEET_PX, turned_pictures
 
 from jaxrelic.data.relief_batches import example
 from jaxrelic.data.relief_records import ViewSet
@@ -30,14 +33,12 @@ from jaxrelic.geometry.surface_samples import sample_surface
 from jaxrelic.metrics.geometry import chamfer, f_score, surface_distances
 from jaxrelic.metrics.protocols import PROTOCOLS
 from jaxrelic.metrics.scoring import Shapes, score
+from jaxrelic.models.relief.inputs import INPUTS
 from jaxrelic.models.relief.model import ReliefNet
-from jaxrelic.rendering.two_layers.lighting import Lighting, lit, srgb_from_linear
-from jaxrelic.rendering.two_layers.painted import painted, see
+from jaxrelic.models.relief.planes import fitted_plane, plane_depth
 from jaxrelic.rendering.two_layers.scans import load_scan
 
 POINTS = 10_000
-TURNS_DEG = (0, 40, 90, 180)
-SHEET_PX = 112
 
 
 def camera_of(view) -> CropCamera:
@@ -50,15 +51,19 @@ def camera_of(view) -> CropCamera:
     )
 
 
-def network_layers(state: pathlib.Path):
-    """A function from a view to front and thickness, of the averaged parameters of a state."""
+def relief_network(state: pathlib.Path):
+    """A function from inputs to a relief, of the averaged parameters of a training state."""
     net, params = ReliefNet(), flax.serialization.msgpack_restore(state.read_bytes())["average"]
     apply = jax.jit(lambda *inputs: net.apply({"params": params}, *inputs))
+    return lambda inputs: apply(*(inputs[name][None] for name in INPUTS))
+
+
+def network_layers(state: pathlib.Path):
+    """A function from a view to front and thickness."""
+    predict = relief_network(state)
 
     def layers(view) -> tuple[np.ndarray, np.ndarray]:
-        inputs = example(view)
-        batch = (inputs[name][None] for name in ("photo", "mask", "distance"))
-        relief = apply(*batch)
+        relief = predict(example(view))
         return np.asarray(relief.front[0]), np.asarray(relief.thickness[0])
 
     return layers
@@ -68,6 +73,14 @@ def inflated_layers(view) -> tuple[np.ndarray, np.ndarray]:
     """Front and thickness of the inflated mask."""
     half = inflate(view["mask"] > 127)
     return -half, 2 * half
+
+
+def inflated_on_true_plane(view) -> tuple[np.ndarray, np.ndarray]:
+    """The inflation about the true plane: what a perfect head for the plane alone would give."""
+    front, thickness = inflated_layers(view)
+    layers = [view[name].astype(np.float32)[None] for name in ("front", "back")]
+    plane = fitted_plane(sum(layers) / 2, view["covered"].astype(np.float32)[None])
+    return front + np.asarray(plane_depth(plane, *front.shape)[0]), thickness
 
 
 def true_layers(view) -> tuple[np.ndarray, np.ndarray]:
@@ -143,45 +156,6 @@ def scores_of(name: str, views, layers, truth, slugs) -> tuple[dict, list[Relief
     return table, [first[i][0] for i in order]
 
 
-def turned_pictures(relief: ReliefMesh, view) -> list[np.ndarray]:
-    """The mesh from the photograph's camera and from around the world's vertical, bytes."""
-    faces = relief.faces
-    a, b, c = relief.vertices[faces].transpose(1, 0, 2)
-    normals = np.zeros_like(relief.vertices)
-    for corner in faces.T:
-        np.add.at(normals, corner, np.cross(b - a, c - a))
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
-    mesh = painted(relief.vertices, faces, normals, colours=relief.colours)
-    camera = camera_of(view)
-    f, (x, y) = camera.focal * SHEET_PX, camera.centre * SHEET_PX
-    pixel_from_cam = np.array([[f, 0, x], [0, f, y], [0, 0, 1]])
-    middle = relief.vertices.mean(axis=0)
-    pictures = []
-    for turn in np.radians(TURNS_DEG):
-        s, c = np.sin(turn), np.cos(turn)
-        spin = np.eye(4)
-        spin[:3, :3] = [[c, -s, 0], [s, c, 0], [0, 0, 1]]
-        spin[:3, 3] = middle - spin[:3, :3] @ middle
-        cam_from_world = camera.cam_from_world @ spin
-        sight = see(mesh, cam_from_world, pixel_from_cam, SHEET_PX)
-        front = sight.surface(0)
-        light = Lighting(
-            directions_cam=np.array([[-0.4, -0.7, -0.6]]) / 1.005,
-            lamps=np.full((1, 3), 0.55),
-            up_cam=cam_from_world[:3, 2],
-            sky=np.full(3, 0.6),
-            ground=np.full(3, 0.35),
-            gloss=0.0,
-            sharpness=1.0,
-            cavity=0.0,
-            shadow=0.0,
-        )
-        radiance = lit(front, front.depth, pixel_from_cam, light)
-        picture = front.picture(np.float32(srgb_from_linear(radiance)), fill=1.0)
-        pictures.append(np.uint8(np.round(255 * picture)))
-    return pictures
-
-
 def write_sheet(path: pathlib.Path, views, meshes: list[ReliefMesh], columns: int = 3) -> None:
     """Photograph, front, 40, 90 and 180 degrees of every object."""
     seen, strips = set(), []
@@ -190,7 +164,9 @@ def write_sheet(path: pathlib.Path, views, meshes: list[ReliefMesh], columns: in
             continue
         seen.add(index)
         photo = cv2.resize(view["photo"], (SHEET_PX, SHEET_PX), interpolation=cv2.INTER_AREA)
-        strips.append(np.concatenate([photo, *turned_pictures(meshes[index], view)], axis=1))
+        strips.append(
+            np.concatenate([photo, *turned_pictures(meshes[index], camera_of(view))], axis=1)
+        )
     while len(strips) % columns:
         strips.append(np.full_like(strips[0], 255))
     per = len(strips) // columns
@@ -211,7 +187,11 @@ def main() -> None:
     stored = ViewSet(args.data, ["scans_validation"])
     views = stored[np.arange(len(stored))]
     truth = truth_samples(args.scans, slugs)
-    methods = {"inflation": inflated_layers, "true_layers": true_layers}
+    methods = {
+        "inflation": inflated_layers,
+        "inflation_true_plane": inflated_on_true_plane,
+        "true_layers": true_layers,
+    }
     if args.state:
         methods["network"] = network_layers(args.state)
     tables = {}

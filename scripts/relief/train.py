@@ -15,6 +15,8 @@ import time
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 )
+# Threads of small solves wait for one another where cores are shared.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import flax.serialization
 import flax.struct
@@ -27,11 +29,14 @@ from optax.contrib import MuonDimensionNumbers, muon
 from jaxrelic.data.relief_batches import example, random_batch, stacked
 from jaxrelic.data.relief_records import ViewSet
 from jaxrelic.losses.relief import WEIGHTS, loss_terms
+from jaxrelic.models.relief.inputs import INPUTS
 from jaxrelic.models.relief.model import ReliefNet
 from jaxrelic.models.relief.planes import fitted_plane, plane_depth
 
 VALIDATION = {"procedural_validation": 96, "abstract_validation": 96, "scans_validation": 120}
 """Views of each set that are looked at."""
+SHARES = {"abstract": 0.45, "procedural": 0.3, "statuary": 0.25}
+"""Of each training set in a batch."""
 AVERAGE = 0.995
 """Memory of the running mean of the parameters, which is what is judged and used."""
 
@@ -70,7 +75,7 @@ def make_step(net: ReliefNet, optimizer: optax.GradientTransformation):
     """One step of training: state and batch to state and logs."""
 
     def loss_fn(params, batch):
-        relief = net.apply({"params": params}, batch["photo"], batch["mask"], batch["distance"])
+        relief = net.apply({"params": params}, *(batch[name] for name in INPUTS))
         truth = (batch[name] for name in ("front", "back", "covered", "elevation"))
         means = {name: jnp.mean(term) for name, term in loss_terms(relief, *truth).items()}
         return sum(WEIGHTS[name] * mean for name, mean in means.items()), means
@@ -105,7 +110,7 @@ def make_predict(net: ReliefNet):
     """Errors of a batch, [5, b]."""
 
     def errors(params, batch):
-        relief = net.apply({"params": params}, batch["photo"], batch["mask"], batch["distance"])
+        relief = net.apply({"params": params}, *(batch[name] for name in INPUTS))
         front, back, covered = batch["front"], batch["back"], batch["covered"]
         true = plane_depth(fitted_plane((front + back) / 2, covered), *front.shape[1:])
         off = plane_depth(relief.plane, *front.shape[1:]) - true
@@ -150,7 +155,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--workdir", type=pathlib.Path, required=True)
     parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=shares_of, nargs="*", default=[])
@@ -162,20 +167,18 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     args.workdir.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(args.workdir / "compiled"))
     net, optimizer = ReliefNet(), make_optimizer(args.rate)
-    blank = np.zeros((1, 128, 128), np.float32)
-    params = net.init(
-        jax.random.key(args.seed), np.zeros((1, 128, 128, 3), np.float32), blank, blank
-    )
-    params = params["params"]
+    held_out = fixed_batches(args.data, args.batch)
+    one = held_out["scans_validation"][0]
+    params = net.init(jax.random.key(args.seed), *(one[name][:1] for name in INPUTS))["params"]
     copy = jax.tree.map(jnp.copy, params)
     state = State(jnp.zeros((), jnp.int32), params, copy, optimizer.init(params))
     path = args.workdir / "state.msgpack"
     if path.exists():
         state = flax.serialization.from_bytes(state, path.read_bytes())
-    shares = {"abstract": 0.55, "procedural": 0.45} | dict(args.share)
+    shares = SHARES | dict(args.share)
     step, predict = make_step(net, optimizer), make_predict(net)
-    held_out = fixed_batches(args.data, args.batch)
     log = (args.workdir / "log.jsonl").open("a")
     sets, sums, start = None, {}, time.process_time()
     while (number := int(state.step)) < args.steps:

@@ -1,7 +1,8 @@
-"""Writes training views of the relief network: abstract forms, procedural relics, or scans.
+"""Writes training views of the relief network: forms, relics, statuary, scans.
 
     python scripts/relief/views.py abstract --out DATA --objects 1500 --views 10 --seed 11
     python scripts/relief/views.py procedural --out DATA --objects 1000 --views 10 --seed 12
+    python scripts/relief/views.py statuary --out DATA --objects 800 --views 10 --seed 13
     python scripts/relief/views.py scans --out DATA --scans FOLDER --split validation --views 4
 
 A shard that is there already is kept, so a run that was stopped goes on where it was.
@@ -15,6 +16,7 @@ import time
 import numpy as np
 
 from data_engine.procedural import families, make_relic
+from data_engine.procedural.statuary import STATUARY
 from jaxrelic.data.relief_records import shard_path, write_shard
 from jaxrelic.rendering.two_layers.painted import PaintedMesh, painted
 from jaxrelic.rendering.two_layers.scans import load_scan
@@ -35,8 +37,8 @@ EVALUATION = Habits(
 
 
 def formula_relic(kind: str, seed: int, index: int) -> PaintedMesh:
-    """One relic of the abstract family or, in turn, of all others."""
-    names = ["abstract"] if kind == "abstract" else list(families())
+    """One relic of the abstract family, of statuary, or in turn of the default families."""
+    names = {"abstract": ["abstract"], "statuary": list(STATUARY)}.get(kind, list(families()))
     number = int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
     relic = make_relic(names[index % len(names)], number)
     return painted(relic.vertices, relic.faces, relic.normals, uvs=relic.uvs, texture=relic.texture)
@@ -98,7 +100,7 @@ def write_scans(args) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=("abstract", "procedural", "scans"))
+    parser.add_argument("kind", choices=("abstract", "procedural", "statuary", "scans"))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--objects", type=int, default=100)
     parser.add_argument("--views", type=int, default=10)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxrelic.geometry import inflation
 from jaxrelic.geometry.inflation import inflate, symmetry_axis_px, turned
 
 
@@ -64,3 +65,10 @@ def test_the_axis_is_the_one_on_which_the_flip_agrees_best():
     assert symmetry_axis_px(mask) == 14.5
     mask[10:14, 21:30] = True  # A handle does not move it.
     assert symmetry_axis_px(mask) == 14.5
+
+
+def test_both_solvers_find_the_same(monkeypatch):
+    mask = np.random.default_rng(0).random((30, 40)) < 0.8
+    banded = inflate(mask)
+    monkeypatch.setattr(inflation, "LARGEST_BAND", 0)
+    np.testing.assert_allclose(inflate(mask), banded, atol=1e-6)

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxrelic.losses.relief import WEIGHTS, loss_terms
-from jaxrelic.models.relief.inputs import network_inputs, signed_distance
+from jaxrelic.models.relief.inputs import INPUTS, network_inputs, signed_distance
 from jaxrelic.models.relief.model import Relief, ReliefConfig, ReliefNet, fold, unfold
 from jaxrelic.models.relief.planes import coordinates, fitted_plane, plane_depth
 
@@ -25,7 +25,7 @@ def inputs(seed=0):
     rng, mask = np.random.default_rng(seed), disc()
     photo = rng.random((SIZE, SIZE, 3)).astype(np.float32)
     found = network_inputs(photo, mask)
-    return [jnp.asarray(found[name])[None] for name in ("photo", "mask", "distance")]
+    return [jnp.asarray(found[name])[None] for name in INPUTS]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,14 @@ def test_the_plane_of_the_layers_is_the_heads_and_nothing_else(network):
     np.testing.assert_allclose(fitted_plane(bare, weight), 0, atol=0.04)
     assert (relief.thickness > 0).all()
     assert relief.front.shape == (1, SIZE // 2, SIZE // 2)
+
+
+def test_an_untrained_network_is_the_inflation_of_the_mask(network):
+    net, variables = network
+    relief = net.apply(variables, *inputs())
+    inflated = inputs()[-1]
+    np.testing.assert_allclose(relief.thickness, 2 * (inflated + 0.005), rtol=1e-5)
+    np.testing.assert_allclose(relief.front, -0.5 * relief.thickness, atol=0.02)
 
 
 def test_what_the_photograph_shows_outside_the_mask_is_not_seen():

@@ -3,18 +3,20 @@
 import cv2
 import numpy as np
 
+from jaxrelic.geometry.inflation import inflate
 from jaxrelic.typing import Float, typechecked
 
 MIDDLE = 0.45
 """Mean that photographs are brought to, sRGB."""
-PICTURE_PX = 128
+INPUTS = ("photo", "mask", "distance", "inflated")
+"""In the order in which the network takes them."""
 
 
 @typechecked
 def network_inputs(
     photo: Float[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w"]
 ) -> dict[str, np.ndarray]:
-    """Masked photograph of a common brightness, mask, and distance to the outline.
+    """Masked photograph of a common brightness, mask, distance to the outline, inflation.
 
     Args:
         photo: sRGB in [0, 1]; what lies outside the mask is not used.
@@ -28,7 +30,13 @@ def network_inputs(
         "photo": (2 * bright * mask[..., None]).astype(np.float32),
         "mask": mask.astype(np.float32),
         "distance": signed_distance(mask),
+        "inflated": inflate(halved(mask) > 0.5),
     }
+
+
+def halved(mask: np.ndarray) -> np.ndarray:
+    """Mean of 2 x 2 pixels, [h / 2, w / 2]."""
+    return 0.25 * (mask[::2, ::2] + mask[1::2, ::2] + mask[::2, 1::2] + mask[1::2, 1::2])
 
 
 @typechecked

@@ -2,8 +2,9 @@
 
 A U-Net (arXiv:1505.04597) of residual blocks without normalisation, each of which starts as the
 identity. Depths are (z - z0) / W (see `rendering.two_layers.views`), so that neither a lens
-nor a unit is asked for. The plane that both layers lie about has a head of its own, and the map is
-freed of any plane before it is added: most of the error of a single head is that plane.
+nor a unit is asked for. An untrained network is the inflation of the mask (`geometry.inflation`):
+thickness is a factor on it. The plane that both layers lie about has a head of its own, and the map
+is freed of any plane before it is added: most of the error of a single head is that plane.
 """
 
 import dataclasses
@@ -16,6 +17,11 @@ from flax import linen as nn
 from jaxrelic.models.relief.planes import coordinates, fitted_plane, plane_depth
 from jaxrelic.nn.convolution import Conv
 from jaxrelic.typing import Array, Float, typechecked
+
+THINNEST = 0.005
+"""Added to the inflated half thickness, in crop widths: a factor can do nothing with zero."""
+LARGEST_FACTOR = 3.0
+"""Logarithm of the most that thickness may differ from the inflation's."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +97,7 @@ class ReliefNet(nn.Module):
         photo: Float[Array, "b h w 3"],
         mask: Float[Array, "b h w"],
         distance: Float[Array, "b h w"],
+        inflated: Float[Array, "b i j"],
     ) -> Relief:
         """Predicts the layers where the mask is; elsewhere they mean nothing.
 
@@ -98,8 +105,9 @@ class ReliefNet(nn.Module):
             photo: Masked and of a common brightness; see `inputs.network_inputs`.
             mask: Coverage in [0, 1].
             distance: From each pixel to the outline, positive inside, in crop widths.
+            inflated: Half thickness of the inflated mask at half the size, in crop widths.
         """
-        x = self._stem(photo, mask, distance)
+        x = self._stem(photo, mask, distance, inflated)
         kept = []
         for level, count in enumerate(self.config.blocks):
             if level:
@@ -114,15 +122,15 @@ class ReliefNet(nn.Module):
                 x = kept[level] + self._enlarged(x, level)
             for block in range(self.config.blocks[level]):
                 x = ResidualBlock(name=f"decode_{level}_{block}")(x)
-        return self._relief(x, code, mask)
+        return self._relief(x, code, mask, inflated)
 
-    def _stem(self, photo: Array, mask: Array, distance: Array) -> Array:
+    def _stem(self, photo: Array, mask: Array, distance: Array, inflated: Array) -> Array:
         """All inputs at a quarter of their size, 4 x 4 pixels folded into channels."""
         planes = jnp.stack([mask, 4 * distance], axis=-1)
         x = fold(fold(jnp.concatenate([photo, planes], axis=-1)))
         xy = jnp.broadcast_to(2 * coordinates(*x.shape[1:3])[None], (*x.shape[:3], 2))
         return Conv(self.config.widths[0], padding=1, name="stem")(
-            jnp.concatenate([x, xy], axis=-1)
+            jnp.concatenate([x, fold(4 * inflated[..., None]), xy], axis=-1)
         )
 
     def _enlarged(self, x: Array, level: int) -> Array:
@@ -130,12 +138,13 @@ class ReliefNet(nn.Module):
         x = Conv(4 * self.config.widths[level], (1, 1), name=f"up_{level}")(nn.relu(x))
         return unfold(x)
 
-    def _relief(self, x: Array, code: Array, mask: Array) -> Relief:
+    def _relief(self, x: Array, code: Array, mask: Array, inflated: Array) -> Relief:
         """Puts a map without a plane, a thickness and a plane together."""
-        maps = unfold(Conv(8, padding=1, name="layers")(nn.relu(x)))
+        zeros, small = nn.initializers.zeros, nn.initializers.normal(1e-3)
+        maps = unfold(Conv(8, padding=1, kernel_init=zeros, name="layers")(nn.relu(x)))
         weight = jnp.mean(fold(mask[..., None]), axis=-1)
-        small = nn.initializers.normal(1e-3)
-        thickness = jax.nn.softplus(maps[..., 1] - 1)
+        factor = LARGEST_FACTOR * jnp.tanh(maps[..., 1] / LARGEST_FACTOR)
+        thickness = 2 * (inflated + THINNEST) * jnp.exp(factor)
         shape = maps.shape[1:3]
         middle = maps[..., 0] - plane_depth(fitted_plane(maps[..., 0], weight), *shape)
         pose = nn.Dense(self.config.code, name="pose_hidden")(code)
