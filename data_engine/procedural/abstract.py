@@ -189,7 +189,7 @@ RECIPES: dict[str, tuple[float, Callable[[np.random.Generator], Shape]]] = {
     "creature": (0.13, creature),
     "cluster": (0.07, cluster),
 }
-"""By name, with the share of each."""
+"""Recipes by name, with the share of each."""
 
 
 def abstract(rng: np.random.Generator) -> Draft:

@@ -100,4 +100,4 @@ INVENTED = {
         *(("matt", 0.9, 0.0), ("satin", 0.5, 0.0), ("glossy", 0.2, 0.0), ("metal", 0.4, 0.4)),
     )
 }
-"""By name."""
+"""Invented materials by name."""

@@ -39,11 +39,11 @@ class ReconstructArguments:
     """Picture of the photograph's size, white on the object. By default the photograph's
     transparency is used, or the object is found automatically."""
     symmetry: Literal["none", "revolution"] = "none"
-    """Symmetry of the object, without a model. revolution: a vessel turned on a wheel; what stands
-    out of it, such as a handle, stays thin."""
+    """Symmetry of the object, without a model. revolution: a vessel turned on a wheel; parts that
+    stick out, such as a handle, stay thin."""
     elevation_deg: float = 0.0
-    """Degrees that the camera looked down at the object, without a model; the object is stood
-    upright by as much."""
+    """Angle at which the camera looked down at the object, in degrees, without a model; the object
+    is turned upright by the same angle."""
     views: pathlib.Path | None = None
     """Folder of photographs of one object from all around, for a model of posed photographs."""
     poses: pathlib.Path | None = None

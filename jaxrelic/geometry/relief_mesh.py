@@ -22,7 +22,8 @@ OUTLINE_SLOPE = 1.5
 GRID = 112
 """Nodes along the sides of the frustum."""
 MIN_THICKNESS = 0.008
-"""Of the thinnest sheet, in crop widths: a cell of the grid must not fall between its sides."""
+"""Thickness of the thinnest sheet, in crop widths: a cell of the grid must not fall between its
+sides."""
 SMALLEST_PIECE = 0.01
 """Pieces of fewer than this share of all inside nodes are dropped."""
 NODE_CLEARANCE = 1e-3

@@ -49,7 +49,7 @@ class Relief:
     plane: jax.Array
     """Offset and tilts along x and y of the plane through the layers' middle, [b, 3]."""
     elevation: jax.Array
-    """Of the camera above the horizon, radians, [b]."""
+    """Elevation of the camera above the horizon, radians, [b]."""
 
     @property
     def back(self) -> jax.Array:

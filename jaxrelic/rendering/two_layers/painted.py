@@ -20,11 +20,11 @@ class PaintedMesh:
     corners: np.ndarray
     """World positions, [f, 3, 3] float64."""
     normals: np.ndarray
-    """Of the corners, unit length, [f, 3, 3] float32."""
+    """Normals of the corners, unit length, [f, 3, 3] float32."""
     colours: np.ndarray
     """sRGB of the corners in [0, 1], [f, 3, 3] float32; they multiply the texture."""
     uvs: np.ndarray
-    """Of the corners, v = 1 is row 0 of the texture, [f, 3, 2] float32."""
+    """Texture coordinates of the corners, v = 1 is row 0 of the texture, [f, 3, 2] float32."""
     texture_of: np.ndarray
     """Index into `textures` of each triangle, -1 for none, [f]."""
     textures: tuple[np.ndarray, ...] = ()

@@ -37,7 +37,7 @@ class Shot:
     depth_centre: float
     """z0: depth of the centre of the object's box."""
     elevation: float
-    """Of the camera above the horizon, radians."""
+    """Elevation of the camera above the horizon, radians."""
 
     @property
     def width(self) -> float:

@@ -227,7 +227,7 @@ def test_auto_goes_by_whether_there_are_neighbours():
 def test_too_few_views_are_said_before_the_first_batch(monkeypatch):
     with pytest.raises(UserError, match=r"15 views beside the target.*num_sources to 15 or less"):
         view_sets.batches(config(num_sources=16), seed=0)
-    with pytest.raises(UserError, match=r"0 neighbours.*set data\.selection to any"):
+    with pytest.raises(UserError, match=r"0 near views of others.*set data\.selection to any"):
         view_sets.batches(config(selection="two_stage"), seed=0)
     monkeypatch.setattr(view_sets, "open_view_sets", lambda _: [staged()])
     with pytest.raises(UserError, match=r"relic pot has 32 near views, too few for 33 sources"):
