@@ -1,5 +1,9 @@
 """The two ways a run says no: to the user's request, and to one file."""
 
+from jaxrelic.errors import UserError
+
+__all__ = ["REASONS", "Refusal", "UserError"]
+
 REASONS = (
     "license",
     "ai_opt_out",
@@ -24,10 +28,6 @@ REASONS = (
     "forgotten",
 )
 """Why a relic is `rejected`; the codes are stable, the sentences beside them are not."""
-
-
-class UserError(Exception):
-    """A request that cannot be met: one line naming the value and the remedy, exit code 2."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is a verdict on a file, not a fault of the program

@@ -6,13 +6,11 @@ send words back and nothing else.
 """
 
 import contextlib
-import ctypes
 import dataclasses
 import errno
 import importlib
 import json
 import os
-import resource
 import selectors
 import signal
 import subprocess
@@ -23,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from data_engine.errors import Refusal
+from data_engine.processes.limits import allow_cpu, die_with_parent, restrict
 
 Task = dict[str, Any]
 Answer = dict[str, Any]
@@ -32,7 +31,6 @@ LOOK_AHEAD = 4
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 """What a full or locked disk answers to a write."""
 _MAX_ANSWER_BYTES = 1 << 20
-_PR_SET_PDEATHSIG = 1
 _SETTINGS = "DATA_ENGINE_CHILD"
 
 
@@ -127,7 +125,11 @@ class _Child:
     def __init__(self, function: str, limits: ChildLimits):
         self._limits = limits
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
-        settings = {"function": function, "limits": dataclasses.asdict(limits)}
+        settings = {
+            "function": function,
+            "limits": dataclasses.asdict(limits),
+            "parent": os.getpid(),
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "data_engine.processes.pool"],
             stdin=subprocess.PIPE,
@@ -224,7 +226,7 @@ def _serve(function: Callable[[Task], Answer], limits: ChildLimits) -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # What a library prints must not reach the answers.
     for line in sys.stdin.buffer:
-        _allow_cpu(limits.seconds)
+        allow_cpu(limits.seconds)
         answers.write(json.dumps(_answer(function, json.loads(line))).encode() + b"\n")
 
 
@@ -244,34 +246,15 @@ def _answer(function: Callable[[Task], Answer], task: Task) -> dict[str, Any]:
         return {"refusal": ["crash", f"the reader failed: {type(error).__name__}: {words}"]}
 
 
-def _limit(limits: ChildLimits) -> None:
-    if sys.platform == "linux":  # A killed parent must not leave a child behind that waits for I/O.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    _lower(resource.RLIMIT_AS, limits.memory_gib)
-    _lower(resource.RLIMIT_FSIZE, limits.file_gib)
-    _lower(resource.RLIMIT_CORE, 0)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # Writing too much is then an OSError.
-
-
-def _lower(which: int, gib: float) -> None:
-    """Sets a limit for good, or leaves the stricter one the child was born with."""
-    wanted, present = int(gib * (1 << 30)), resource.getrlimit(which)[1]
-    value = wanted if present == resource.RLIM_INFINITY else min(wanted, present)
-    resource.setrlimit(which, (value, value))
-
-
-def _allow_cpu(seconds: float) -> None:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-
-
 def _main() -> None:
     settings = json.loads(os.environ[_SETTINGS])
     module, _, name = settings["function"].partition(":")
     function = getattr(importlib.import_module(module), name)
     limits = ChildLimits(**settings["limits"])
-    _limit(limits)
+    die_with_parent(settings["parent"])
+    gib = 1 << 30
+    restrict(memory_bytes=int(limits.memory_gib * gib), file_bytes=int(limits.file_gib * gib))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # Writing too much is then an OSError.
     _serve(function, limits)
 
 

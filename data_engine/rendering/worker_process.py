@@ -1,8 +1,9 @@
 """The inside of a render process: its limits, its log, and one relic per line of its input.
 
 Both engines run in it, possibly under an interpreter that has little but NumPy, so it imports
-nothing but the standard library and `data_engine.errors`. The first line on stdin is the setup
-(settings, limits, poses), every further line is one relic; answers leave as one JSON line each:
+nothing but the standard library, `data_engine.errors` and `data_engine.processes.limits`. The first
+line on stdin is the setup (settings, limits, poses), every further line is one relic; answers leave
+as one JSON line each:
 
     {"event": "ready", "renderer": "blender 4.4.0"}      {"event": "fatal", "error": ...}
     {"event": "view", "uid": ..., "index": 0}
@@ -13,22 +14,19 @@ Blender and its importer print to stdout, so the answers use a private copy of t
 everything else goes to the log of the relic at hand.
 """
 
-import ctypes
 import json
 import os
-import resource
-import signal
 import sys
 from collections.abc import Callable
 
 from data_engine.errors import Refusal
+from data_engine.processes.limits import allow_cpu, die_with_parent, restrict
 
 Answer = Callable[[dict], None]
 Render = Callable[[dict, Answer], None]
 
 MAX_FILE_BYTES = 2 << 30
 """Largest file a worker may write; a 4096 px view takes 0.3 GiB."""
-_PR_SET_PDEATHSIG = 1
 _NETWORK_EVENTS = ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo")
 
 
@@ -47,8 +45,8 @@ def serve(prepare: Callable[[dict], tuple[str, Render]]) -> None:
         answers.flush()
 
     setup = json.loads(sys.stdin.readline())
-    _die_with_parent(setup["parent"])
-    _limit_resources(setup["memory_bytes"])
+    die_with_parent(setup["parent"])
+    restrict(memory_bytes=setup["memory_bytes"], file_bytes=MAX_FILE_BYTES)
     sys.addaudithook(_refuse_network)
     try:
         renderer, render = prepare(setup)
@@ -59,7 +57,7 @@ def serve(prepare: Callable[[dict], tuple[str, Render]]) -> None:
     for line in sys.stdin:
         job = json.loads(line)
         _send_output_to(job["log"])
-        _allow_cpu(setup["cpu_s"])
+        allow_cpu(setup["cpu_s"])
         fault = _fault(render, job, answer)
         if fault is not None:
             answer({"event": "failed", "uid": job["uid"], "reason": fault[0], "error": fault[1]})
@@ -77,38 +75,6 @@ def _fault(render: Render, job: dict, answer: Answer) -> tuple[str, str] | None:
         words = " ".join(str(error).split())[:500]
         return "crash", f"the renderer refuses it: {words or type(error).__name__}"
     return None
-
-
-def _die_with_parent(parent: int) -> None:
-    """A killed parent must not leave a child behind that still writes into the workspace."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # It was gone before the line above
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _limit_resources(memory_bytes: int) -> None:
-    """Caps this process before it opens foreign files; the parent watches the wall clock."""
-    limits = (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
-    )
-    for kind, limit in limits:
-        _, hard = resource.getrlimit(kind)
-        if hard != resource.RLIM_INFINITY:  # A stricter limit of the machine stays in force
-            limit = min(limit, hard)
-        resource.setrlimit(kind, (limit, hard))
-
-
-def _allow_cpu(seconds: float) -> None:
-    """Gives the next relic its own processor time; using it up ends the process (SIGXCPU)."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    if hard != resource.RLIM_INFINITY:
-        soft = min(soft, hard)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def _refuse_network(event: str, arguments: tuple) -> None:

@@ -18,7 +18,6 @@ from jaxrelic.geometry import image_crops
 
 CROP_MARGIN = 1.2
 """Side of the square over the longer side of the relic's box."""
-WHITE = (1.0, 1.0, 1.0)
 SALT = "jaxrelic view"
 
 
@@ -96,7 +95,7 @@ def reduce_view(rgba: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         mask: [size, size] uint8, the mean alpha.
     """
     small = image_crops.resized(rgba, (size, size))
-    small = np.concatenate([image_crops.over(small, WHITE), small[..., 3:]], axis=-1)
+    small = np.concatenate([image_crops.over(small, image_crops.WHITE), small[..., 3:]], axis=-1)
     codes = np.rint(255 * small).astype(np.uint8)
     return codes[..., :3], codes[..., 3]
 

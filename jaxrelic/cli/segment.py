@@ -8,12 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from jaxrelic.data import picture_files
 from jaxrelic.photos.masks.refinement import RefineSettings
 
 logger = logging.getLogger(__name__)
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
-"""Files of a folder that are taken for photographs."""
 
 TILE_PX = 160
 """Side of a picture in the sheet."""
@@ -54,7 +52,8 @@ def run(args: SegmentArguments) -> int:
     tiles, failed = [], 0
     for path in photos:
         try:
-            rgb, alpha = photo.read_picture(path)
+            picture = photo.read_picture(path).upright()
+            rgb, alpha = picture.rgb, picture.alpha
         except UserError as error:
             failed += 1
             logger.error("%s", error)
@@ -83,7 +82,7 @@ def _photographs(paths: tuple[pathlib.Path, ...], output: pathlib.Path) -> list[
     photos = []
     for path in paths:
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        photos += [each for each in inside if path == each or each.suffix.lower() in SUFFIXES]
+        photos += [each for each in inside if path == each or picture_files.is_picture(each)]
     if not photos:
         raise UserError(f"no photographs in {', '.join(map(str, paths)) or 'nothing'}; give some")
     first = {}

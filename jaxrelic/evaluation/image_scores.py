@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from jaxrelic.data import transforms
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry import cameras, image_crops, meshes
 from jaxrelic.metrics import image
 from jaxrelic.viz import pictures
 
@@ -53,7 +53,7 @@ def colour_scores(
         drawn.append(
             pictures.draw(mesh, camera, size=size, shaded=False, background=background).rgb
         )
-        true.append(view.rgba[..., :3] + (1 - view.rgba[..., 3:]) * np.float32(background))
+        true.append(image_crops.over(view.rgba, background))
     pair = np.float32(drawn), np.float32(true)
     (psnr, count), (ssim, _) = image.psnr(*pair), image.ssim(*pair)
     return float(psnr / count), float(ssim / count)

@@ -14,7 +14,10 @@ import numpy as np
 from jaxrelic.geometry import srgb
 
 OPAQUE = 0.5
-"""Alpha from which a pixel counts as object when its box is measured."""
+"""Alpha, or mask, or opacity, from which a pixel shows the object."""
+
+WHITE = (1.0, 1.0, 1.0)
+"""Background of data sets."""
 
 _LEAST_ALPHA = 1e-6
 """Below this there is no colour: it would be noise divided by noise."""

@@ -121,16 +121,11 @@ class MsrnPredictor:
                 face_uvs=jnp.asarray(self.template.face_uvs),
                 texture=output.texture[0],
             ),
-            camera=likeliest_camera(output, 0),
+            camera=cameras.Camera(
+                cam_from_world=msrn.likeliest_camera(output)[0],
+                pixel_from_cam=output.pixel_from_cam[0],
+            ),
             image=image,
             mask=view.rgba[..., 3],
             photo=photo,
         )
-
-
-def likeliest_camera(output: msrn.MsrnOutput, item: int) -> cameras.Camera:
-    """The most probable camera candidate of one item of a batch."""
-    best = int(jnp.argmax(output.pose_logits[item]))
-    return cameras.Camera(
-        cam_from_world=output.cam_from_world[item, best], pixel_from_cam=output.pixel_from_cam[item]
-    )

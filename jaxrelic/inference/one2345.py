@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxrelic import config_json
 from jaxrelic.data.view_sets.posed_views import PosedViews
-from jaxrelic.geometry import cameras
+from jaxrelic.geometry import cameras, image_crops
 from jaxrelic.inference import one2345_programs
 from jaxrelic.inference.program import Program
 from jaxrelic.inference.surface.fields import Drawn
@@ -33,8 +33,6 @@ POINTS_PER_BLOCK = 32_768
 """Points that the network sees at once; with 32 views their colours take 0.8 GB."""
 MOST_COLOURS = 16
 """Samples of a ray whose colours are looked up, those that weigh most; a surface has fewer."""
-COVERED = 0.5
-"""Opacity from which a pixel shows the object and has a depth."""
 MIN_OPACITY = 1e-6
 
 
@@ -182,7 +180,7 @@ class NetworkField:
         return Drawn(
             rgb=seen.rgb.reshape(size, size, 3),
             mask=opacity,
-            depth=np.where(opacity >= COVERED, depth * half_side, np.float32(0)),
+            depth=np.where(opacity >= image_crops.OPAQUE, depth * half_side, np.float32(0)),
             normals=(seen.normals @ world_from_cube.T).reshape(size, size, 3),
         )
 

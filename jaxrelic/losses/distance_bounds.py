@@ -10,6 +10,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from jaxrelic.losses.means import mean_where
 from jaxrelic.models.one2345 import render
 from jaxrelic.models.one2345.model import EncodedViews, One2345
 from jaxrelic.models.one2345.rays import Rays, RayTargets
@@ -111,8 +112,8 @@ def bound_terms(sdf: Float[Array, " p"], bounded: BoundedPoints) -> dict[str, Ar
     """
     excess = jax.nn.relu(bounded.lower - sdf) + jax.nn.relu(sdf - bounded.upper)
     return {
-        "surface": _mean_where(excess, bounded.by_depth),
-        "empty": _mean_where(excess, bounded.by_mask),
+        "surface": mean_where(excess, bounded.by_depth),
+        "empty": mean_where(excess, bounded.by_mask),
     }
 
 
@@ -129,8 +130,4 @@ def normal_term(gradient: Float[Array, "r 3"], normals: Float[Array, "r 3"]) -> 
     known = jnp.sum(normals**2, axis=-1) > 0.5
     squared = jnp.sum((gradient - normals) ** 2, axis=-1)
     away = known & (squared > 0)  # The root's slope at zero is infinite.
-    return _mean_where(jnp.where(away, jnp.sqrt(jnp.where(away, squared, 1)), 0), known)
-
-
-def _mean_where(values: Array, where: Array) -> Array:
-    return jnp.sum(jnp.where(where, values, 0)) / jnp.maximum(jnp.sum(where), 1)
+    return mean_where(jnp.where(away, jnp.sqrt(jnp.where(away, squared, 1)), 0), known)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.losses.msrn import IMAGE_TERMS, MsrnLossSettings, draw, image_terms, scaled_intrinsics
-from jaxrelic.models.msrn.model import MsrnOutput
+from jaxrelic.models.msrn.model import MsrnOutput, likeliest_camera
 from jaxrelic.models.msrn.neighbours import Candidates
 from jaxrelic.models.msrn.template import Template
 from jaxrelic.typing import Array, Bool, Float, Int, typechecked
@@ -46,13 +46,6 @@ class Looks:
     def take(self, index: Int[Array, "b m"]) -> Self:
         """Some of each query's candidates."""
         return jax.tree.map(lambda x: jax.vmap(lambda row, at: row[at])(x, index), self)
-
-
-@typechecked
-def likeliest_camera(output: MsrnOutput) -> Float[Array, "b 4 4"]:
-    """cam_from_world of the candidate with the highest probability."""
-    best = jnp.argmax(output.pose_logits, axis=-1)
-    return jnp.take_along_axis(output.cam_from_world, best[:, None, None, None], axis=1)[:, 0]
 
 
 @typechecked

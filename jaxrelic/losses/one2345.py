@@ -9,9 +9,10 @@ from typing import Literal, Self
 import jax
 import jax.numpy as jnp
 
+from jaxrelic.losses.means import mean_where
 from jaxrelic.models.one2345.rays import RayTargets
 from jaxrelic.models.one2345.render import RenderedRays
-from jaxrelic.typing import Array, Float, Int, Key, Shaped, typechecked
+from jaxrelic.typing import Array, Float, Int, Key, typechecked
 
 COUNT_EPS = 1e-5
 """Added to the number of samples before dividing, as the original does."""
@@ -138,9 +139,9 @@ def loss_terms(
     """
     difference = drawn.rgb - target.rgb
     samples = jnp.sum(drawn.inside, axis=-1)
-    squared = _mean_where(jnp.mean(difference**2, axis=-1), drawn.valid)
+    squared = mean_where(jnp.mean(difference**2, axis=-1), drawn.valid)
     return {
-        "rgb": _mean_where(jnp.mean(jnp.abs(difference), axis=-1), drawn.valid),
+        "rgb": mean_where(jnp.mean(jnp.abs(difference), axis=-1), drawn.valid),
         "depth": depth_error(drawn.depth, target, settings.depth_rays),
         "sparse": (
             near_surface(free_sdf, settings.sparse_decay)
@@ -170,7 +171,7 @@ def depth_error(
     """Mean absolute difference of distances; 0 where a true distance is unknown (negative)."""
     difference = jnp.abs(depth - target.depth)
     if rays == "foreground":
-        return _mean_where(difference, target.depth > 0)
+        return mean_where(difference, target.depth > 0)
     known = jnp.all(target.depth >= 0, axis=-1)
     return jnp.where(known, jnp.mean(difference, axis=-1), 0)
 
@@ -207,10 +208,3 @@ def over(target: RayTargets, background: Float[Array, "3"]) -> RayTargets:
     """Targets [r] of a view over white as they are over another colour."""
     behind = (1 - target.mask)[:, None] * (background - 1)[None]
     return target.replace(rgb=target.rgb + behind)
-
-
-@typechecked
-def _mean_where(values: Float[Array, "*b r"], where: Shaped[Array, "*b r"]) -> Float[Array, "*b"]:
-    """Mean over the rays that count; 0 where none does."""
-    total = jnp.sum(jnp.where(where, values, 0), axis=-1)
-    return total / jnp.maximum(jnp.sum(where, axis=-1), 1)

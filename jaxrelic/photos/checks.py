@@ -15,6 +15,7 @@ from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import carving
 from jaxrelic.geometry.carving import Outline
+from jaxrelic.geometry.directions import directions
 from jaxrelic.photos import outline_agreement
 from jaxrelic.photos.outline_agreement import AGREES, FILLED, Agreement
 
@@ -255,10 +256,3 @@ def crossing_deg(outlines: Sequence[Outline], centre: np.ndarray) -> float:
 
 def _directions(outlines: Sequence[Outline], centre: np.ndarray) -> np.ndarray:
     return directions(np.stack([outline.cam_from_world for outline in outlines]), centre)
-
-
-def directions(cam_from_world: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Directions from a point [3] to cameras [n, 4, 4], unit, [n, 3]."""
-    positions = -np.einsum("nji,nj->ni", cam_from_world[:, :3, :3], cam_from_world[:, :3, 3])
-    away = positions - centre
-    return away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-12)

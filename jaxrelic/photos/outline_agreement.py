@@ -20,8 +20,9 @@ GRID_SIZE = 48
 CELLS_PER_PIXEL = 1.0
 """Outlines are reduced until a pixel spans this many cells."""
 
-COVERED = 0.05
-"""Share of a reduced pixel from which it belongs to the outline: thin parts must not get lost."""
+TOUCHED = 0.05
+"""Share of a reduced pixel from which it belongs to the outline; far below `image_crops.OPAQUE`,
+for thin parts must not get lost."""
 
 FILLED, AGREES = 0.88, 0.95
 """Share of an outline that the hull fills below which a view does not fit, and from which it surely
@@ -192,7 +193,7 @@ def _reduce(outline: Outline, centre: np.ndarray, size: float) -> Outline:
     small = max(round(width * factor), 1), max(round(height * factor), 1)
     mask = cv2.resize(np.float32(outline.mask), small, interpolation=cv2.INTER_AREA)
     return Outline(
-        mask=mask > COVERED,
+        mask=mask > TOUCHED,
         cam_from_world=outline.cam_from_world,
         pixel_from_cam=carving.intrinsics_at(outline, *small),
         whole=outline.whole,

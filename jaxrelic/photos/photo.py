@@ -11,10 +11,11 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
 
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
@@ -38,6 +39,38 @@ _OPAQUE = 0.98
 
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """What Pillow raises on damaged files."""
+
+
+_UPRIGHT_FROM_STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored, 1),
+}
+"""What an EXIF note has viewers do with an image [h, w, ...]; any other number is nothing."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture as its file stores it, and the note that turns it upright."""
+
+    rgb: np.ndarray
+    """[h, w, 3] float32 in [0, 1]."""
+    alpha: np.ndarray | None
+    """[h, w] float32 in [0, 1], if the file has one."""
+    orientation: int
+    """EXIF orientation; 1 is upright."""
+
+    def upright(self) -> Self:
+        """The picture as people see it."""
+        turn = _UPRIGHT_FROM_STORED.get(self.orientation)
+        if turn is None:
+            return dataclasses.replace(self, orientation=1)
+        alpha = None if self.alpha is None else turn(self.alpha)
+        return dataclasses.replace(self, rgb=turn(self.rgb), alpha=alpha, orientation=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +108,8 @@ def read_photo(
     The object comes from the mask file if there is one, else from a transparent background, else
     it is cut out automatically by `find`, which is a guess and logged as one.
     """
-    rgb, alpha = read_picture(path)
+    picture = read_picture(path).upright()
+    rgb, alpha = picture.rgb, picture.alpha
     if mask_path is not None:
         mask, source = _read_mask(mask_path, rgb.shape[:2]), "file"
     elif shows_object(alpha):
@@ -114,8 +148,8 @@ def over_background(view: transforms.View, preprocessing: Preprocessing) -> np.n
     return image_crops.over(view.rgba, preprocessing.background)
 
 
-def _decode(path: pathlib.Path, *, upright: bool) -> PIL.Image.Image:
-    """Opens an image, checks its size in the header, then decodes it, upright or as stored."""
+def _decode(path: pathlib.Path) -> tuple[PIL.Image.Image, int]:
+    """Opens an image, checks its size in the header, then decodes it; and its EXIF orientation."""
     if not path.is_file():
         raise UserError(f"{path} is not a file; give one photograph")
     try:
@@ -140,7 +174,7 @@ def _decode(path: pathlib.Path, *, upright: bool) -> PIL.Image.Image:
             )
         try:
             image.load()
-            return PIL.ImageOps.exif_transpose(image) if upright else image
+            return image, int(image.getexif().get(PIL.ExifTags.Base.Orientation, 1))
         except _DECODING_ERRORS as error:
             raise UserError(f"{path} is damaged ({error}); copy it again") from error
 
@@ -149,32 +183,32 @@ def _limit() -> str:
     return f"at most {MAX_PIXELS // 1_000_000} megapixels are decoded, so scale it down first"
 
 
-def read_picture(
-    path: pathlib.Path, *, upright: bool = True
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """RGB [h, w, 3] and, if the file has one, alpha [h, w], float32 in [0, 1].
-
-    Args:
-        path: PNG, JPEG, WebP, TIFF or BMP, whatever its name.
-        upright: Turned as the camera's EXIF note says; False leaves the pixels as they are stored.
-    """
-    image = _decode(path, upright=upright)
+def read_picture(path: pathlib.Path) -> Picture:
+    """Decodes a PNG, JPEG, WebP, TIFF or BMP file, whatever its name."""
+    image, orientation = _decode(path)
     if image.mode.startswith("I"):
         # Sixteen bits of grey; Pillow's own conversion to 8 bits would clip them to white.
         grey = np.clip(np.asarray(image, np.float32) / 65535, 0, 1)
-        return np.repeat(grey[..., None], 3, axis=-1), None
+        rgb = np.repeat(grey[..., None], 3, axis=-1)
+        return Picture(rgb=rgb, alpha=None, orientation=orientation)
     if image.mode == "F":
         raise UserError(f"{path} holds floating-point values of unknown range; save it as PNG")
     rgba = np.asarray(image.convert("RGBA"), np.float32) / 255
     has_alpha = "A" in image.getbands() or "transparency" in image.info
-    return rgba[..., :3], rgba[..., 3] if has_alpha else None
+    alpha = rgba[..., 3] if has_alpha else None
+    return Picture(rgb=rgba[..., :3], alpha=alpha, orientation=orientation)
+
+
+def read_coverage(path: pathlib.Path) -> np.ndarray:
+    """A mask image, white on the object, as coverage of the upright picture, [h, w]."""
+    picture = read_picture(path).upright()
+    # A cut-out serves as a mask through its transparency.
+    return picture.alpha if shows_object(picture.alpha) else picture.rgb.mean(axis=-1)
 
 
 def _read_mask(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray:
-    """Reads a mask image, white on the object, of the photograph's size."""
-    rgb, alpha = read_picture(path)
-    # A cut-out serves as a mask through its transparency.
-    mask = alpha if shows_object(alpha) else rgb.mean(axis=-1)
+    """Reads the mask of a photograph of this shape."""
+    mask = read_coverage(path)
     if mask.shape != shape:
         raise UserError(
             f"mask {path} is {mask.shape[1]} x {mask.shape[0]} px but the photograph is "

@@ -8,6 +8,7 @@ keeps its distance and its perspective, and its pixels are as large on the objec
 """
 
 import dataclasses
+import itertools
 import logging
 import pathlib
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from jaxrelic.data.pose_files.records import PoseFile
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving, image_crops, meshes, placement
+from jaxrelic.geometry.directions import directions, farthest_first
 from jaxrelic.photos import checks
 from jaxrelic.photos.masks import grabcut
 from jaxrelic.photos.outline_agreement import Agreement
@@ -118,7 +120,7 @@ def read(
         pixel_from_cam=np.stack([view.pixel_from_cam for view in views]),
     )
     rgba = np.stack([view.rgba for view in views])
-    rgb = np.clip(rgba[..., :3] + 1 - rgba[..., 3:], 0, 1)
+    rgb = image_crops.over(rgba, image_crops.WHITE)
     return PosedInput(
         views=PosedViews(rgb=rgb, mask=np.clip(rgba[..., 3], 0, 1), camera=camera, names=names),
         world_from_ours=world_from_ours,
@@ -131,16 +133,12 @@ def spread(
 ) -> list[PosedPhotograph]:
     """`count` photographs from directions far apart, in their order; None keeps all.
 
-    The first, then always the one farthest from all that are chosen (Gonzalez, 1985).
+    The first, then always the one farthest from all that are chosen.
     """
     if count is None or len(photographs) <= count:
         return list(photographs)
     poses = np.stack([photograph.cam_from_world for photograph in photographs])
-    away = checks.directions(poses, centre)
-    chosen, nearest = [0], away @ away[0]
-    while len(chosen) < count:
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, away @ away[chosen[-1]])
+    chosen = itertools.islice(farthest_first(directions(poses, centre)), count)
     logger.info("%d of %d photographs are used; --max-views changes that", count, len(photographs))
     return [photographs[number] for number in sorted(chosen)]
 

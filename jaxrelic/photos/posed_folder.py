@@ -11,20 +11,16 @@ import logging
 import pathlib
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
 
+from jaxrelic.data import picture_files
 from jaxrelic.data.pose_files.records import PhotographPose, PoseFile, undistort
 from jaxrelic.errors import UserError
+from jaxrelic.geometry import image_crops
 from jaxrelic.geometry.carving import Outline, is_whole
 from jaxrelic.photos import checks, photo
 
 logger = logging.getLogger(__name__)
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
-"""Files of a folder that are taken for photographs and masks."""
 
 MAX_SIDE_PX = 2048
 """Larger photographs are reduced to this; a view of the network has 256 pixels."""
@@ -39,7 +35,6 @@ _ASPECT_TOLERANCE_PX = 1.5
 _NAMED = 5
 """Names in a message; the others are counted."""
 
-_EXIF_ORIENTATION = 0x0112
 _STORED_FROM_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
@@ -135,7 +130,8 @@ def _check_matches(
     """A few leftovers are worth a warning; mostly leftovers are another folder's."""
     total = matched + len(without_pose)
     if not total:
-        raise UserError(f"{folder} has no photographs ({', '.join(SUFFIXES)}); give another folder")
+        suffixes = ", ".join(picture_files.SUFFIXES)
+        raise UserError(f"{folder} has no photographs ({suffixes}); give another folder")
     if matched < MIN_MATCHED * total or not matched:
         raise UserError(
             f"{poses.path}: poses and photographs do not belong together: {matched} of {total} "
@@ -167,7 +163,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
     inside = sorted(folder.iterdir())
-    return [path for path in inside if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    return [path for path in inside if picture_files.is_picture(path) and path.name[0] != "."]
 
 
 def _file_of(folder: pathlib.Path, files: list[pathlib.Path], name: str) -> pathlib.Path | None:
@@ -244,19 +240,18 @@ def _read_as_posed(
     Returns:
         rgb [h, w, 3], alpha [h, w] or None, and the EXIF orientation that is left to be applied.
     """
-    rgb, alpha = photo.read_picture(path, upright=False)
-    orientation = _orientation(path)
-    height, width = rgb.shape[:2]
+    picture = photo.read_picture(path)
+    height, width = picture.rgb.shape[:2]
     if pose.size is not None and not _same_aspect((width, height), pose.size):
-        if orientation < 5 or not _same_aspect((height, width), pose.size):
+        if picture.orientation < 5 or not _same_aspect((height, width), pose.size):
             raise UserError(
                 f"{path}: wrong intrinsics: the picture is {width} x {height} px, {source} says "
                 f"{pose.size[0]} x {pose.size[1]}, which is another shape; give the photographs "
                 "that the poses were made from, not cropped ones"
             )
         logger.info("%s: turned upright, which is how %s describes it", path, source)
-        (rgb, alpha), orientation = photo.read_picture(path), 1
-        height, width = rgb.shape[:2]
+        picture = picture.upright()
+        height, width = picture.rgb.shape[:2]
     if pose.size is not None and pose.size != (width, height):
         logger.info(
             "%s is %d x %d px, its intrinsics are for %d x %d: they are scaled",
@@ -265,18 +260,14 @@ def _read_as_posed(
             height,
             *pose.size,
         )
+    rgb, alpha = picture.rgb, picture.alpha
     scale = MAX_SIDE_PX / max(width, height)
     if scale < 1:
-        small = round(scale * width), round(scale * height)
-        rgb = cv2.resize(rgb, small, interpolation=cv2.INTER_AREA)
-        alpha = None if alpha is None else cv2.resize(alpha, small, interpolation=cv2.INTER_AREA)
-    return rgb, alpha, orientation
-
-
-def _orientation(path: pathlib.Path) -> int:
-    """The EXIF orientation of a picture that was read before; 1 is upright."""
-    with PIL.Image.open(path, formats=photo.FORMATS) as image:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+        small = round(scale * height), round(scale * width)
+        opaque = np.ones_like(rgb[..., :1])
+        rgb = image_crops.resized(np.concatenate([rgb, opaque], axis=-1), small)[..., :3]
+        alpha = None if alpha is None else image_crops.averaged(alpha, small)
+    return rgb, alpha, picture.orientation
 
 
 def _same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -288,16 +279,13 @@ def _same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
 
 def _read_mask(path: pathlib.Path, shape: tuple[int, int], orientation: int) -> np.ndarray:
     """Coverage [h, w] for a photograph of this shape, from a mask of the upright picture."""
-    rgb, alpha = photo.read_picture(path)
-    # A cut-out serves as a mask through its transparency.
-    mask = alpha if alpha is not None and photo.shows_object(alpha) else rgb.mean(axis=-1)
+    mask = photo.read_coverage(path)
     stored = _STORED_FROM_UPRIGHT.get(orientation, lambda upright: upright)(mask)
     height, width = shape
     for candidate in (stored, mask):
         rows, columns = candidate.shape
         if _same_aspect((columns, rows), (width, height)):
-            small = cv2.INTER_AREA if rows > height else cv2.INTER_LINEAR
-            return cv2.resize(np.float32(candidate), (width, height), interpolation=small)
+            return image_crops.averaged(np.float32(candidate), (height, width))
     raise UserError(
         f"mask {path} is {mask.shape[1]} x {mask.shape[0]} px but its photograph has the shape of "
         f"{width} x {height}; make masks of the photographs themselves"

@@ -32,7 +32,7 @@ def patterned_disc(column, size=256):
 
 
 PREPROCESSING = photo.Preprocessing(
-    image_size=64, crop_margin=relic_images.CROP_MARGIN, background=relic_images.WHITE
+    image_size=64, crop_margin=relic_images.CROP_MARGIN, background=image_crops.WHITE
 )
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 from places import SHARED_DATA
 
@@ -50,21 +51,21 @@ def test_hostile_photographs_are_refused_in_one_line(name, words):
 
 @needs_data
 def test_a_photograph_is_recognised_whatever_its_name():
-    rgb, alpha = photo.read_picture(HOSTILE / "jpeg-named.png")
-    assert rgb.shape == (64, 64, 3)
-    assert alpha is None
+    picture = photo.read_picture(HOSTILE / "jpeg-named.png")
+    assert picture.rgb.shape == (64, 64, 3)
+    assert picture.alpha is None
 
 
 @needs_data
 def test_sixteen_bits_are_scaled_rather_than_clipped():
-    rgb, _ = photo.read_picture(HOSTILE / "photo-16bit.png")
+    rgb = photo.read_picture(HOSTILE / "photo-16bit.png").rgb
     assert 0.4 < rgb.mean() < 0.6
     assert len(np.unique(rgb)) > 200
 
 
 @needs_data
 def test_cmyk_inks_become_the_colour_they_print():
-    rgb, _ = photo.read_picture(HOSTILE / "photo-cmyk.jpg")
+    rgb = photo.read_picture(HOSTILE / "photo-cmyk.jpg").rgb
     # A little cyan, much magenta, some yellow, no black: a pink with most red and least green.
     red, green, blue = rgb.mean(axis=(0, 1))
     assert red > 0.9
@@ -76,7 +77,26 @@ def test_the_picture_is_turned_upright_by_its_exif(tmp_path):
     exif = PIL.Image.Exif()
     exif[0x0112] = 6  # Rotated a quarter turn.
     image.save(tmp_path / "turned.jpg", exif=exif)
-    assert photo.read_picture(tmp_path / "turned.jpg")[0].shape == (40, 20, 3)
+    assert photo.read_picture(tmp_path / "turned.jpg").upright().rgb.shape == (40, 20, 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_one_decoding_gives_the_stored_picture_and_the_upright_one(orientation, suffix, tmp_path):
+    stored = np.random.default_rng(0).integers(0, 256, (20, 30, 4), np.uint8)
+    image, exif = PIL.Image.fromarray(stored), PIL.Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"turned.{suffix}"
+    image.save(path, exif=exif)
+    picture = photo.read_picture(path)
+    assert picture.orientation == orientation
+    np.testing.assert_allclose(255 * picture.rgb, stored[..., :3], atol=1e-4)
+    with PIL.Image.open(path) as opened:
+        expected = np.asarray(PIL.ImageOps.exif_transpose(opened))
+    upright = picture.upright()
+    np.testing.assert_allclose(255 * upright.rgb, expected[..., :3], atol=1e-4)
+    np.testing.assert_allclose(255 * upright.alpha, expected[..., 3], atol=1e-4)
+    assert upright.orientation == 1
 
 
 def test_transparency_is_the_mask(disc_photo):
@@ -136,7 +156,8 @@ def test_a_highlight_is_no_hole():
 
 
 def test_a_render_on_grey_is_found_as_well_as_its_alpha():
-    rgb, alpha = photo.read_picture(PHOTOS / "render-owl-decor.png")
+    picture = photo.read_picture(PHOTOS / "render-owl-decor.png")
+    rgb, alpha = picture.rgb, picture.alpha
     flat = rgb * alpha[..., None] + (1 - alpha[..., None]) * np.float32([0.8, 0.8, 0.75])
     found, truth = grabcut.find(flat) > 0.5, alpha > 0.5
     assert (found & truth).sum() / (found | truth).sum() > 0.95

@@ -214,7 +214,7 @@ def make_shot(
     view = transforms.resize(view, IMAGE_SIZE_PX)
     alpha = view.rgba[..., 3]
     return Shot(
-        image=image_set.quantised(image_crops.over(view.rgba, (1.0, 1.0, 1.0))),
+        image=image_set.quantised(image_crops.over(view.rgba, image_crops.WHITE)),
         mask=image_set.quantised(alpha),
         cam_from_world=view.cam_from_world if known else None,
         pixel_from_cam=view.pixel_from_cam if known else None,

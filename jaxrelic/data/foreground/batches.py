@@ -13,16 +13,13 @@ import cv2
 import grain
 import numpy as np
 
-from jaxrelic.data import synthetic
+from jaxrelic.data import picture_files, synthetic
 from jaxrelic.data.foreground import clutter
 from jaxrelic.data.image_sets import image_set, locate
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import examples as photographs
 from jaxrelic.data.transforms import decode_view
 from jaxrelic.errors import UserError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""Files that are taken for photographs."""
 
 CROP_FROM = 8 / 7
 """Side that a photograph is resized to, over that of its crop: 256 for 224 (BAS)."""
@@ -99,7 +96,7 @@ class PhotographFolders:
         if not folder.is_dir():
             raise UserError(f"no photographs at {folder}: no such directory; set data.path")
         found = {
-            each.name: sorted(path for path in each.iterdir() if path.suffix.lower() in SUFFIXES)
+            each.name: sorted(filter(picture_files.is_picture, each.iterdir()))
             for each in sorted(folder.iterdir())
             if each.is_dir()
         }
@@ -107,7 +104,7 @@ class PhotographFolders:
         if not self.categories:
             raise UserError(
                 f"no photographs at {folder}; it needs a folder per category with files such as "
-                f"{', '.join(SUFFIXES[:3])}"
+                f"{', '.join(picture_files.SUFFIXES[:3])}"
             )
         self._items = [
             (path, index) for index, name in enumerate(self.categories) for path in found[name]

@@ -80,7 +80,7 @@ class SyntheticImages:
         uid = relic["uid"].decode()
         return {
             "image_id": f"{uid}/view_{view}",
-            "image": image_set.quantised(image_crops.over(small.rgba, (1.0, 1.0, 1.0))),
+            "image": image_set.quantised(image_crops.over(small.rgba, image_crops.WHITE)),
             "mask": image_set.quantised(alpha),
             "category": int(relic["category"]),
             "instance": uid,

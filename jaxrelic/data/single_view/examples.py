@@ -15,9 +15,6 @@ from jaxrelic.data.image_sets import candidates, image_set, locate, pixel_featur
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import image_crops
 
-WHITE = (1.0, 1.0, 1.0)
-"""Background of the images in a set."""
-
 
 @dataclasses.dataclass(frozen=True)
 class ToExample(grain.transforms.Map):

@@ -37,8 +37,6 @@ Batch = dict[str, np.ndarray]
 | relic_index | [b] int32, of the relic within its split |
 """
 
-WHITE = (1.0, 1.0, 1.0)
-"""Background of all images."""
 
 _MAX_PASSED_OVER = 16
 """Relics in a row without views to learn from; more mean that the data set is at fault."""
@@ -219,7 +217,7 @@ class ToArrays(grain.transforms.Map):
 
 def _arrays(view: View) -> Batch:
     mask = np.clip(view.rgba[..., 3], 0, 1)
-    return {"rgb": image_crops.over(view.rgba, WHITE), "mask": mask, **_camera(view)}
+    return {"rgb": image_crops.over(view.rgba, image_crops.WHITE), "mask": mask, **_camera(view)}
 
 
 def _camera(view: View) -> Batch:

@@ -6,7 +6,7 @@ chosen: the next in the same order takes their place.
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from jaxrelic.data.transforms import View, resize
 from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
+from jaxrelic.geometry.directions import directions, farthest_first
 
 Selection = Literal["auto", "two_stage", "any"]
 
@@ -146,30 +147,7 @@ def _any(views: _FitViews, num_sources: int, rng: np.random.Generator) -> _Drawn
     shuffled = rng.permutation(len(views.relic))  # Also decides between equally far views.
     target = views.first(shuffled, 1, role="target", with_depth=True)
     others = np.array([index for index in shuffled if index not in target])
-    directions = _directions(views.relic.cam_from_world[others])
-    order = (others[i] for i in farthest_first(directions))
+    away = directions(views.relic.cam_from_world[others])
+    order = (others[i] for i in farthest_first(away))
     sources = tuple(views.first(order, num_sources, role="sources").values())
     return sources, *target.values(), sources[0]
-
-
-def _directions(cam_from_world: np.ndarray) -> np.ndarray:
-    """Unit vectors from the world's origin to cameras, [n, 3]; NaN where one is not known."""
-    rotation, translation = cam_from_world[:, :3, :3], cam_from_world[:, :3, 3]
-    centres = -np.einsum("nji,nj->ni", rotation, translation)
-    return centres / np.linalg.norm(centres, axis=-1, keepdims=True)
-
-
-def farthest_first(directions: np.ndarray) -> Iterator[int]:
-    """Numbers of all directions [n, 3]: the first, then always the farthest from those before.
-
-    Directions that are NaN come last.
-    """
-    unknown = np.isnan(directions).any(axis=-1)
-    known = list(np.flatnonzero(~unknown))
-    nearest = np.full(len(directions), -np.inf)  # Cosine to the nearest of those before.
-    while known:
-        chosen = min(known, key=lambda i: nearest[i])
-        known.remove(chosen)
-        yield chosen
-        nearest = np.maximum(nearest, directions @ directions[chosen])
-    yield from np.flatnonzero(unknown)

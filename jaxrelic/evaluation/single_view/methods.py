@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.geometry import cameras, placement
-from jaxrelic.inference.msrn import MsrnPredictor, likeliest_camera
+from jaxrelic.inference.msrn import MsrnPredictor
+from jaxrelic.models.msrn.model import likeliest_camera
 
 Method = Callable[[np.ndarray], "Surfaces"]
 """Function from prepared input images [b, s, s, 3] to one mesh per image."""
@@ -120,12 +121,11 @@ def predict(predictor: MsrnPredictor, images: np.ndarray) -> Surfaces:
 def _likeliest(predictor: MsrnPredictor, images: np.ndarray) -> tuple[Any, ...]:
     """Vertices, textures, and pose and lens of the most probable camera, each [b, ...]."""
     output = predictor.predict(images)
-    chosen = [likeliest_camera(output, item) for item in range(len(images))]
     return (
         np.asarray(output.vertices),
         np.asarray(output.texture),
-        np.stack([camera.cam_from_world for camera in chosen]),
-        np.stack([camera.pixel_from_cam for camera in chosen]),
+        np.asarray(likeliest_camera(output)),
+        np.asarray(output.pixel_from_cam),
     )
 
 

@@ -12,15 +12,13 @@ import scipy.ndimage
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.single_view import baselines
-from jaxrelic.geometry import cameras, meshes, padding
+from jaxrelic.geometry import cameras, image_crops, meshes, padding
 from jaxrelic.inference.surface import colours as surface_colours
 
 HULL_RESOLUTION = 128
 """Cells along each side of the carved cube, which are 0.0069 world units wide."""
 SPHERE_LEVEL = 4
 """Subdivisions of the sphere: 2562 vertices."""
-COVERED = 0.5
-"""Mask from which a pixel shows the object."""
 
 
 def visual_hull(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> meshes.Mesh:
@@ -50,7 +48,7 @@ def sphere(views: PosedViews, *, resolution: int = HULL_RESOLUTION) -> meshes.Me
     radius = (3 / (4 * np.pi) * np.count_nonzero(inside)) ** (1 / 3) * cell
     centre = baselines.grid_points(resolution)[inside].mean(axis=0)
     vertices, faces = meshes.icosphere(SPHERE_LEVEL)
-    colour = views.rgb[views.mask >= COVERED].mean(axis=0)
+    colour = views.rgb[views.mask >= image_crops.OPAQUE].mean(axis=0)
     return meshes.Mesh(
         vertices=np.float32(radius * vertices + centre),
         faces=faces,
@@ -65,7 +63,7 @@ def _occupancy(views: PosedViews, resolution: int) -> np.ndarray:
     Hull and sphere of the same views follow each other, and carving is most of their cost.
     """
     inside = baselines.visual_hull(
-        views.mask >= COVERED,
+        views.mask >= image_crops.OPAQUE,
         np.asarray(views.camera.cam_from_world),
         np.asarray(views.camera.pixel_from_cam),
         baselines.grid_points(resolution),

@@ -25,7 +25,7 @@ from jaxrelic.evaluation.single_view.evaluate import (
 )
 from jaxrelic.evaluation.single_view.truth import Record
 from jaxrelic.evaluation.view_sets.methods import Draw, ViewSetMethod, ViewSetShape
-from jaxrelic.evaluation.view_sets.truth import WHITE, Choice, ViewSetTruth
+from jaxrelic.evaluation.view_sets.truth import Choice, ViewSetTruth
 from jaxrelic.geometry import cameras, image_crops, meshes, padding
 from jaxrelic.inference.surface.extract import NoSurfaceError
 from jaxrelic.metrics import geometry, image, protocols, scoring
@@ -204,7 +204,7 @@ def drawing_of(mesh: meshes.Mesh) -> Draw:
 def picture_scores(draw: Draw, views: Sequence[transforms.View]) -> dict[str, float | None]:
     """Means over the views: `psnr` in dB, `ssim`, `mask_iou`, `depth_error` in world units."""
     seen = [draw(camera_of(view), view.depth.shape[0]) for view in views]
-    truth = np.float32([image_crops.over(view.rgba, WHITE) for view in views])
+    truth = np.float32([image_crops.over(view.rgba, image_crops.WHITE) for view in views])
     pair = np.float32([each.rgb for each in seen]), truth
     masks = np.float32([each.mask for each in seen]), np.float32([v.rgba[..., 3] for v in views])
     (psnr, count), (ssim, _), (iou, _) = (

@@ -7,7 +7,7 @@ import numpy as np
 from jaxrelic.data import transforms
 from jaxrelic.evaluation.view_sets.evaluate import camera_of, drawing_of
 from jaxrelic.evaluation.view_sets.methods import ViewSetShape
-from jaxrelic.evaluation.view_sets.truth import WHITE, ViewSetTruth
+from jaxrelic.evaluation.view_sets.truth import ViewSetTruth
 from jaxrelic.geometry import image_crops
 from jaxrelic.inference.one2345 import Drawn
 from jaxrelic.viz import grids, pictures
@@ -33,7 +33,7 @@ def gallery_row(relic: ViewSetTruth, shape: ViewSetShape) -> list[np.ndarray]:
     draw = shape.draw or drawing_of(shape.mesh)
     return [
         *_sources(relic, TILE_PX),
-        image_crops.over(view.rgba, WHITE),
+        image_crops.over(view.rgba, image_crops.WHITE),
         draw(camera, TILE_PX).rgb,
         drawing_of(shape.mesh)(camera, TILE_PX).rgb,
         pictures.draw(
@@ -51,7 +51,7 @@ def strip(relic: ViewSetTruth, view: transforms.View, drawn: Drawn) -> np.ndarra
     depths = pictures.depth_colours(np.concatenate([drawn.depth, view.depth]))
     tiles = [
         *_sources(relic, size),
-        image_crops.over(view.rgba, WHITE),
+        image_crops.over(view.rgba, image_crops.WHITE),
         drawn.rgb,
         _normal_colours(drawn, camera_of(view).cam_from_world),
         depths[:size],

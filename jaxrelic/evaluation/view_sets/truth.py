@@ -15,10 +15,7 @@ from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation.single_view.truth import Record, category_of, is_known
 from jaxrelic.geometry import cameras, image_crops
-
-WHITE = (1.0, 1.0, 1.0)
-COVERED = 0.5
-"""Alpha from which a pixel shows the relic."""
+from jaxrelic.geometry.directions import directions, farthest_first
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,7 +65,7 @@ class ViewSetTruth:
                 "known; evaluate on shards of relics that have their mesh"
             )
         views = [transforms.decode_view(record, index) for index in range(len(relic))]
-        fit = [is_known(view) and (view.rgba[..., 3] >= COVERED).any() for view in views]
+        fit = [is_known(view) and (view.rgba[..., 3] >= image_crops.OPAQUE).any() for view in views]
         seen, others = choose(relic, np.array(fit), choice)
         small = [transforms.resize(view, compared_size) for view in views]
         known = [view for view in small if is_known(view)]
@@ -82,7 +79,7 @@ class ViewSetTruth:
             held_out=tuple(small[i] for i in others),
             points=np.asarray(record["points"], np.float32),
             normals=np.asarray(record["normals"], np.float32),
-            masks=np.stack([view.rgba[..., 3] > COVERED for view in known]),
+            masks=np.stack([view.rgba[..., 3] > image_crops.OPAQUE for view in known]),
             views=stacked_cameras(known),
         )
 
@@ -104,8 +101,8 @@ def choose(
         seen = _evenly(neighbours, choice.num_sources)
     else:
         candidates = np.flatnonzero(fit)
-        directions = _directions(relic.cam_from_world[candidates])
-        order = candidates[list(view_choice.farthest_first(directions))]
+        away = directions(relic.cam_from_world[candidates])
+        order = candidates[list(farthest_first(away))]
         seen = np.sort(order[: choice.num_sources])
         others = np.setdiff1d(candidates, seen)
     if len(seen) < choice.num_sources or not len(others):
@@ -124,16 +121,10 @@ def _evenly(indices: np.ndarray, count: int) -> np.ndarray:
     return indices[np.arange(count) * len(indices) // max(count, 1)]
 
 
-def _directions(cam_from_world: np.ndarray) -> np.ndarray:
-    """Unit vectors from the world's origin to cameras, [n, 3]."""
-    centres = -np.einsum("nji,nj->ni", cam_from_world[:, :3, :3], cam_from_world[:, :3, 3])
-    return centres / np.linalg.norm(centres, axis=-1, keepdims=True)
-
-
 def posed_views(views: Sequence[transforms.View], names: Iterable[str]) -> PosedViews:
     """Views of one size over white."""
     return PosedViews(
-        rgb=np.stack([image_crops.over(view.rgba, WHITE) for view in views]),
+        rgb=np.stack([image_crops.over(view.rgba, image_crops.WHITE) for view in views]),
         mask=np.clip(np.stack([view.rgba[..., 3] for view in views]), 0, 1),
         camera=stacked_cameras(views),
         names=tuple(names),

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse
 
 from jaxrelic.data.view_sets.posed_views import PosedViews
-from jaxrelic.geometry import cameras, meshes, z_buffer
+from jaxrelic.geometry import cameras, image_crops, meshes, z_buffer
 from jaxrelic.inference.surface.fields import ColourField
 from jaxrelic.models.one2345 import frame
 from jaxrelic.typing import Bool, Float, typechecked
@@ -21,8 +21,6 @@ from jaxrelic.typing import Bool, Float, typechecked
 LEAST_COSINE = 0.1
 """A view that looks at the surface at a flatter angle, 84 degrees from its normal, does not see it:
 its pixels stretch over ten times their width."""
-COVERED = 0.5
-"""Mask from which a pixel shows the object."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,7 +100,7 @@ def hidden_points(
                 mesh, points, normals, camera, size=views.mask.shape[-1], settings=settings
             )
         if settings.inside_masks:
-            hidden[number] |= ~_shown(views.mask[number] >= COVERED, points, camera)
+            hidden[number] |= ~_shown(views.mask[number] >= image_crops.OPAQUE, points, camera)
     return hidden
 
 

@@ -248,6 +248,13 @@ class Msrn(nn.Module):
 
 
 @typechecked
+def likeliest_camera(output: MsrnOutput) -> Float[Array, "b 4 4"]:
+    """cam_from_world of the candidate with the highest probability."""
+    best = jnp.argmax(output.pose_logits, axis=-1)
+    return jnp.take_along_axis(output.cam_from_world, best[:, None, None, None], axis=1)[:, 0]
+
+
+@typechecked
 def assumed_intrinsics(pose: PoseConfig, image: Float[Array, "b s s 3"]) -> Float[Array, "b 3 3"]:
     """pixel_from_cam of the camera that the pose head has in mind."""
     side = image.shape[1]

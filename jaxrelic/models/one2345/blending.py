@@ -97,7 +97,7 @@ def angles_between(
     Returns:
         Unit vector along the difference of directions, and the cosine between them.
     """
-    to_source = unit(centres[:, None] - points[None])
+    to_source = damped_unit(centres[:, None] - points[None])
     difference = towards[None] - to_source
     length = jnp.linalg.norm(difference, axis=-1, keepdims=True)
     cosine = jnp.sum(towards[None] * to_source, axis=-1, keepdims=True)
@@ -106,8 +106,8 @@ def angles_between(
 
 
 @typechecked
-def unit(vectors: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
-    """Vectors of length one, but for the term that keeps zero finite."""
+def damped_unit(vectors: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
+    """Vectors of nearly length one: as the released network, which adds a term to the length."""
     return vectors / (jnp.linalg.norm(vectors, axis=-1, keepdims=True) + MIN_DIFFERENCE)
 
 

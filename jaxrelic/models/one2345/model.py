@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxrelic.geometry import cameras, transforms
-from jaxrelic.models.one2345.blending import BlendingNetwork, angles_between, unit
+from jaxrelic.models.one2345.blending import BlendingNetwork, angles_between, damped_unit
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.models.one2345.cost import cost_volume, look_up
 from jaxrelic.models.one2345.pyramid import FeaturePyramid, Unit
@@ -177,7 +177,7 @@ def nearest_views(encoded: EncodedViews, centre: Float[Array, "3"], count: int) 
         count: Sources that are kept, in the order in which they were.
     """
     centres = transforms.invert_rigid(encoded.camera.cam_from_world)[:, :3, 3]
-    cosine = jnp.sum(unit(centres) * unit(centre[None]), axis=-1)
+    cosine = jnp.sum(damped_unit(centres) * damped_unit(centre[None]), axis=-1)
     kept = jnp.sort(jax.lax.top_k(cosine, count)[1])
     maps, camera = jax.tree.map(lambda x: x[kept], (encoded.maps, encoded.camera))
     return encoded.replace(maps=maps, camera=camera)

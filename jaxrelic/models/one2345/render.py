@@ -11,7 +11,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from jaxrelic.models.one2345.blending import unit
+from jaxrelic.models.one2345.blending import damped_unit
 from jaxrelic.models.one2345.model import EncodedViews, One2345, is_active, visible_views
 from jaxrelic.models.one2345.rays import Rays
 from jaxrelic.rendering.volume import hierarchical
@@ -169,7 +169,7 @@ def _colour(
         weights, kept = jax.lax.top_k(weights, most)
         points = jnp.take_along_axis(points, kept[..., None], axis=1)
         weights = weights * total / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), TINY)
-    towards = unit(rays.origins[:, None] - points).reshape(-1, 3)
+    towards = damped_unit(rays.origins[:, None] - points).reshape(-1, 3)
     rgb, _ = model.apply(variables, encoded, points.reshape(-1, 3), towards, method="blend")
     return jnp.sum(weights[..., None] * rgb.reshape(*points.shape), axis=-2)
 

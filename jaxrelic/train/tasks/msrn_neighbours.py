@@ -12,7 +12,7 @@ from jaxrelic.losses import neighbours as neighbour_losses
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.losses.neighbours import Looks
 from jaxrelic.models.msrn import neighbours, unicorn_memory
-from jaxrelic.models.msrn.model import MsrnOutput
+from jaxrelic.models.msrn.model import MsrnOutput, likeliest_camera
 from jaxrelic.models.msrn.neighbours import FROM_BATCH, Candidates, NeighbourConfig
 from jaxrelic.models.msrn.template import Template
 from jaxrelic.train.state import Variables
@@ -141,7 +141,7 @@ class NeighbourStep:
 
 def rotations(output: MsrnOutput) -> Array:
     """Rotation of the likeliest camera, [b, 3, 3]."""
-    return jax.lax.stop_gradient(neighbour_losses.likeliest_camera(output)[:, :3, :3])
+    return jax.lax.stop_gradient(likeliest_camera(output)[:, :3, :3])
 
 
 def _counts(kept: Bool[Array, "b k"], known: Bool[Array, "b k"]) -> Terms:

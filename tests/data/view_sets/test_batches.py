@@ -15,6 +15,7 @@ from jaxrelic.data.view_sets.batches import ViewSetData
 from jaxrelic.data.view_sets.corruption import CorruptionConfig
 from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
+from jaxrelic.geometry.directions import farthest_first
 
 V, S = 5, 24
 
@@ -208,7 +209,7 @@ def test_sources_of_any_views_are_spread_well():
     """Of a level ring the farthest are opposite, then at right angles, then halfway between."""
     turns = np.arange(8) * np.pi / 4
     directions = np.stack([np.cos(turns), np.sin(turns), np.zeros(8)], axis=-1)
-    order = list(choice.farthest_first(np.roll(directions, 3, axis=0)))
+    order = list(farthest_first(np.roll(directions, 3, axis=0)))
     assert order[:2] == [0, 4]
     assert set(order[2:4]) == {2, 6}
     assert sorted(order) == list(range(8))

@@ -100,7 +100,7 @@ def ask(compat, variables, encoded, camera):
     """What the scene says at the points of the specification."""
     points = jnp.asarray(specification.POINTS, encoded.maps.dtype)
     world_from_cam = transforms.invert_rigid(camera.cam_from_world)
-    towards = blending.unit(world_from_cam[:1, :3, 3] - points)
+    towards = blending.damped_unit(world_from_cam[:1, :3, 3] - points)
     blend = functools.partial(compat.apply, variables, encoded, points, method="blend")
     sdf, feature = compat.apply(variables, encoded, points, method="sdf")
     _, normals = render.sdf_and_normals(compat, variables, encoded, points)
@@ -114,7 +114,7 @@ def ask(compat, variables, encoded, camera):
         "angles": blending.angles_between(towards, world_from_cam[1:, :3, 3], points),
         "visible": visible,
         "colour": blend(towards)[0],
-        "vertex colour": blend(blending.unit(normals))[0],
+        "vertex colour": blend(blending.damped_unit(normals))[0],
     }
 
 
