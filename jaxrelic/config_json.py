@@ -18,6 +18,10 @@ KIND = "kind"
 FORMERLY = "formerly"
 """Key of a field's metadata: the name that files of earlier versions have for it."""
 
+RETIRED = "RETIRED"
+"""Class attribute of a dataclass: settings of earlier versions, by name, with the only value that
+there is now. Files that name one open if they have that value."""
+
 
 def to_json(config: Any) -> dict[str, Any]:
     """A dataclass as dicts, lists and plain values."""
@@ -46,9 +50,22 @@ def from_json(kind: type[_Config], plain: Mapping[str, Any]) -> _Config:
     hints = typing.get_type_hints(kind)
     former = {field.metadata.get(FORMERLY): field.name for field in dataclasses.fields(kind)}
     plain = {former.get(name, name): value for name, value in plain.items()}
-    if unknown := plain.keys() - hints.keys():
+    plain = _without_retired(kind, plain)
+    if unknown := plain.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise ValueError(f"{kind.__name__} has no setting {sorted(unknown)}; was it renamed?")
     return kind(**{name: _restore(hints[name], value) for name, value in plain.items()})
+
+
+def _without_retired(kind: type, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left to be set; raises where a retired setting had another value than there is."""
+    retired = getattr(kind, RETIRED, {})
+    for name in plain.keys() & retired.keys():
+        if plain[name] != _plain(retired[name]):
+            raise ValueError(
+                f"{kind.__name__}.{name} is {plain[name]} in this file; it is no setting any more "
+                f"and is always {retired[name]}, so use the version that wrote the file"
+            )
+    return {name: value for name, value in plain.items() if name not in retired}
 
 
 def _restore(hint: Any, value: Any) -> Any:

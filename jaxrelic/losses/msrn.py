@@ -13,7 +13,7 @@ all candidates draw a mesh that stands still, in `shape` the likeliest one draws
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -71,6 +71,8 @@ class MsrnLossWeights:
 class MsrnLossSettings:
     """How drawings are made and compared."""
 
+    RETIRED: ClassVar[Mapping[str, Any]] = {"rgb_norm": "euclidean"}
+
     weights: MsrnLossWeights = dataclasses.field(default_factory=MsrnLossWeights)
     """Factor of each term."""
     raster: RasterSettings = dataclasses.field(default_factory=RasterSettings)
@@ -79,8 +81,6 @@ class MsrnLossSettings:
     """How faces at a pixel are joined: softras is the paper's, layered is Unicorn's (slower)."""
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Colour behind the drawn object, RGB in [0, 1]; the batch must have the same."""
-    rgb_norm: photometric.RgbNorm = "euclidean"
-    """Distance between colours."""
     affinity_mode: silhouette.AffinityMode = "transport"
     """Form of the affinity term; literal is the paper's."""
 
@@ -232,7 +232,7 @@ def image_terms(
     mask = jnp.broadcast_to(target["views_mask"], image.alpha.shape)
     rgb = jnp.broadcast_to(target["views_rgb"], image.rgb.shape)
     return {
-        "rgb": photometric.rgb_difference(image.rgb, rgb, norm=settings.rgb_norm),
+        "rgb": photometric.rgb_difference(image.rgb, rgb),
         "bce": silhouette.binary_cross_entropy(image.alpha, mask),
         "affinity": silhouette.affinity(image.alpha, mask, mode=settings.affinity_mode),
         "iou": 1 - overlap.soft_iou(image.alpha, mask),

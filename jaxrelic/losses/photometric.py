@@ -1,33 +1,23 @@
 """Differences in colour and in depth."""
 
-from typing import Literal
-
 import jax.numpy as jnp
 
 from jaxrelic.typing import Array, Float, typechecked
 
-RgbNorm = Literal["euclidean", "l1", "mse"]
-
 
 @typechecked
 def rgb_difference(
-    rgb: Float[Array, "*b h w 3"], target: Float[Array, "*b h w 3"], *, norm: RgbNorm = "euclidean"
+    rgb: Float[Array, "*b h w 3"], target: Float[Array, "*b h w 3"]
 ) -> Float[Array, "*b"]:
     """Mean over pixels of the distance between colours (M-SRN eq. 39).
 
     Args:
         rgb: In [0, 1].
         target: In [0, 1], over the same background.
-        norm: Length of the RGB difference, or the mean over channels of its absolute or squared
-            value.
     """
-    difference = rgb - target
-    if norm == "l1":
-        return jnp.mean(jnp.abs(difference), axis=(-3, -2, -1))
-    if norm == "mse":
-        return jnp.mean(difference**2, axis=(-3, -2, -1))
     # The root has no gradient at zero, where every background pixel is.
-    return jnp.mean(jnp.sqrt(jnp.sum(difference**2, axis=-1) + 1e-12), axis=(-2, -1))
+    squared = jnp.sum((rgb - target) ** 2, axis=-1)
+    return jnp.mean(jnp.sqrt(squared + 1e-12), axis=(-2, -1))
 
 
 @typechecked

@@ -138,33 +138,28 @@ def refine(rng: Key[Array, ""], prototypes: Clusters, count: int) -> Clusters:
 
 
 @typechecked
-def affinity(
-    codes: Float[Array, "b q"], prototypes: Clusters, *, scale: float = 1.0
-) -> Float[Array, "b p"]:
+def affinity(codes: Float[Array, "b q"], prototypes: Clusters) -> Float[Array, "b p"]:
     """How much each code resembles each prototype of all categories; rows sum to 1 (M-SRN eq. 24).
 
     Args:
         codes: Features.
         prototypes: Prototypes of all categories, [t, k]; p is t * k.
-        scale: Factor of the inner products; 1 in the paper.
     """
     centres = prototypes.centres.reshape(-1, codes.shape[-1])
-    scores = scale * codes @ jax.lax.stop_gradient(centres).T
+    scores = codes @ jax.lax.stop_gradient(centres).T
     known = prototypes.sizes.reshape(1, -1) > 0
     return jax.nn.softmax(jnp.where(known, scores, _NO_MATCH), axis=-1)
 
 
 @typechecked
-def recall(
-    codes: Float[Array, "b q"], prototypes: Clusters, *, scale: float = 1.0
-) -> Float[Array, "b q"]:
+def recall(codes: Float[Array, "b q"], prototypes: Clusters) -> Float[Array, "b q"]:
     """What the memory knows of codes: their mixture of prototypes, z+ of M-SRN eq. 25.
 
     No category is needed, so photographs of unknown objects are compensated too. The gradient
     reaches the codes through their affinity; the memory has none.
     """
     centres = prototypes.centres.reshape(-1, codes.shape[-1])
-    return affinity(codes, prototypes, scale=scale) @ jax.lax.stop_gradient(centres)
+    return affinity(codes, prototypes) @ jax.lax.stop_gradient(centres)
 
 
 @typechecked

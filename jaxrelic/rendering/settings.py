@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import flax.struct
 import jax
@@ -11,7 +13,7 @@ import jax
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=["sigma"],
-    meta_fields=["gamma", "dist_eps", "background_eps", "near", "far", "bary_grad"],
+    meta_fields=["gamma", "dist_eps", "near", "far", "bary_grad"],
 )
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RasterSettings:
@@ -21,14 +23,14 @@ class RasterSettings:
     Sigma may be a traced scalar, so that a compiled training step can anneal it.
     """
 
+    RETIRED: ClassVar[Mapping[str, Any]] = {"background_eps": 1e-3}
+
     sigma: float = 1e-4
     """Edge softness, in squared NDC units: coverage is sigmoid(+-distance^2 / sigma)."""
     gamma: float = 1e-4
     """Depth softness: a face `gamma * (far - near)` farther away weighs e times less."""
     dist_eps: float = 1e-4
     """Coverage below which a face is ignored at a pixel outside it, in (0, 0.5)."""
-    background_eps: float = 1e-3
-    """The background weighs exp(2 background_eps / gamma), as in the released kernel."""
     near: float = 0.1
     """Fragments nearer than this get no colour or depth, in world units."""
     far: float = 100.0

@@ -1,7 +1,8 @@
 """Adam or SGD with a learning-rate schedule, rates of groups and an optional gradient clip."""
 
 import dataclasses
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import jax
 import optax
@@ -12,6 +13,8 @@ from jaxrelic.errors import UserError
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimConfig:
     """How parameters follow their gradients."""
+
+    RETIRED: ClassVar[Mapping[str, Any]] = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
 
     optimizer: Literal["adam", "sgd"] = "adam"
     """Optimizer: adam, or sgd with Nesterov's momentum."""
@@ -29,12 +32,6 @@ class OptimConfig:
     """Step at which `cosine` ends, counted from the start of the run."""
     clip_norm: float = 0.0
     """Largest global norm of the gradient; 0 leaves it as it is."""
-    b1: float = 0.9
-    """Adam's memory of the gradient."""
-    b2: float = 0.999
-    """Adam's memory of its square."""
-    eps: float = 1e-8
-    """Adam's guard against division by zero."""
     momentum: float = 0.9
     """SGD's memory of the gradient."""
     weight_decay: float = 0.0
@@ -73,7 +70,7 @@ def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
     if config.optimizer == "adam":
         if config.weight_decay:
             raise UserError("optim.weight_decay is for SGD; set --optim.optimizer sgd")
-        step = optax.adam(rate, b1=config.b1, b2=config.b2, eps=config.eps)
+        step = optax.adam(rate)
     else:
         step = optax.chain(
             optax.add_decayed_weights(config.weight_decay),

@@ -155,11 +155,10 @@ def test_one_candidate_reaches_half_of_the_circle_either_way():
     np.testing.assert_allclose(centres[1][:2], -centres[0][:2], atol=1e-6)
 
 
-def test_a_frozen_shape_is_the_template_and_a_frozen_origin_stays(shaken, images):
+def test_a_frozen_shape_is_the_template_while_cameras_learn(shaken, images):
     def apply(params):
         variables = shaken | {"params": params}
-        frozen = {"shape_size": jnp.asarray(0), "translate": jnp.asarray(False)}
-        return Msrn(tiny()).apply(variables, images, **frozen, train=False)
+        return Msrn(tiny()).apply(variables, images, shape_size=jnp.asarray(0), train=False)
 
     def loss(params):
         output = apply(params)
@@ -168,10 +167,9 @@ def test_a_frozen_shape_is_the_template_and_a_frozen_origin_stays(shaken, images
     gradient, output = jax.jit(jax.grad(loss, has_aux=True))(shaken["params"])
     expected = np.broadcast_to(template(tiny()).vertices, output.vertices.shape)
     np.testing.assert_array_equal(output.vertices, expected)
-    np.testing.assert_allclose(output.cam_from_world[..., :3, 3], [[[0, 0, 1.2]] * 6] * 2)
     assert not any(np.any(x) for x in jax.tree.leaves(gradient["deformation"]))
-    assert not any(np.any(x) for x in jax.tree.leaves(gradient["pose"]["translation"]))
-    assert any(np.any(x) for x in jax.tree.leaves(gradient["pose"]["rotation"]))
+    for name in ("rotation", "translation"):
+        assert any(np.any(x) for x in jax.tree.leaves(gradient["pose"][name]))
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,9 @@ def test_odds_of_a_candidate_are_the_fourth_power_of_what_its_silhouette_misses(
     query = (rows < 4).astype(jnp.float32) * jnp.ones((8, 8))
     theirs = jnp.stack([rows < n for n in (4, 5, 8, 2)]) * jnp.ones((4, 8, 8))  # IoU 1 .8 .5 .5
     known = jnp.asarray([[True, True, True, False]])
-    chosen = jax.vmap(
-        lambda key: neighbours.sample_unlike(key, query[None], theirs[None], known, power=4.0)
-    )(KEYS)
+    chosen = jax.vmap(lambda key: neighbours.sample_unlike(key, query[None], theirs[None], known))(
+        KEYS
+    )
     assert np.all(chosen.sum(axis=-1) == 1)
     odds = np.array([0, 0.2**4, 0.5**4, 0])
     np.testing.assert_allclose(chosen[:, 0].mean(axis=0), odds / odds.sum(), atol=0.02)
@@ -100,8 +100,7 @@ def test_the_last_photographs_are_remembered_the_same_on_every_replica():
     assert one.writes == 8
 
 
-@pytest.mark.parametrize("same_relic", [True, False])
-def test_the_neighbour_is_the_closest_code_in_the_drawn_bin(same_relic):
+def test_the_neighbour_is_the_closest_code_of_another_relic_in_the_drawn_bin():
     rng = np.random.default_rng(5)
     recent = unicorn_memory.fresh_recent(NeighbourConfig(recent=40), 3, 4)
     angles, codes = rng.uniform(0, 360, 30), rng.normal(size=(30, 3))
@@ -119,7 +118,6 @@ def test_the_neighbour_is_the_closest_code_in_the_drawn_bin(same_relic):
         jnp.asarray(queries, jnp.float32),
         turned(from_where),
         jnp.asarray(ours),
-        same_relic=same_relic,
     )
     drawn = jax.random.randint(key, (8,), 0, 5)
     for query in range(8):
@@ -128,7 +126,7 @@ def test_the_neighbour_is_the_closest_code_in_the_drawn_bin(same_relic):
             angle = abs((angles[slot] - from_where[query] + 180) % 360 - 180)
             inside = 20 + 32 * drawn[query] <= angle < 52 + 32 * drawn[query]
             distance = np.sum((queries[query] - codes[slot]) ** 2)
-            stranger = same_relic or relics[slot] != ours[query]
+            stranger = relics[slot] != ours[query]
             if inside and stranger and distance < closest:
                 best, closest = slot, distance
         assert known[query] == (best is not None)
@@ -139,7 +137,7 @@ def test_the_neighbour_is_the_closest_code_in_the_drawn_bin(same_relic):
 def test_nothing_is_a_neighbour_before_anything_is_remembered():
     recent = unicorn_memory.fresh_recent(FEW, 3, 4)
     query = jnp.zeros((2, 3)), turned([0.0, 90.0]), jnp.arange(2)
-    assert not np.any(unicorn_memory.choose(KEYS[0], recent, *query, same_relic=True)[1])
+    assert not np.any(unicorn_memory.choose(KEYS[0], recent, *query)[1])
 
 
 def test_a_remembered_photograph_comes_back_to_8_bits_with_averages_as_targets():

@@ -130,7 +130,7 @@ def test_one_prototype_among_zeros_weighs_as_the_softmax_says():
     centres = np.zeros((2, 4, 3), np.float32)
     centres[1, 2] = 1.5 * direction
     prototypes = Clusters(jnp.asarray(centres), jnp.ones((2, 4)))
-    akin = feature_bank.affinity(2.0 * direction[None], prototypes, scale=0.5)
+    akin = feature_bank.affinity(direction[None], prototypes)
     peak = np.exp(0.5 * 2.0 * 1.5)
     np.testing.assert_allclose(akin[0, 6], peak / (peak + 7), rtol=1e-6)
     np.testing.assert_allclose(jnp.sum(akin), 1, rtol=1e-6)

@@ -73,7 +73,7 @@ def reference(faces, colours, weights):
         nearness.append((PAPER.far - depth[-1]) / (PAPER.far - PAPER.near))
     cover, nearness, depth = map(np.array, (cover, nearness, depth))
     share = cover * np.exp(nearness / PAPER.gamma)
-    behind = np.exp(2 * PAPER.background_eps / PAPER.gamma)
+    behind = np.exp(2e-3 / PAPER.gamma)
     shade = np.einsum("fhwk,fkc->fhwc", weights, colours)
     rgb = (share[..., None] * shade).sum(axis=0) + behind * np.array(BACKGROUND)
     rgb /= (share.sum(axis=0) + behind)[..., None]

@@ -6,7 +6,8 @@ compensation), and those to fewer identities, by which neighbours are distinguis
 """
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import flax.struct
 import jax
@@ -22,6 +23,8 @@ from jaxrelic.typing import Array, Bool, Float, Int, Key, typechecked
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MemoryConfig:
     """Memory of shape codes, and whether it is used."""
+
+    RETIRED: ClassVar[Mapping[str, Any]] = {"affinity_scale": "one"}
 
     compensation: bool = False
     """Fuse shape codes with the prototypes of all categories."""
@@ -49,8 +52,6 @@ class MemoryConfig:
     """Purify slots that nothing was written to as well; the paper does."""
     min_iou: float = 0.5
     """Codes are recorded when their silhouette overlaps the mask by more than this."""
-    affinity_scale: Literal["one", "inverse_sqrt"] = "one"
-    """Factor of inner products with prototypes: the paper's 1, or 1 / sqrt(entries of the code)."""
 
     def __post_init__(self) -> None:
         for name in ("categories", "slots", "prototypes", "identities"):
@@ -209,8 +210,7 @@ class Compensation(nn.Module):
         active: Bool[Array, ""],
     ) -> Float[Array, "b q"]:
         width = codes.shape[-1]
-        scale = width**-0.5 if self.config.affinity_scale == "inverse_sqrt" else 1.0
-        recalled = feature_bank.recall(codes, prototypes, scale=scale)
+        recalled = feature_bank.recall(codes, prototypes)
         # Starting as the identity, it does not disturb a decoder that has learned without it.
         fusion = nn.Dense(width, kernel_init=_identity_then_zeros, name="fusion")
         fused = fusion(jnp.concatenate([codes, recalled], axis=-1))

@@ -7,7 +7,8 @@ stands, so the default is tall.
 """
 
 import dataclasses
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import flax.struct
 import jax
@@ -25,12 +26,17 @@ from jaxrelic.models.msrn.template import Template, ellipsoid
 from jaxrelic.models.msrn.texture import TextureDecoder, TextureTricks
 from jaxrelic.nn.mlp import Mlp
 from jaxrelic.nn.resnet import ResNet
-from jaxrelic.typing import Array, Bool, Float, Int, typechecked
+from jaxrelic.typing import Array, Float, Int, typechecked
+
+SCALE_RANGE = (0.5, 0.5, 0.5)
+"""How far the factor of each axis may leave 1."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MsrnConfig:
     """Sizes of the network; the defaults are the full size of the paper."""
+
+    RETIRED: ClassVar[Mapping[str, Any]] = {"code_head": "mlp", "scale_range": SCALE_RANGE}
 
     shared_encoder: bool = False
     """One trunk for shape, texture and pose instead of three."""
@@ -38,9 +44,6 @@ class MsrnConfig:
     """Channels of the encoder's stages."""
     encoder_blocks: int = 2
     """Basic blocks per stage."""
-    code_head: Literal["mlp", "linear"] = "mlp"
-    """Head from features to codes: Unicorn's perceptron, or the linear layer of the paper's
-    figure."""
     shape_code: int = 64
     """Entries of the shape code."""
     texture_code: int = 512
@@ -58,8 +61,6 @@ class MsrnConfig:
     """Unwrap texture coordinates at the seam; off for parity with Unicorn."""
     field_units: int = 512
     """Hidden width of the deformation field."""
-    scale_range: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """How far the factor of each axis may leave 1."""
     texture_size: int = 64
     """Side of the texture, in texels; a power of two."""
     texture_min_channels: int = 64
@@ -170,7 +171,6 @@ class Msrn(nn.Module):
         *,
         shape_size: Int[Array, ""] | int | None = None,
         texture_size: Int[Array, ""] | int | None = None,
-        translate: Bool[Array, ""] | bool = True,
         train: bool,
     ) -> MsrnOutput:
         """Reconstructs a batch of photographs.
@@ -180,7 +180,6 @@ class Msrn(nn.Module):
             shape_size: Open entries of the shape code; None opens all. Below that the per-axis
                 scale is held at 1 as well: it would otherwise do the work of the first entries.
             texture_size: Open entries of the texture code; None opens all.
-            translate: Whether cameras may be off their middle.
             train: Normalise by the batch, over all replicas of the axis "batch".
         """
         config = self.config
@@ -188,19 +187,19 @@ class Msrn(nn.Module):
         texture_size = jnp.asarray(config.texture_code if texture_size is None else texture_size)
         for_shape, for_texture, for_pose = self._encode(image, train=train)
 
-        shape_code = mask_code(self._code(config.shape_code, "shape_code")(for_shape), shape_size)
+        shape_code = mask_code(Mlp(config.shape_code, name="shape_code")(for_shape), shape_size)
         field = DeformationField(config.field_units, name="deformation")
         still = template(config).vertices
         deformed = field(still, self._compensated(shape_code, shape_size))
         deformed = jnp.where(shape_size > 0, deformed, still[None])
-        scale = AxisScale(config.scale_range, name="scale")(
+        scale = AxisScale(SCALE_RANGE, name="scale")(
             for_shape, active=shape_size >= config.shape_code
         )
 
-        texture_code = self._code(config.texture_code, "texture_code")(for_texture)
+        texture_code = Mlp(config.texture_code, name="texture_code")(for_texture)
         texture_code = mask_code(texture_code, texture_size)
         decoder = TextureDecoder(config.texture_size, config.texture_min_channels, name="texture")
-        poses = PoseHead(config.pose, name="pose")(for_pose, translate=jnp.asarray(translate))
+        poses = PoseHead(config.pose, name="pose")(for_pose)
         return MsrnOutput(
             vertices=deformed * scale[:, None],
             texture=decoder(texture_code),
@@ -239,12 +238,6 @@ class Msrn(nn.Module):
             return shape_code
         fuse = Compensation(config, name="compensation")
         return fuse(shape_code, memory.prototypes, shape_size, active=memory.compensates)
-
-    def _code(self, size: int, name: str) -> nn.Module:
-        """The layer that turns features into a code of zeros, before it has learned anything."""
-        if self.config.code_head == "mlp":
-            return Mlp(size, name=name)
-        return nn.Dense(size, kernel_init=nn.initializers.zeros, name=name)
 
 
 @typechecked

@@ -6,7 +6,7 @@ that other one: a second view of a shape that no camera or label was needed for.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import flax.struct
 import jax
@@ -35,9 +35,18 @@ _NEVER = -1e9
 """Log probability of a candidate that does not exist."""
 
 
+SAMPLE_POWER = 4.0
+"""Source sampled: a candidate's odds are (1 - overlap of silhouettes) to this power."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NeighbourConfig:
     """The neighbours that there are, and what they cost."""
+
+    RETIRED: ClassVar[Mapping[str, Any]] = {
+        "sample_power": SAMPLE_POWER,
+        "recent_same_relic": False,
+    }
 
     source: Source = "none"
     """Source of neighbours; filtered is the paper's."""
@@ -47,15 +56,8 @@ class NeighbourConfig:
     """Let the mesh learn from neighbours, but not the networks that look at them."""
     max_render: int = 0
     """Draw at most this many of the neighbours kept, chosen anew in each step; 0 draws all."""
-    sample_power: float = 4.0
-    """Source sampled: a candidate's odds are (1 - overlap of silhouettes) to this power."""
     recent: int = 1024
     """Source unicorn: photographs that are remembered."""
-    recent_same_relic: bool = False
-    """Source unicorn: accept other photographs of the same relic, as Unicorn does.
-
-    In a small data set most neighbours would be those, hence posed supervision in disguise.
-    """
 
     def __post_init__(self) -> None:
         for name, least in {"start_step": 0, "max_render": 0, "recent": 1}.items():
@@ -111,12 +113,10 @@ def sample_unlike(
     mask: Float[Array, "b h w"],
     theirs: Float[Array, "b k h w"],
     known: Bool[Array, "b k"],
-    *,
-    power: float,
 ) -> Bool[Array, "b k"]:
-    """One candidate each, with odds (1 - mask IoU)^power: photographs from elsewhere say more."""
+    """One candidate each, with odds (1 - mask IoU)^4: photographs from elsewhere say more."""
     iou = overlap.mask_iou(theirs, jnp.broadcast_to(mask[:, None], theirs.shape))
-    odds = power * jnp.log(jnp.maximum(1 - iou, 1e-6))
+    odds = SAMPLE_POWER * jnp.log(jnp.maximum(1 - iou, 1e-6))
     chosen = jax.random.categorical(rng, jnp.where(known, odds, _NEVER))
     return known & (jnp.arange(known.shape[1])[None] == chosen[:, None])
 

@@ -5,7 +5,8 @@ to its own sector of azimuth, together see the object from all sides.
 """
 
 import dataclasses
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import flax.struct
 import jax
@@ -15,7 +16,7 @@ from flax import linen as nn
 
 from jaxrelic.geometry import cameras
 from jaxrelic.nn.mlp import Mlp
-from jaxrelic.typing import Array, Bool, Float, typechecked
+from jaxrelic.typing import Array, Float, typechecked
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class PoseConfig:
 
     Angles follow `geometry.cameras.orbit`: azimuth counter-clockwise about world z from the x axis.
     """
+
+    RETIRED: ClassVar[Mapping[str, Any]] = {"translation_start": 0}
 
     candidates: int = 6
     """Sectors of azimuth, each with one camera."""
@@ -42,8 +45,6 @@ class PoseConfig:
     """Distance from the camera to the world origin along the optical axis, in world units."""
     translation_range: tuple[float, float, float] = (0.2, 0.2, 0.0)
     """How far the origin may leave (0, 0, distance) in the camera frame, in world units."""
-    translation_start: int = 0
-    """First training step at which the origin may leave its place."""
     focal_widths: float = 280 / 256
     """Focal length in image widths."""
 
@@ -92,12 +93,10 @@ class PoseHead(nn.Module):
 
     @nn.compact
     @typechecked
-    def __call__(
-        self, features: Float[Array, "b d"], *, translate: Bool[Array, ""]
-    ) -> PoseCandidates:
+    def __call__(self, features: Float[Array, "b d"]) -> PoseCandidates:
         k = self.config.candidates
         angles = per_candidate(k, "rotation")(features)
-        shift = jnp.where(translate, per_candidate(k, "translation")(features), 0.0)
+        shift = per_candidate(k, "translation")(features)
         logits = Mlp(k, zero_last=False, name="probability")(features)
         cam_from_world = candidate_cameras(self.config, jnp.tanh(angles), jnp.tanh(shift))
         middle = jnp.asarray(sector_azimuth(self.config))

@@ -80,8 +80,6 @@ def choose(
     codes: Float[Array, "b q"],
     rotations: Float[Array, "b 3 3"],
     relics: Int[Array, " b"],
-    *,
-    same_relic: bool,
 ) -> tuple[Int[Array, " b"], Bool[Array, " b"]]:
     """The neighbour of each query: its slot, and whether its bin held any.
 
@@ -90,14 +88,13 @@ def choose(
         recent: What is remembered.
         codes: Codes of the queries.
         rotations: Rotations of their cameras.
-        relics: Which relics they show.
-        same_relic: Accept photographs of the query's own relic.
+        relics: Which relics they show; other photographs of the same one are no neighbours.
     """
     drawn = jax.random.randint(rng, codes.shape[:1], 0, BINS)
     eligible = viewpoint_bin(rotations, recent.rotations) == drawn[:, None]
     eligible &= recent.relics[None] >= 0
-    if not same_relic:
-        eligible &= recent.relics[None] != relics[:, None]
+    # Unicorn accepts them, which in a small data set is posed supervision in disguise.
+    eligible &= recent.relics[None] != relics[:, None]
     distance = jnp.where(eligible, squared_distances(codes, recent.codes), jnp.inf)
     return jnp.argmin(distance, axis=-1), jnp.any(eligible, axis=-1)
 

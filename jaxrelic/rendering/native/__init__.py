@@ -17,7 +17,7 @@ import numpy as np
 from jaxrelic.rendering.native.build import COMMAND, registered
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.soft import fragments
-from jaxrelic.rendering.soft.aggregate import PixelSums, background_nearness, resolve
+from jaxrelic.rendering.soft.aggregate import BACKGROUND_NEARNESS, PixelSums, resolve
 from jaxrelic.rendering.soft.texture import Appearance, UvTexture
 from jaxrelic.typing import Array, Float, typechecked
 
@@ -137,5 +137,5 @@ def _call(
         near=np.float64(settings.near),
         far=np.float64(settings.far),
         reach=np.float64(settings.cutoff_per_sigma),
-        background=np.float64(background_nearness(settings)),
+        background=np.float64(BACKGROUND_NEARNESS),
     )

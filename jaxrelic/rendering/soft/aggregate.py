@@ -18,6 +18,11 @@ ALPHA_FLOOR = 1e-4
 """Pixels covered less than this report depth 0."""
 
 
+BACKGROUND_NEARNESS = 2 * 1e-3
+"""Where the background stands in the depth softmax, on the scale of `nearness`, as in the released
+kernel: it weighs exp(2e-3 / gamma)."""
+
+
 @flax.struct.dataclass
 class PixelSums:
     """What fragments add to their pixels; each field has one value per pixel or fragment.
@@ -40,11 +45,6 @@ class PixelSums:
     def alpha(self) -> jax.Array:
         """Probability that some face covers the pixel."""
         return -jnp.expm1(-self.opacity)
-
-
-def background_nearness(settings: RasterSettings) -> float:
-    """Where the background stands in the depth softmax, on the scale of `nearness`."""
-    return 2 * settings.background_eps
 
 
 def opacity(met: fragments.Fragments) -> Array:
@@ -81,7 +81,7 @@ def resolve(
     settings: RasterSettings,
 ) -> SoftImage:
     """Normalises the sums and lets the background take its share of the colour."""
-    behind = jnp.exp((background_nearness(settings) - peak) / settings.gamma)
+    behind = jnp.exp((BACKGROUND_NEARNESS - peak) / settings.gamma)
     rgb = [
         (total + behind * background[channel]) / (sums.weight + behind)
         for channel, total in enumerate((sums.red, sums.green, sums.blue))

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.soft import fragments
 from jaxrelic.rendering.soft.aggregate import (
+    BACKGROUND_NEARNESS,
     PixelSums,
-    background_nearness,
     contribute,
     opacity,
     resolve,
@@ -56,7 +56,7 @@ def _draw(
         added = contribute(met, rgb, peak[None], settings)
         return jax.tree.map(lambda total, x: total + jnp.sum(x, axis=0), sums, added), None
 
-    floor = jnp.full(image_size, background_nearness(settings), vertices.dtype)
+    floor = jnp.full(image_size, BACKGROUND_NEARNESS, vertices.dtype)
     peak, _ = jax.lax.scan(raise_peak, floor, jax.lax.stop_gradient(faces))
     none = PixelSums(*[jnp.zeros_like(floor)] * 6)
     sums, _ = jax.lax.scan(add, none, (faces, _blocks(appearance.corner_values)))

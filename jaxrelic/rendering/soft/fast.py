@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.soft import fragments
 from jaxrelic.rendering.soft.aggregate import (
+    BACKGROUND_NEARNESS,
     PixelSums,
-    background_nearness,
     contribute,
     opacity,
     resolve,
@@ -81,7 +81,7 @@ def _find_peaks(faces: Faces, layout: Layout) -> Array:
         nearness, _ = fragments.nearness(met, layout.settings)
         return peak.at[at.pixel].max(nearness)
 
-    floor = background_nearness(layout.settings)
+    floor = BACKGROUND_NEARNESS
     return walk(faces, layout, visit, jnp.full(layout.num_pixels, floor, layout.dtype))
 
 

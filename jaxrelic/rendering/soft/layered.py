@@ -37,7 +37,7 @@ def layered_rasterize(
         face_vertices_ndc: Corners of faces, as in `soft_rasterize`.
         appearance: Corner colours, or a UV texture.
         image_size: Height and width in pixels, or one number for a square.
-        settings: Softness and shading; gamma and background_eps have no meaning here.
+        settings: Softness and shading; gamma has no meaning here.
         background: RGB behind the last face.
         faces_per_pixel: Number of nearest faces that count at a pixel; how many were left
             out, summed over pixels, is `dropped`.

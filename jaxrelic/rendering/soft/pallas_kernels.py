@@ -14,7 +14,7 @@ from jax.experimental import pallas as pl
 
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.soft import fragments
-from jaxrelic.rendering.soft.aggregate import PixelSums, background_nearness, contribute
+from jaxrelic.rendering.soft.aggregate import BACKGROUND_NEARNESS, PixelSums, contribute
 from jaxrelic.rendering.soft.texture import blend_cell, interpolate, texel_cell
 from jaxrelic.typing import Array
 
@@ -103,7 +103,7 @@ def draw_tile(tables: Tables, drawn: Array, *, plan: Plan) -> None:
         return jax.lax.while_loop(lambda state: state[0] != 0, next_face, (bits, pixels))[1]
 
     zero = jnp.zeros(LANES, tables.x.dtype)
-    blank = zero + background_nearness(plan.settings), PixelSums(*[zero] * (CHANNELS - 1))
+    blank = zero + BACKGROUND_NEARNESS, PixelSums(*[zero] * (CHANNELS - 1))
     groups = tables.reach.shape[-1] // LANES
     peak, sums = jax.lax.fori_loop(0, groups, add_group, blank)
     for channel, value in enumerate((*jax.tree.leaves(sums), peak)):

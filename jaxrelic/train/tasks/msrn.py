@@ -149,15 +149,12 @@ class MsrnTask:
             "shape_size": active_size(self.model.shape_milestones, step),
             "texture_size": active_size(self.model.texture_milestones, step),
         }
-        translate = step >= self.model.pose.translation_start
         collections = self._advanced(collections, step, seed)
 
         def see(image: Array) -> tuple[MsrnOutput, Variables]:
             variables = {"params": params, **collections}
             mutable = list(collections)
-            return self._network.apply(
-                variables, image, **sizes, translate=translate, train=True, mutable=mutable
-            )
+            return self._network.apply(variables, image, **sizes, train=True, mutable=mutable)
 
         output, following = see(batch["image"])
         tricks = jax.random.fold_in(rng, _TEXTURE_STREAM)

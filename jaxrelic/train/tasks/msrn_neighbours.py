@@ -108,7 +108,6 @@ class NeighbourStep:
             jax.lax.stop_gradient(self.output.shape_code),
             rotations(self.output),
             self.batch["relic_index"],
-            same_relic=self.config.recent_same_relic,
         )
         size = self.batch["views_mask"].shape[-1]
         return unicorn_memory.recalled(recent, slots, known, size)
@@ -135,7 +134,6 @@ class NeighbourStep:
             self.batch["views_mask"][:, 0],
             candidates.mask,
             candidates.known,
-            power=self.config.sample_power,
         )
 
 
