@@ -75,7 +75,7 @@ class Relic:
     """When the licence was read there, RFC 3339 UTC."""
     license_contested: str = ""
     """A stricter licence that another record of the same object bears. It holds for whatever is
-    published (`license_contests.published`) until a human decides."""
+    published (`rights.contests.published`) until a human decides."""
     license_contested_by: str = ""
     """uid of that record."""
     license_dismissed: Names | None = None

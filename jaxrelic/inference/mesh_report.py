@@ -91,7 +91,7 @@ def check(mesh: meshes.Mesh, views: PosedViews, *, least_iou: float = LEAST_IOU)
     """Examines a mesh of the world, without batch axes, against one view or more.
 
     Args:
-        mesh: Without repeated vertices, as `sdf_mesh.extract` makes it.
+        mesh: Without repeated vertices, as `surface.extract.extract` makes it.
         views: Whose masks the silhouettes should repeat.
         least_iou: Below which a view is warned of.
     """

@@ -61,4 +61,5 @@ class SoftImage:
     depth: jax.Array
     """Mean depth of the faces at a pixel under the colour weights, [*b, h, w]; 0 = no face."""
     dropped: jax.Array
-    """Faces left out for lack of room, [*b] int32. Neither path has such a limit: always 0."""
+    """Faces left out for lack of room, summed over pixels, [*b] int32: `layered_rasterize` keeps a
+    bounded number at a pixel; the paths of `soft_rasterize` keep all, which is 0."""

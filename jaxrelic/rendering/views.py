@@ -47,7 +47,7 @@ def render_views(
 
     Returns:
         rgb [b n h w 3] composited over the background, alpha [b n h w], depth [b n h w] along
-        the optical axis (0 = no face), and dropped [b n].
+        the optical axis (0 = no face), and dropped [b n], which only `layered` fills.
 
     Example:
         >>> vertices, faces = meshes.icosphere(1)

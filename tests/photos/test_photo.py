@@ -155,6 +155,7 @@ def test_a_highlight_is_no_hole():
     assert grabcut.find(rgb)[51, 51] == 1
 
 
+@needs_data
 def test_a_render_on_grey_is_found_as_well_as_its_alpha():
     picture = photo.read_picture(PHOTOS / "render-owl-decor.png")
     rgb, alpha = picture.rgb, picture.alpha

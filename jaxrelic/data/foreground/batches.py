@@ -1,7 +1,7 @@
 """Photographs with their background and the category of their object, in batches.
 
-This is what foreground perception learns from. Like `loader.batches`, everything is a pure function
-of (settings, seed, batch number).
+This is what foreground perception learns from. Like `single_view.batches.batches`, everything is a
+pure function of (settings, seed, batch number).
 """
 
 import dataclasses

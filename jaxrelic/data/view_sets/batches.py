@@ -1,6 +1,6 @@
 """Batches of posed views for One-2-3-45: some that the network sees and one that it is to draw.
 
-Like `loader.batches`, everything is a pure function of (settings, seed, batch number).
+Like `single_view.batches.batches`, everything is a pure function of (settings, seed, batch number).
 """
 
 import dataclasses

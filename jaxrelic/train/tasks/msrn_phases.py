@@ -1,4 +1,4 @@
-"""What changes on the way, as functions of the step (code sizes: `models.msrn.progress`)."""
+"""What changes on the way, as functions of the step (code sizes: `models.msrn.milestones`)."""
 
 import dataclasses
 
