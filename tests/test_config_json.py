@@ -17,7 +17,7 @@ def test_an_experiment_survives_json():
 
 def test_a_renamed_setting_is_named():
     plain = config_json.to_json(smoke.get_config())
-    plain["data"]["bacth_size"] = 3
+    plain["task"]["data"]["bacth_size"] = 3
     with pytest.raises(ValueError, match=r"SingleViewData has no setting .*bacth_size"):
         config_json.from_json(Experiment, plain)
 
