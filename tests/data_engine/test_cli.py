@@ -36,6 +36,20 @@ def workspace(scans, tmp_path, capsys):
     return Workspace(tmp_path / "ws", create=False)
 
 
+def test_a_mistake_that_the_library_finds_is_one_line_as_well(workspace, monkeypatch, capsys):
+    from data_engine.commands import status
+    from jaxrelic.errors import UserError
+
+    def run(settings):
+        raise UserError("a record holds no PNG; write the shards again")
+
+    monkeypatch.setattr(status, "run", run)
+    assert main(["status", "--workspace", str(workspace.root)]) == 2
+    assert capsys.readouterr().err == (
+        "data-engine: a record holds no PNG; write the shards again\n"
+    )
+
+
 def command(*words: str, wrap: tuple[str, ...] = ()) -> list[str]:
     return [*wrap, sys.executable, "-m", "data_engine.cli", *map(str, words)]
 
