@@ -1,4 +1,4 @@
-"""The commands that the README and the demo show are commands that exist."""
+"""The commands that the README, the tutorial and the demo show are commands that exist."""
 
 import re
 import shlex
@@ -23,6 +23,7 @@ def in_fences(text):
 
 
 README = list(shown(in_fences((ROOT / "README.md").read_text())))
+TUTORIAL = list(shown(in_fences((ROOT / "docs" / "tutorial.md").read_text("utf-8"))))
 DEMO = list(shown((ROOT / "scripts" / "demo.sh").read_text()))
 
 
@@ -31,7 +32,7 @@ def at_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize("words", README + DEMO, ids=" ".join)
+@pytest.mark.parametrize("words", README + TUTORIAL + DEMO, ids=" ".join)
 def test_a_command_that_is_shown_is_understood(words, at_root):
     program, command, *arguments = words
     arguments = [word for word in arguments if "subject" not in word]  # A bash array.
