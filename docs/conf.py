@@ -22,7 +22,7 @@ extensions = [
     "sphinx.ext.viewcode",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "notes"]
+exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath"]
@@ -35,6 +35,8 @@ autosummary_generate = True
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
+# Several results, each with its name.
+napoleon_custom_sections = [("Result", "params_style")]
 maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 toc_object_entries = False
@@ -48,7 +50,10 @@ html_copy_source = False
 html_math_renderer = "mathml"
 
 _CODE = re.compile(r"(``.*?``|`[^`]*`)")
-_TWO_ARRAYS = re.compile(r"(\w+)\[(?:[\w.]+\.)?Array, ('[^']*')\] \| \1\[(?:numpy\.)?ndarray, \2\]")
+_TWO_ARRAYS = re.compile(
+    r"~?(?:jaxtyping\.)?(\w+)\[~?(?:[\w.]+\.)?Array, ('[^']*')\]"
+    r" \| ~?(?:jaxtyping\.)?\1\[~?(?:numpy\.)?ndarray, \2\]"
+)
 _as_written = {}
 
 
@@ -56,6 +61,10 @@ def plain_docstring(app, what, name, obj, options, lines):
     """Keeps shapes and absolute values from being read as markup: [*b 3], |cos|, x_."""
     in_example = False
     for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if line == "Returns:" and re.match(r" +\w+: ", following):
+            lines[number] = "Result:"
+            continue
         in_example = line.lstrip().startswith(">>>") or (in_example and bool(line.strip()))
         if in_example:
             continue
