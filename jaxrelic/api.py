@@ -1,6 +1,6 @@
 """What a visitor of the package calls: load, reconstruct, novel_views and render.
 
-    model = jaxrelic.load("runs/demo")  # a run or an export
+    model = jaxrelic.load("runs/demo/train")  # a run or an export
     result = jaxrelic.reconstruct("vase.jpg", model)
     image = jaxrelic.render(result.mesh, result.camera, image_size=256, normals="camera")
 

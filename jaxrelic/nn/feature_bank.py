@@ -183,7 +183,7 @@ def keep_candidates(
     refined: Clusters,
     categories: Int[Array, " b"],
 ) -> Bool[Array, "b n"]:
-    """Candidates that are most like the same prototype as their query (M-SRN eq. 37-38).
+    """Candidates that are most like the same prototype as their query (M-SRN eq. 37, M-SRN eq. 38).
 
     Args:
         codes: Codes of the queries.
