@@ -16,8 +16,13 @@ FLAGS = (
 )
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Child processes find what was compiled for another before them.
+ROOT = pathlib.Path(__file__).parent.parent
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(ROOT / ".cache" / "jax")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 # Without the native rasterizer a machine may have, so that tests mean the same everywhere.
-os.environ["JAXRELIC_CACHE"] = str(pathlib.Path(__file__).parent.parent / ".cache" / "no-native")
+os.environ["JAXRELIC_CACHE"] = str(ROOT / ".cache" / "no-native")
 
 import jax
 import pytest
@@ -28,8 +33,6 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 # Fixtures that several rooms share.
 pytest_plugins = ["tiny_networks"]
 
-ROOT = pathlib.Path(__file__).parent.parent
-CACHE = ROOT / ".cache" / "jax"
 SLOW = ROOT / "tests" / "slow.txt"
 """Lines "seconds test", which `make slow` measures."""
 MAPS = pathlib.Path("/proc/self/maps")
@@ -37,9 +40,6 @@ MOST_MAPS = 20_000
 """Linux gives a process 65530, a run of training takes 10000, and without any LLVM crashes."""
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_compilation_cache_dir", str(CACHE))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def pytest_collection_modifyitems(items):

@@ -121,7 +121,8 @@ def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source
 def test_sigterm_to_the_command_saves_and_exits_143(tmp_path):
     command = [sys.executable, "-m", "jaxrelic.cli.main", "train", str(CONFIGS / "smoke.py")]
     command += ["--workdir", str(tmp_path), "--steps", "100000"]
-    environment = {**os.environ, "PYTHONPATH": str(CONFIGS.parent), "XLA_FLAGS": ""}
+    one_device = os.environ["XLA_FLAGS"].replace("device_count=4", "device_count=1")
+    environment = {**os.environ, "PYTHONPATH": str(CONFIGS.parent), "XLA_FLAGS": one_device}
     metrics = tmp_path / "metrics.jsonl"
     with subprocess.Popen(command, env=environment) as process:
         while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
