@@ -7,12 +7,11 @@ import pathlib
 import shutil
 import sys
 
-# Nearly all programs run once or twice on a few numbers: optimising them takes two to four times
+# Nearly all programs run once or twice on a few numbers: optimising them takes two to three times
 # as long as what it saves. Child processes inherit the flags.
 FLAGS = (
     "--xla_force_host_platform_device_count=4",
     "--xla_backend_optimization_level=0",
-    "--xla_cpu_use_fusion_emitters=false",
 )
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
