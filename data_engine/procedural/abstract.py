@@ -109,6 +109,9 @@ def stand(rng: np.random.Generator) -> Shape:
     height, rod = rng.uniform(0.3, 1.4), rng.uniform(0.04, 0.11)
     foot = rng.uniform(0.7, 1.2, 2)
     corner = half[:2] * 0.85
+    taper, rails, rail_at = rng.uniform(0.5, 1.2), rng.random() < 0.4, rng.uniform(0.4, 0.8)
+    back = rng.uniform(0.4, 1.1) if rng.random() < 0.4 else 0.0
+    round_top = solids.frustum(rng)
 
     def shape(p) -> np.ndarray:
         x, y, z = p
@@ -124,9 +127,6 @@ def stand(rng: np.random.Generator) -> Shape:
             whole = np.minimum(whole, seat)
         return whole
 
-    taper, rails, rail_at = rng.uniform(0.5, 1.2), rng.random() < 0.4, rng.uniform(0.4, 0.8)
-    back = rng.uniform(0.4, 1.1) if rng.random() < 0.4 else 0.0
-    round_top = solids.frustum(rng)
     if back or rng.random() < 0.6:
         return shape
     legs = int(rng.integers(3, 6))

@@ -131,11 +131,14 @@ def _cut(field: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
     return vertices.astype(np.float64), faces.astype(np.int64)
 
 
-def signed_distance(mask: np.ndarray) -> np.ndarray:
-    """From pixel centres to the outline, positive inside, in picture widths, [h, w] float32."""
+@typechecked
+def signed_distance(mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """From pixel centres to the outline, positive inside, in picture widths."""
+    # A frame of background: distances of a mask that fills the picture end at its border.
     inside = np.pad(np.uint8(mask), 1)
     within = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Both count from pixel to pixel; the outline runs half a pixel before either.
     distance = np.where(inside, within - 0.5, 0.5 - outside)[1:-1, 1:-1]
     return (distance / mask.shape[1]).astype(np.float32)
 

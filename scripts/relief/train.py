@@ -37,6 +37,7 @@ VALIDATION = {"procedural_validation": 96, "abstract_validation": 96, "scans_val
 """Views of each set that are looked at."""
 SHARES = {"abstract": 0.45, "procedural": 0.3, "statuary": 0.25}
 """Of each training set in a batch."""
+STATE = "state.msgpack"
 AVERAGE = 0.995
 """Memory of the running mean of the parameters, which is what is judged and used."""
 
@@ -164,41 +165,50 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def first_state(net: ReliefNet, optimizer: optax.GradientTransformation, batch, args) -> State:
+    """What the work folder holds, or the state before the first step."""
+    params = net.init(jax.random.key(args.seed), *(batch[name][:1] for name in INPUTS))["params"]
+    copy = jax.tree.map(jnp.copy, params)
+    state = State(jnp.zeros((), jnp.int32), params, copy, optimizer.init(params))
+    path = args.workdir / STATE
+    return flax.serialization.from_bytes(state, path.read_bytes()) if path.exists() else state
+
+
+def train(state: State, step, report, args) -> None:
+    """Steps until the last, calling `report(state, number, means, views)` at each save."""
+    shares = SHARES | dict(args.share)
+    sets, sums = None, {}
+    while (number := int(state.step)) < args.steps:
+        if sets is None or number % args.save_every == 0:
+            sets = {name: ViewSet(args.data, [name]) for name in shares}
+        batch = random_batch(sets, shares, args.batch, np.random.default_rng([args.seed, number]))
+        state, logs = step(state, batch)
+        sums = {name: sums.get(name, 0.0) + float(value) for name, value in logs.items()}
+        if (number + 1) % args.save_every == 0:
+            means = {name: round(total / args.save_every, 5) for name, total in sums.items()}
+            report(state, number + 1, means, sum(len(views) for views in sets.values()))
+            sums = {}
+
+
 def main() -> None:
     args = arguments()
     args.workdir.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(args.workdir / "compiled"))
     net, optimizer = ReliefNet(), make_optimizer(args.rate)
     held_out = fixed_batches(args.data, args.batch)
-    one = held_out["scans_validation"][0]
-    params = net.init(jax.random.key(args.seed), *(one[name][:1] for name in INPUTS))["params"]
-    copy = jax.tree.map(jnp.copy, params)
-    state = State(jnp.zeros((), jnp.int32), params, copy, optimizer.init(params))
-    path = args.workdir / "state.msgpack"
-    if path.exists():
-        state = flax.serialization.from_bytes(state, path.read_bytes())
-    shares = SHARES | dict(args.share)
-    step, predict = make_step(net, optimizer), make_predict(net)
+    predict, start = make_predict(net), time.process_time()
     log = (args.workdir / "log.jsonl").open("a")
-    sets, sums, start = None, {}, time.process_time()
-    while (number := int(state.step)) < args.steps:
-        if sets is None or number % args.save_every == 0:
-            sets = {name: ViewSet(args.data, [name]) for name in shares}
-        batch = random_batch(sets, shares, args.batch, np.random.default_rng([args.seed, number]))
-        state, logs = step(state, batch)
-        for name, value in logs.items():
-            sums[name] = sums.get(name, 0.0) + float(value)
-        number += 1
-        if number % args.save_every == 0:
-            save(path, state)
-            line = {"step": number, "cpu_s": round(time.process_time() - start, 1)}
-            line |= {"views": sum(len(views) for views in sets.values())}
-            line |= {name: round(v / args.save_every, 5) for name, v in sums.items()}
-            if number % args.validate_every == 0:
-                found = validate(predict, state.average, held_out)
-                line |= {name: round(value, 4) for name, value in found.items()}
-            print(json.dumps(line), file=log, flush=True)
-            sums = {}
+
+    def report(state: State, number: int, means: dict[str, float], views: int) -> None:
+        save(args.workdir / STATE, state)
+        line = {"step": number, "cpu_s": round(time.process_time() - start, 1), "views": views}
+        if number % args.validate_every == 0:
+            found = validate(predict, state.average, held_out)
+            means = means | {name: round(value, 4) for name, value in found.items()}
+        print(json.dumps(line | means), file=log, flush=True)
+
+    state = first_state(net, optimizer, held_out["scans_validation"][0], args)
+    train(state, make_step(net, optimizer), report, args)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from jaxrelic.geometry.relief_mesh import CropCamera, close_layers
+from jaxrelic.geometry.relief_mesh import CropCamera, close_layers, signed_distance
 
 SIZE = 96
 
@@ -104,3 +104,10 @@ def test_an_empty_mask_is_refused():
     front, thickness, mask, photo = ball()
     with pytest.raises(ValueError, match="mask is empty"):
         close_layers(front, thickness, mask & False, photo, far_camera())
+
+
+def test_distance_is_that_to_a_circle():
+    axis = (np.arange(64) + 0.5) / 64 - 0.5
+    radius = np.hypot(*np.meshgrid(axis, axis))
+    found = signed_distance(radius < 0.3)
+    np.testing.assert_allclose(found, 0.3 - radius, atol=1.2 / 64)

@@ -1,9 +1,9 @@
 """What the relief network is shown of a photograph and its mask."""
 
-import cv2
 import numpy as np
 
 from jaxrelic.geometry.inflation import inflate
+from jaxrelic.geometry.relief_mesh import signed_distance
 from jaxrelic.typing import Float, typechecked
 
 MIDDLE = 0.45
@@ -29,7 +29,7 @@ def network_inputs(
     return {
         "photo": (2 * bright * mask[..., None]).astype(np.float32),
         "mask": mask.astype(np.float32),
-        "distance": signed_distance(mask),
+        "distance": signed_distance(mask > 0.5),
         "inflated": inflate(halved(mask) > 0.5),
     }
 
@@ -37,16 +37,3 @@ def network_inputs(
 def halved(mask: np.ndarray) -> np.ndarray:
     """Mean of 2 x 2 pixels, [h / 2, w / 2]."""
     return 0.25 * (mask[::2, ::2] + mask[1::2, ::2] + mask[::2, 1::2] + mask[1::2, 1::2])
-
-
-@typechecked
-def signed_distance(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """From pixel centres to the outline, positive inside, in picture widths."""
-    inside = np.uint8(mask > 0.5)
-    # A frame of background: distances of a mask that fills the picture end at its border.
-    padded = np.pad(inside, 1)
-    within = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    outside = cv2.distanceTransform(1 - padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # Both count from pixel to pixel; the outline runs half a pixel before either.
-    distance = np.where(padded, within - 0.5, 0.5 - outside)[1:-1, 1:-1]
-    return (distance / mask.shape[1]).astype(np.float32)
