@@ -1,11 +1,15 @@
 """What a visitor of the package calls: load, reconstruct, novel_views and render.
 
-    model = jaxrelic.load("runs/demo/train")  # a run or an export
-    result = jaxrelic.reconstruct("vase.jpg", model)
-    image = jaxrelic.render(result.mesh, result.camera, image_size=256, normals="camera")
+`jaxrelic.reconstruct("vase.jpg", jaxrelic.load("runs/demo/train"))` gives a mesh and its camera.
+Drawing needs no model: what opens one is imported when it is called.
 
-`image` has rgb, alpha, depth, normals and face_index. Drawing needs no model: what opens one is
-imported when it is called.
+    vertices, faces = meshes.icosphere(3)
+    mesh = jaxrelic.Mesh(vertices=0.4 * vertices, faces=faces)  # or glb_reader.read_glb(path)
+    pose = cameras.orbit(*np.float32([[0.5], [0.3], [0.0]]), np.float32([[0, 0, 1.2]]))[0]
+    camera = jaxrelic.Camera(pose, cameras.intrinsics(70, 64, 64))
+    image = jaxrelic.render(mesh, camera, image_size=64, normals="camera", face_index=True)
+
+`image` has rgb, alpha, depth, normals and face_index.
 """
 
 import pathlib

@@ -43,7 +43,7 @@ def test_code_entries_that_training_never_opened_stay_closed(predictor, reconstr
 
 
 def test_inputs_of_another_size_are_refused(predictor):
-    with pytest.raises(ValueError, match="wants 32"):
+    with pytest.raises(ValueError, match="takes 32"):
         predictor.predict(np.zeros((1, 16, 16, 3), np.float32))
 
 

@@ -10,7 +10,8 @@ import pytest
 from jaxrelic.data import synthetic, transforms
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
-from jaxrelic.inference.one2345 import COVERED, _programs
+from jaxrelic.geometry.image_crops import OPAQUE
+from jaxrelic.inference.one2345 import _programs
 from jaxrelic.models.one2345 import rays, render
 from jaxrelic.models.one2345.model import One2345
 
@@ -120,7 +121,7 @@ def test_a_drawn_picture_is_that_of_its_rays_and_its_depth_is_planar(field, came
     assert np.mean(np.abs(drawn.mask.reshape(-1) - expected.opacity) < 1e-4) > 0.99
     near = np.abs(drawn.rgb.reshape(-1, 3) - expected.rgb).max(axis=-1) < 1e-4
     assert near.mean() > 0.99
-    covered = np.asarray(expected.opacity) >= COVERED
+    covered = np.asarray(expected.opacity) >= OPAQUE
     assert 0.02 < covered.mean() < 0.98
     distance = np.asarray(expected.depth / expected.opacity)[:, None]
     surface = np.asarray(chosen.origins + chosen.directions * distance)

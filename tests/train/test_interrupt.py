@@ -13,6 +13,7 @@ CONFTEST = pathlib.Path(__file__).with_name("conftest.py")
 
 LONG_RUN = """
 import pathlib, runpy, sys
+sys.path.append(str(pathlib.Path(sys.argv[1]).parents[1]))  # Helpers of all tests.
 from jaxrelic.train import loop
 tiny = runpy.run_path(sys.argv[1])
 experiment = tiny["build_experiment"](steps=1_000_000)

@@ -16,6 +16,7 @@ from jaxrelic.evaluation.single_view import evaluate, truth
 from jaxrelic.evaluation.single_view.methods import Surfaces, predict
 from jaxrelic.evaluation.tables import metrics as metric_tables
 from jaxrelic.geometry import cameras, meshes
+from jaxrelic.metrics import silhouettes
 from jaxrelic.photos.photo import Preprocessing
 
 RELICS = synthetic.SyntheticRelics(num_relics=3, num_views=5, image_size=64)

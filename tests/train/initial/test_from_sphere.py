@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.errors import UserError
 from jaxrelic.models.msrn.model import MsrnConfig, template
 from jaxrelic.models.msrn.shape import DeformationField
 from jaxrelic.train.initial.from_sphere import PretrainConfig, pretrained
@@ -44,8 +43,3 @@ def test_it_repeats_and_is_off_by_default(params):
     one, other = (pretrained(CONFIG, MODEL, params, seed=0)["deformation"] for _ in range(2))
     jax.tree.map(np.testing.assert_array_equal, one, other)
     assert pretrained(PretrainConfig(), MODEL, params, seed=0) is params
-
-
-def test_another_model_is_refused(params):
-    with pytest.raises(UserError, match="pretrain is for M-SRN, not for int; set its steps to 0"):
-        pretrained(CONFIG, 3, params, seed=0)

@@ -20,6 +20,7 @@ from jaxrelic.losses.one2345 import One2345LossSettings
 from jaxrelic.models.one2345.config import One2345Config
 from jaxrelic.train import loop, optim
 from jaxrelic.train.experiment import Experiment
+from jaxrelic.train.initial import fresh
 from jaxrelic.train.step import make_train_step
 from jaxrelic.train.tasks.one2345 import _normals
 from jaxrelic.train.tasks.one2345_rays import RaysConfig
