@@ -20,7 +20,8 @@ class Procedural:
     seed: int = 0
     """Random seed; the same seed, count and families give the same files."""
     families: tuple[str, ...] = ()
-    """Kinds of relic to make, in turn; all kinds when empty."""
+    """Kinds of relic to make, in turn; all kinds when empty, but for abstract, statue, head, beast and
+    jug, which are made only when named."""
 
 
 def run(args: Procedural) -> None:
