@@ -20,7 +20,7 @@ class Procedural:
     seed: int = 0
     """Random seed; the same seed, count and families give the same files."""
     families: tuple[str, ...] = ()
-    """Kinds of relic to make, in turn; all kinds when empty, but for abstract, statue, head, beast and
+    """Kinds of relic to make, in turn. When empty, all kinds but abstract, statue, head, beast and
     jug, which are made only when named."""
 
 

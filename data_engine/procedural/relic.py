@@ -10,13 +10,14 @@ from PIL import Image
 
 from data_engine.errors import UserError
 from data_engine.gltf.textured import write_glb
-from data_engine.procedural import abstract, figures, ornaments, reliefs, vessels, words
+from data_engine.procedural import figures, ornaments, reliefs, vessels, words
 from data_engine.procedural.canvas import Canvas, canvas_of
 from data_engine.procedural.draft import Draft
-from data_engine.procedural.invented import INVENTED
 from data_engine.procedural.materials import MATERIALS, finish, over, step
 from data_engine.procedural.motifs import PATTERNS, decorate
-from data_engine.procedural.statuary import STATUARY
+from data_engine.procedural.on_request import abstract
+from data_engine.procedural.on_request.invented import INVENTED
+from data_engine.procedural.on_request.statuary import STATUARY
 from data_engine.procedural.surfaces import smooth_normals
 
 AUTHOR = "jaxrelic procedural"

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.ndimage
 import scipy.spatial
 
-from jaxrelic.geometry import alignment
+from jaxrelic.geometry.registration import alignment
 from jaxrelic.typing import Bool, Float, Int, typechecked
 
 GRID_SIZE = 32

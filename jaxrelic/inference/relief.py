@@ -13,8 +13,8 @@ import scipy.ndimage
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
-from jaxrelic.geometry.inflation import inflate, turned
-from jaxrelic.geometry.relief_mesh import CropCamera, close_layers
+from jaxrelic.geometry.relief.inflation import inflate, turned
+from jaxrelic.geometry.relief.relief_mesh import CropCamera, close_layers
 from jaxrelic.inference.reconstruction import Reconstruction
 from jaxrelic.photos import photo as photos
 from jaxrelic.photos.photo import Photo, Preprocessing

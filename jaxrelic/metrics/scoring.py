@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxrelic.geometry import alignment, gradient_icp, rotation_search, voxels
+from jaxrelic.geometry import voxels
+from jaxrelic.geometry.registration import alignment, gradient_icp, rotation_search
 from jaxrelic.metrics import geometry
 from jaxrelic.metrics.protocols import Protocol
 from jaxrelic.typing import Float, typechecked

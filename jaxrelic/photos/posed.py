@@ -20,8 +20,9 @@ from jaxrelic.data import pose_files, transforms
 from jaxrelic.data.pose_files.records import PoseFile
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras, carving, image_crops, meshes, placement
+from jaxrelic.geometry import cameras, carving, image_crops, meshes
 from jaxrelic.geometry.directions import directions, farthest_first
+from jaxrelic.geometry.registration import placement
 from jaxrelic.photos import checks
 from jaxrelic.photos.masks import grabcut
 from jaxrelic.photos.outline_agreement import Agreement

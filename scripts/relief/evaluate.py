@@ -27,8 +27,8 @@ from pictures import SHEET_PX, turned_pictures
 
 from jaxrelic.data.relief_batches import example
 from jaxrelic.data.relief_records import ViewSet
-from jaxrelic.geometry.inflation import inflate
-from jaxrelic.geometry.relief_mesh import CropCamera, ReliefMesh, close_layers
+from jaxrelic.geometry.relief.inflation import inflate
+from jaxrelic.geometry.relief.relief_mesh import CropCamera, ReliefMesh, close_layers
 from jaxrelic.geometry.surface_samples import sample_surface
 from jaxrelic.metrics.geometry import chamfer, f_score, surface_distances
 from jaxrelic.metrics.protocols import PROTOCOLS

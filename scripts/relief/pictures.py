@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxrelic.geometry.relief_mesh import CropCamera, ReliefMesh
+from jaxrelic.geometry.relief.relief_mesh import CropCamera, ReliefMesh
 from jaxrelic.rendering.two_layers.lighting import Lighting, lit, srgb_from_linear
 from jaxrelic.rendering.two_layers.painted import PaintedMesh, painted, see
 

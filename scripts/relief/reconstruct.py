@@ -19,7 +19,7 @@ from evaluate import relief_network
 from pictures import SHEET_PX, turned_pictures
 from PIL import Image, ImageOps
 
-from jaxrelic.geometry.relief_mesh import CropCamera, close_layers
+from jaxrelic.geometry.relief.relief_mesh import CropCamera, close_layers
 from jaxrelic.models.relief.inputs import network_inputs
 from jaxrelic.rendering.two_layers.shots import look_at
 

@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 from data_engine.procedural import families, make_relic
-from data_engine.procedural.statuary import STATUARY
+from data_engine.procedural.on_request.statuary import STATUARY
 from jaxrelic.data.relief_records import shard_path, write_shard
 from jaxrelic.rendering.two_layers.painted import PaintedMesh, painted
 from jaxrelic.rendering.two_layers.scans import load_scan

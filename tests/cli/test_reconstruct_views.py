@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from jaxrelic.cli import main
-from jaxrelic.geometry import alignment
+from jaxrelic.geometry.registration import alignment
 from jaxrelic.models.one2345 import frame
 from jaxrelic.saved import load
 

@@ -7,9 +7,9 @@ import pytest
 import trimesh
 
 from data_engine.procedural import families, make_relic, write_relics
-from data_engine.procedural.abstract import RECIPES
-from data_engine.procedural.arrangement import net, placed, repeated, unwrap_box, warped
-from data_engine.procedural.solids import SOLIDS
+from data_engine.procedural.on_request.abstract import RECIPES
+from data_engine.procedural.on_request.arrangement import net, placed, repeated, unwrap_box, warped
+from data_engine.procedural.on_request.solids import SOLIDS
 from data_engine.procedural.surfaces import signed_volume
 
 SEEDS = range(12)

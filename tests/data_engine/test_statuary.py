@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from data_engine.procedural import families, make_relic
-from data_engine.procedural.statuary import STATUARY
+from data_engine.procedural.on_request.statuary import STATUARY
 from jaxrelic.data.schema import CATEGORIES
 
 

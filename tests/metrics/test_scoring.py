@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from jaxrelic.geometry import alignment
+from jaxrelic.geometry.registration import alignment
 from jaxrelic.metrics import geometry, protocols, scoring
 
 RNG = np.random.default_rng(0)

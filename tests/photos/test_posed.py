@@ -10,7 +10,8 @@ import pytest
 
 from jaxrelic.data import pose_files
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import cameras, carving, meshes, placement
+from jaxrelic.geometry import cameras, carving, meshes
+from jaxrelic.geometry.registration import placement
 from jaxrelic.mesh_files import glb_writer as files
 from jaxrelic.photos import posed as posed_photographs
 from jaxrelic.photos.masks import grabcut

@@ -20,7 +20,8 @@ from jaxrelic.evaluation import image_scores
 from jaxrelic.evaluation.single_view import baselines
 from jaxrelic.evaluation.single_view.methods import Method, Surfaces
 from jaxrelic.evaluation.single_view.truth import Record, SingleViewTruth, is_known, views_of
-from jaxrelic.geometry import alignment, cameras, meshes, sampling
+from jaxrelic.geometry import cameras, meshes, sampling
+from jaxrelic.geometry.registration import alignment
 from jaxrelic.metrics import geometry, protocols, scoring, silhouettes
 from jaxrelic.photos import photo
 

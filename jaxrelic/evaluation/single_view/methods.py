@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxrelic.geometry import cameras, placement
+from jaxrelic.geometry import cameras
+from jaxrelic.geometry.registration import placement
 from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.models.msrn.model import likeliest_camera
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from jaxrelic.geometry.inflation import inflate
-from jaxrelic.geometry.relief_mesh import signed_distance
+from jaxrelic.geometry.relief.inflation import inflate
+from jaxrelic.geometry.relief.relief_mesh import signed_distance
 from jaxrelic.typing import Float, typechecked
 
 MIDDLE = 0.45

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.ndimage
 import scipy.spatial
 
-from jaxrelic.geometry import alignment
+from jaxrelic.geometry.registration import alignment
 from jaxrelic.typing import Float, typechecked
 
 AZIMUTHS, ELEVATIONS, ROLLS = 24, 24, 12

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data_engine.procedural import fields, solids
-from data_engine.procedural.arrangement import bumpy, mirrored, net, placed, unwrap_box
+from data_engine.procedural import fields
 from data_engine.procedural.draft import Draft, draw, pick
-from data_engine.procedural.invented import INVENTED
-from data_engine.procedural.solids import Shape
+from data_engine.procedural.on_request import solids
+from data_engine.procedural.on_request.arrangement import bumpy, mirrored, net, placed, unwrap_box
+from data_engine.procedural.on_request.invented import INVENTED
+from data_engine.procedural.on_request.solids import Shape
 
 CELLS = 140_000
 STUFF = ("marble", "limestone", "bronze", "terracotta", "granite", "basalt", "wood", "jade", "gold")

@@ -7,7 +7,7 @@ import pytest
 import scipy.spatial
 import trimesh
 
-from jaxrelic.geometry import alignment, gradient_icp
+from jaxrelic.geometry.registration import alignment, gradient_icp
 
 RNG = np.random.default_rng(0)
 CLOUD = RNG.normal(size=(50, 3)) * [1.0, 0.6, 0.3]

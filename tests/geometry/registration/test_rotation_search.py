@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.spatial
 
-from jaxrelic.geometry import alignment, rotation_search
+from jaxrelic.geometry.registration import alignment, rotation_search
 
 RNG = np.random.default_rng(0)
 

@@ -9,8 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data_engine.procedural import fields, solids
-from data_engine.procedural.arrangement import (
+from data_engine.procedural import fields
+from data_engine.procedural.draft import Draft, draw, pick
+from data_engine.procedural.materials import MATERIALS
+from data_engine.procedural.on_request import solids
+from data_engine.procedural.on_request.arrangement import (
     bent,
     bumpy,
     mirrored,
@@ -23,10 +26,8 @@ from data_engine.procedural.arrangement import (
     unwrap_box,
     warped,
 )
-from data_engine.procedural.draft import Draft, draw, pick
-from data_engine.procedural.invented import INVENTED
-from data_engine.procedural.materials import MATERIALS
-from data_engine.procedural.solids import Shape
+from data_engine.procedural.on_request.invented import INVENTED
+from data_engine.procedural.on_request.solids import Shape
 
 CELLS = 140_000
 ATTEMPTS = 20

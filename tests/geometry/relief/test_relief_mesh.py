@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from jaxrelic.geometry.relief_mesh import CropCamera, close_layers, signed_distance
+from jaxrelic.geometry.relief.relief_mesh import CropCamera, close_layers, signed_distance
 
 SIZE = 96
 

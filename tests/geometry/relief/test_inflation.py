@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from jaxrelic.geometry import inflation
-from jaxrelic.geometry.inflation import inflate, symmetry_axis_px, turned
+from jaxrelic.geometry.relief import inflation
+from jaxrelic.geometry.relief.inflation import inflate, symmetry_axis_px, turned
 
 
 def centres(size):

@@ -7,7 +7,8 @@ shape; the true camera then carries it into the world (specification msrn F.2, s
 
 import numpy as np
 
-from jaxrelic.geometry import alignment, cameras
+from jaxrelic.geometry import cameras
+from jaxrelic.geometry.registration import alignment
 
 _OPPOSITE = -1 + 1e-9
 """Cosine below which two directions leave the axis of the turn between them open."""

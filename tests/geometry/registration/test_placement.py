@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from jaxrelic.geometry import alignment, cameras, placement
+from jaxrelic.geometry import cameras
+from jaxrelic.geometry.registration import alignment, placement
 
 POINTS = np.random.default_rng(0).uniform(-0.3, 0.3, (40, 3))
 

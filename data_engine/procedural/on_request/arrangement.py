@@ -7,7 +7,7 @@ import scipy.ndimage
 import skimage.measure
 
 from data_engine.procedural.fields import Coordinates
-from data_engine.procedural.solids import Shape
+from data_engine.procedural.on_request.solids import Shape
 from data_engine.procedural.surfaces import NODE_CLEARANCE, Surface
 
 Warp = Callable[[Coordinates], Coordinates]

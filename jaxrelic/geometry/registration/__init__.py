@@ -1,0 +1,1 @@
+"""Moving one surface onto another: alignment, placement by cameras."""
