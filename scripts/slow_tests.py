@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable
 
-SECONDS = 2.0
+SECONDS = 1.0
 DURATION = re.compile(r"(\d+\.\d+)s (?:setup|call|teardown) +(\S.*::.*)")
 
 
