@@ -104,7 +104,7 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     if args.model is None:
-        _refuse(args, OF_NETWORK, "a model; give --model")
+        _refuse(args, OF_NETWORK, "networks (--model)")
     else:
         _refuse(args, OF_RELIEF, "photographs without --model")
     # The photograph first: a bad one should not cost the time to load a model.

@@ -1,0 +1,49 @@
+"""`jaxrelic reconstruct PHOTO -o GLB` without a model."""
+
+import numpy as np
+import PIL.Image
+import pytest
+import trimesh
+
+from jaxrelic.cli import main
+
+
+@pytest.fixture
+def photo(tmp_path):
+    rows, columns = np.mgrid[:80, :60]
+    rgba = np.zeros((80, 60, 4), np.uint8)
+    rgba[(np.abs(columns - 30) < 18) & (np.abs(rows - 40) < 30)] = [200, 90, 20, 255]
+    PIL.Image.fromarray(rgba).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_a_photograph_becomes_a_closed_textured_mesh(photo, tmp_path, capsys):
+    glb = tmp_path / "relic.glb"
+    assert main.main(["reconstruct", str(photo), "-o", str(glb)]) == 0
+    assert str(glb) in capsys.readouterr().out
+    mesh = trimesh.load(glb, force="mesh")
+    assert mesh.visual.material.baseColorTexture is not None
+    merged = trimesh.Trimesh(mesh.vertices, mesh.faces)
+    merged.merge_vertices(merge_tex=True, merge_norm=True)
+    assert merged.is_watertight
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--icosphere-level", "3"], "--icosphere-level is an option of networks (--model)"),
+        (["--model", "run", "--symmetry", "revolution"], "option of photographs without --model"),
+        (["--elevation-deg", "75"], "elevation 75.0 is not in -60 to 60 degrees"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(options, message, photo, tmp_path, capsys):
+    command = ["reconstruct", str(photo), "-o", str(tmp_path / "relic.glb"), *options]
+    assert main.main(command) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "relic.glb").exists()
+
+
+def test_posed_photographs_need_a_network(tmp_path, capsys):
+    command = ["reconstruct", "--views", str(tmp_path), "-o", str(tmp_path / "relic.glb")]
+    assert main.main(command) == 2
+    assert "posed photographs need a network: give --model" in capsys.readouterr().err
