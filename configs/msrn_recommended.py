@@ -9,37 +9,23 @@ pixels (`affinity_mode`), neighbours never show the query's own object (`candida
 no seam. Not run: it is days on an accelerator.
 """
 
-from jaxrelic.data.single_view.batches import SingleViewData
+import dataclasses
+import pathlib
+import runpy
+
 from jaxrelic.losses.msrn import MsrnLossSettings
 from jaxrelic.models.msrn.model import MsrnConfig
 from jaxrelic.train.experiment import Experiment
-from jaxrelic.train.optim import OptimConfig
-from jaxrelic.train.tasks.msrn import MsrnTask
 
-STEPS = 500_000
+_PAPER = runpy.run_path(str(pathlib.Path(__file__).with_name("msrn_paper.py")))
 
 
 def get_config() -> Experiment:
-    return Experiment(
-        name="msrn_recommended",
-        task=MsrnTask(
-            model=MsrnConfig.recommended(),
-            supervision="latent",
-            data=SingleViewData(
-                path="data/shapenet",
-                records="images",
-                batch_size=16,
-                image_size=64,
-                target_size=64,
-                neighbours=6,
-                candidates="train-clip-vit-l-14",
-            ),
-            losses=MsrnLossSettings(affinity_mode="transport"),
-        ),
-        optim=OptimConfig(
-            learning_rate=1e-4, schedule="piecewise", boundaries=(470_000,), decay=0.2
-        ),
-        steps=STEPS,
-        log_every=100,
-        checkpoint_every=5_000,
+    paper = _PAPER["get_config"]()
+    task = dataclasses.replace(
+        paper.task,
+        model=MsrnConfig.recommended(),
+        data=dataclasses.replace(paper.task.data, candidates="train-clip-vit-l-14"),
+        losses=MsrnLossSettings(affinity_mode="transport"),
     )
+    return dataclasses.replace(paper, name="msrn_recommended", task=task)
