@@ -42,7 +42,7 @@ docs:
 
 # One lock serves Python 3.11 and 3.13; it names no index.
 lock:
-	@.venv/bin/uv pip compile pyproject.toml --extra engine --extra beam --extra segment --extra texture --extra dev --extra docs --universal \
+	@.venv/bin/uv pip compile pyproject.toml --extra engine --extra beam --extra texture --extra dev --extra docs --universal \
 	    --no-header --no-annotate --output-file requirements.lock
 
 clean:

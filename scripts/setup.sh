@@ -28,11 +28,13 @@ if [ ! -e "$stamp" ]; then
     touch "$stamp"
 fi
 
-# Optional: with a C++ compiler the rasterizer is several times faster on CPUs.
-native=.venv/.native-$(cat jaxrelic/rendering/native/*.{py,cc,h} | sha256sum | cut -c1-16)
+# Optional: with a C++ compiler the rasterizer is several times faster on CPUs, and so are
+# convolutions in bfloat16 on processors with matrix tiles.
+native=.venv/.native-$(cat jaxrelic/native_library.py jaxrelic/rendering/native/*.{py,cc,h} jaxrelic/nn/native/*.{py,cc} | sha256sum | cut -c1-16)
 [ -e "$native" ] && exit 0
 if command -v "${CXX:-c++}" >/dev/null; then
     .venv/bin/python -m jaxrelic.rendering.native >/dev/null || true  # It has said why.
+    .venv/bin/python -m jaxrelic.nn.native >/dev/null 2>&1 || true  # Few processors have tiles.
 else
     echo "setup: no C++ compiler, using the pure JAX rasterizer" >&2
 fi

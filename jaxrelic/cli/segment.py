@@ -27,7 +27,7 @@ class SegmentArguments:
     """Folder for the masks: NAME.png of the photograph's size, white on the object."""
     onnx: pathlib.Path | None = None
     """ONNX file with U2-Net's interface, such as `u2net.onnx` of rembg. By default a transparent
-    background is the mask, or GrabCut finds the object."""
+    background is the mask, or U2-Net-p, which travels with the install, finds the object."""
     foreground: pathlib.Path | None = None
     """Folder of a foreground run, which removes false positives from the masks."""
     category: int | None = None

@@ -15,7 +15,7 @@ from jaxrelic.inference.surface.extract import SurfaceSettings
 from jaxrelic.inference.surface.fields import Drawn
 from jaxrelic.mesh_files import formats
 from jaxrelic.photos import posed
-from jaxrelic.photos.masks import grabcut
+from jaxrelic.photos.masks import salient
 from jaxrelic.photos.posed import PosedInput, Up
 
 
@@ -60,7 +60,7 @@ def reconstruct(
     front: str | None = None,
     max_views: int | None = 32,
     surface: SurfaceSettings | None = None,
-    find: Callable[[np.ndarray], np.ndarray] = grabcut.find,
+    find: Callable[[np.ndarray], np.ndarray] = salient.find,
 ) -> PosedReconstruction:
     """Reads and checks the photographs, and extracts the surface that the network sees in them.
 

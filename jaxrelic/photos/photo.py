@@ -20,7 +20,8 @@ import PIL.Image
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import image_crops
-from jaxrelic.photos.masks import grabcut
+from jaxrelic.photos.masks import salient
+from jaxrelic.photos.masks.doubts import doubts
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def read_photo(
     path: pathlib.Path,
     mask_path: pathlib.Path | None = None,
     *,
-    find: Callable[[np.ndarray], np.ndarray] = grabcut.find,
+    find: Callable[[np.ndarray], np.ndarray] = salient.find,
 ) -> Photo:
     """Reads a photograph and finds its object.
 
@@ -118,6 +119,8 @@ def read_photo(
         mask, source = find(rgb), "automatic"
         logger.info("%s: object found automatically; pass a mask if the outline is wrong", path)
     _check_mask(mask, mask_path or path)
+    for doubt in doubts(mask):
+        logger.warning("%s: %s", mask_path or path, doubt)
     return Photo(rgb=rgb, mask=mask, mask_source=source)
 
 

@@ -24,7 +24,7 @@ from jaxrelic.geometry import cameras, carving, image_crops, meshes
 from jaxrelic.geometry.directions import directions, farthest_first
 from jaxrelic.geometry.registration import placement
 from jaxrelic.photos import checks
-from jaxrelic.photos.masks import grabcut
+from jaxrelic.photos.masks import salient
 from jaxrelic.photos.outline_agreement import Agreement
 from jaxrelic.photos.posed_folder import PosedPhotograph, read_folder
 
@@ -86,7 +86,7 @@ def read(
     masks: pathlib.Path | None = None,
     up: Up = "auto",
     max_views: int | None = None,
-    find: Callable[[np.ndarray], np.ndarray] = grabcut.find,
+    find: Callable[[np.ndarray], np.ndarray] = salient.find,
 ) -> PosedInput:
     """Reads and checks posed photographs, and brings them into the network's world.
 

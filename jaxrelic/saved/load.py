@@ -1,5 +1,6 @@
 """Opens what users call a model: the folder of a training run, or an export."""
 
+import functools
 import pathlib
 from typing import Any
 
@@ -8,9 +9,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jaxrelic.errors import UserError
-from jaxrelic.photos.masks import grabcut
 from jaxrelic.photos.masks import onnx as onnx_masks
-from jaxrelic.photos.masks.finder import MaskFinder
+from jaxrelic.photos.masks import salient
+from jaxrelic.photos.masks.finder import CoarseMasks, MaskFinder
 from jaxrelic.photos.masks.refinement import RefineSettings
 from jaxrelic.saved import export
 from jaxrelic.train import checkpoint, workdir
@@ -123,8 +124,10 @@ def open_mask_finder(
     settings: RefineSettings | None = None,
     category: int | None = None,
 ) -> MaskFinder:
-    """How masks are found: coarse ones by an ONNX file or GrabCut, refined by a run or not."""
-    coarse = grabcut.find if onnx is None else onnx_masks.OnnxSegmenter(onnx).find
+    """How masks are found: coarse ones by U2-Net-p or an ONNX file, refined by a run or not."""
+    coarse = salient.find if onnx is None else onnx_masks.OnnxSegmenter(onnx).find
+    if onnx is not None and foreground_run is None:
+        coarse = functools.partial(_cleaned, coarse)
     predictor = None
     if foreground_run is not None:
         predictor = load(foreground_run, role="a photograph into a mask")
@@ -134,3 +137,8 @@ def open_mask_finder(
         settings=settings or RefineSettings(),
         category=category,
     )
+
+
+def _cleaned(coarse: CoarseMasks, rgb: np.ndarray) -> np.ndarray:
+    """A soft mask cleaned as that of the network that travels with the install."""
+    return salient.sharpened(rgb, coarse(rgb))

@@ -24,14 +24,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from optax.contrib import MuonDimensionNumbers, muon
 
 from jaxrelic.data.relief_batches import example, random_batch, stacked
 from jaxrelic.data.relief_records import ViewSet
 from jaxrelic.losses.relief import WEIGHTS, loss_terms
 from jaxrelic.models.relief.inputs import INPUTS
-from jaxrelic.models.relief.model import ReliefNet
+from jaxrelic.models.relief.model import ReliefConfig, ReliefNet
 from jaxrelic.models.relief.planes import fitted_plane, plane_depth
+from jaxrelic.train.muon import muon
 
 VALIDATION = {"procedural_validation": 96, "abstract_validation": 96, "scans_validation": 120}
 """Views of each set that are looked at."""
@@ -58,17 +58,8 @@ def rate(step: jax.Array, peak: float) -> jax.Array:
 
 
 def make_optimizer(peak: float) -> optax.GradientTransformation:
-    """Muon on kernels, each flattened to (all inputs, outputs), and Adam on biases; clipped."""
-
-    def axes(params):
-        return jax.tree.map(
-            lambda x: (
-                MuonDimensionNumbers(tuple(range(x.ndim - 1)), x.ndim - 1) if x.ndim > 1 else None
-            ),
-            params,
-        )
-
-    step = muon(lambda count: rate(count, peak), muon_weight_dimension_numbers=axes)
+    """Muon on kernels and Adam on biases; clipped."""
+    step = muon(lambda count: rate(count, peak))
     return optax.chain(optax.clip_by_global_norm(1.0), step)
 
 
@@ -194,7 +185,8 @@ def main() -> None:
     args = arguments()
     args.workdir.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(args.workdir / "compiled"))
-    net, optimizer = ReliefNet(), make_optimizer(args.rate)
+    net = ReliefNet(ReliefConfig(precision="bfloat16"))
+    optimizer = make_optimizer(args.rate)
     held_out = fixed_batches(args.data, args.batch)
     predict, start = make_predict(net), time.process_time()
     log = (args.workdir / "log.jsonl").open("a")

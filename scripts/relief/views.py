@@ -65,12 +65,13 @@ def photographs(mesh: PaintedMesh, count: int, rng, habits: Habits, relic: int):
 
 def write_formulas(args) -> None:
     """Shards of relics made from formulas."""
-    for shard in range(-(-args.objects // PER_SHARD)):
+    for shard in range(args.first // PER_SHARD, -(-(args.first + args.objects) // PER_SHARD)):
         path = shard_path(args.out, args.name or args.kind, shard)
         if path.exists():
             continue
         start, rows = time.process_time(), []
-        for index in range(shard * PER_SHARD, min((shard + 1) * PER_SHARD, args.objects)):
+        end = min((shard + 1) * PER_SHARD, args.first + args.objects)
+        for index in range(shard * PER_SHARD, end):
             mesh = formula_relic(args.kind, args.seed, index)
             rng = np.random.default_rng([args.seed, index, 1])
             rows += photographs(mesh, args.views, rng, Habits(), index)[0]
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("kind", choices=("abstract", "procedural", "statuary", "scans"))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--objects", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="object, in whole shards of 50")
     parser.add_argument("--views", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", help="of the set; the kind unless given")

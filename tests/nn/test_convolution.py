@@ -61,3 +61,14 @@ def test_only_small_maps_on_a_cpu_take_the_patch_form(monkeypatch):
     assert "conv_general_dilated" in primitives(layer, large)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert "conv_general_dilated" in primitives(layer, small)
+
+
+def test_a_product_in_bfloat16_rounds_its_factors_and_those_of_its_gradients():
+    rng = np.random.default_rng(0)
+    x, y, by = (rng.normal(size=size).astype(np.float32) for size in ((6, 5), (5, 4), (6, 4)))
+    product, pull_back = jax.vjp(convolution.product_bfloat16, x, y)
+    by_x, by_y = pull_back(by)
+    x, y, by = (np.asarray(jnp.asarray(a, jnp.bfloat16), np.float64) for a in (x, y, by))
+    np.testing.assert_allclose(product, x @ y, atol=1e-5)
+    np.testing.assert_allclose(by_x, by @ y.T, atol=1e-5)
+    np.testing.assert_allclose(by_y, x.T @ by, atol=1e-5)

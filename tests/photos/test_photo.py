@@ -9,7 +9,7 @@ from places import SHARED_DATA
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
 from jaxrelic.photos import photo
-from jaxrelic.photos.masks import grabcut
+from jaxrelic.photos.masks import salient
 
 DATA = SHARED_DATA
 HOSTILE, PHOTOS = DATA / "hostile", DATA / "photos"
@@ -136,14 +136,14 @@ def test_an_object_on_a_plain_ground_is_found_to_the_pixel():
     shape = disc(120, 160, (50, 90), 30)
     rgb = np.where(shape[..., None], [0.6, 0.3, 0.2], [0.8, 0.82, 0.85])
     rgb += np.random.default_rng(0).normal(scale=0.01, size=rgb.shape)
-    found = grabcut.find(np.clip(rgb, 0, 1).astype(np.float32)) > 0.5
+    found = salient.find(np.clip(rgb, 0, 1).astype(np.float32)) > 0.5
     assert np.mean(found != shape) < 0.005
 
 
 def test_the_ground_seen_through_a_handle_stays_ground():
     ring = disc(120, 160, (60, 80), 40) & ~disc(120, 160, (60, 80), 22)
     rgb = np.where(ring[..., None], [0.5, 0.2, 0.1], [0.9, 0.9, 0.9]).astype(np.float32)
-    found = grabcut.find(rgb) > 0.5
+    found = salient.find(rgb) > 0.5
     assert not found[60, 80]
     assert np.mean(found != ring) < 0.01
 
@@ -153,7 +153,7 @@ def test_a_highlight_is_no_hole():
     rgb = np.full((120, 120, 3), 0.8)
     rgb[30:90, 30:90] = [0.2, 0.5, 0.3]
     rgb[50:53, 50:54] = 0.8
-    assert grabcut.find(rgb)[51, 51] == 1
+    assert salient.find(rgb)[51, 51] == 1
 
 
 @needs_data
@@ -161,7 +161,7 @@ def test_a_render_on_grey_is_found_as_well_as_its_alpha():
     picture = photo.read_picture(PHOTOS / "render-owl-decor.png")
     rgb, alpha = picture.rgb, picture.alpha
     flat = rgb * alpha[..., None] + (1 - alpha[..., None]) * np.float32([0.8, 0.8, 0.75])
-    found, truth = grabcut.find(flat) > 0.5, alpha > 0.5
+    found, truth = salient.find(flat) > 0.5, alpha > 0.5
     assert (found & truth).sum() / (found | truth).sum() > 0.95
 
 

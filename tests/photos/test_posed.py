@@ -14,7 +14,7 @@ from jaxrelic.geometry import cameras, carving, meshes
 from jaxrelic.geometry.registration import placement
 from jaxrelic.mesh_files import glb_writer as files
 from jaxrelic.photos import posed as posed_photographs
-from jaxrelic.photos.masks import grabcut
+from jaxrelic.photos.masks import salient
 
 SHOTS = posed_folders.shots(count=6, size=96)
 SIZE = 48
@@ -132,7 +132,7 @@ def test_masks_from_files_serve_as_transparency_does(posed, tmp_path):
 def test_objects_are_found_where_nobody_has_masked_them(posed, tmp_path):
     folder = posed_folders.write_photographs(tmp_path / "v", SHOTS, masks=tmp_path / "m")
     path = posed_folders.write_schema(tmp_path / "p.json", SHOTS)
-    found = read(folder, path, find=grabcut.find)
+    found = read(folder, path, find=salient.find)
     assert np.mean((found.views.mask > 0.5) != (posed.views.mask > 0.5)) < 0.02
 
 

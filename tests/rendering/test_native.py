@@ -1,5 +1,6 @@
 """The native path: equal to the reference in float64, and built, found and refused as it says."""
 
+import dataclasses
 import functools
 import importlib.util
 import os
@@ -13,9 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrelic import native_library
 from jaxrelic.errors import UserError
 from jaxrelic.rendering import native, soft_rasterizer
 from jaxrelic.rendering.native import build
+from jaxrelic.rendering.native.build import LIBRARY
 from jaxrelic.rendering.soft_rasterizer import CornerColours, RasterSettings, soft_rasterize
 
 
@@ -37,7 +40,7 @@ def library(tmp_path_factory):
         pytest.skip("no C++ compiler: the native rasterizer is NOT tested")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAXRELIC_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield build.build()
+        yield LIBRARY.build()
 
 
 def in_float64(draw, *scene, path="dense", **options):
@@ -248,29 +251,31 @@ def compiler(folder, script):
 
 @pytest.mark.parametrize("changed", ["sources", "jaxlib", "processor", "flags"])
 def test_a_library_of_other_sources_or_another_machine_is_not_taken(changed, monkeypatch, library):
-    edits = {
-        "sources": ("SOURCES", ("targets.cc", "kernel.h")),
-        "jaxlib": ("importlib.metadata.version", lambda name: "0.0.1"),
-        "processor": ("_processor", lambda: "another"),
-        "flags": ("FLAGS", (*build.FLAGS, "-O2")),
-    }
-    build._digest.cache_clear()
+    other = LIBRARY
+    native_library._digest.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(f"{build.__name__}.{edits[changed][0]}", edits[changed][1])
-        assert build.library_path().parent == library.parent
-        assert build.library_path() != library
-        assert build.registered() is None
-    build._digest.cache_clear()
-    assert build.library_path() == library
+        if changed == "sources":
+            other = dataclasses.replace(LIBRARY, sources=("targets.cc", "kernel.h"))
+        elif changed == "jaxlib":
+            patch.setattr("importlib.metadata.version", lambda name: "0.0.1")
+        elif changed == "processor":
+            patch.setattr(native_library, "processor", lambda: "another")
+        else:
+            patch.setattr(native_library, "FLAGS", (*native_library.FLAGS, "-O2"))
+        assert other.path().parent == library.parent
+        assert other.path() != library
+        assert other.registered() is None
+    native_library._digest.cache_clear()
+    assert LIBRARY.path() == library
 
 
 def test_a_library_that_does_not_load_is_built_again(monkeypatch, tmp_path, library):
     monkeypatch.setenv("JAXRELIC_CACHE", str(tmp_path))
     monkeypatch.setenv("CXX", compiler(tmp_path, f'cp "{library}" "$library"'))
-    build.library_path().parent.mkdir()
-    build.library_path().write_text("half a library")
-    assert build.registered() is None
-    path = build.build()
+    LIBRARY.path().parent.mkdir()
+    LIBRARY.path().write_text("half a library")
+    assert LIBRARY.registered() is None
+    path = LIBRARY.build()
     assert path.read_bytes() == library.read_bytes()
     assert [x.name for x in path.parent.iterdir()] == [path.name]
 
@@ -279,7 +284,7 @@ def test_what_the_compiler_complains_of_is_said_in_one_line(monkeypatch, tmp_pat
     monkeypatch.setenv("JAXRELIC_CACHE", str(tmp_path))
     monkeypatch.setenv("CXX", compiler(tmp_path, "echo 'x.cc:1: error: no memory' >&2; exit 1"))
     with pytest.raises(UserError, match=r"cannot compile the native rasterizer: .*no memory"):
-        build.build()
+        LIBRARY.build()
     assert not list((tmp_path / "native").iterdir())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxrelic.geometry.meshes import icosphere
-from jaxrelic.rendering.native import build
+from jaxrelic.rendering.native.build import LIBRARY
 from jaxrelic.rendering.two_layers import hits as hits_module
 from jaxrelic.rendering.two_layers.hits import look_through
 from jaxrelic.rendering.two_layers.lighting import linear_from_srgb, srgb_from_linear
@@ -63,7 +63,7 @@ def native(tmp_path_factory):
         pytest.skip("no C++ compiler: the native layers are NOT tested")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAXRELIC_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield build.build()
+        yield LIBRARY.build()
 
 
 def test_the_native_library_finds_what_numpy_finds(native):

@@ -8,7 +8,8 @@ import subprocess
 from places import ROOT
 
 STAMPED = ("requirements.lock", "pyproject.toml", "scripts/setup.sh")
-NATIVE = "jaxrelic/rendering/native"
+LIBRARY = "jaxrelic/native_library.py"
+NATIVE = ("jaxrelic/rendering/native", "jaxrelic/nn/native")
 NO_COMPILER = "setup: no C++ compiler, using the pure JAX rasterizer\n"
 
 
@@ -23,7 +24,9 @@ def ready_checkout(folder):
     for name in STAMPED:
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(ROOT / NATIVE, folder / NATIVE)
+    for name in NATIVE:
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / LIBRARY, folder / LIBRARY)
     script(folder / "scripts" / "system_packages.sh", "exit 0")
     script(folder / "bin" / "python3", "echo 3.11")
     script(folder / ".venv" / "bin" / "python", 'echo "$@" >>calls; exit 2')
@@ -49,7 +52,8 @@ def test_with_a_compiler_it_builds_the_native_rasterizer_once_and_survives_its_f
     for _ in range(2):
         result = run_setup(folder, "true")
         assert (result.returncode, result.stderr) == (0, "")
-    assert (folder / "calls").read_text() == "-m jaxrelic.rendering.native\n"
+    built = (folder / "calls").read_text().splitlines()
+    assert built == ["-m jaxrelic.rendering.native", "-m jaxrelic.nn.native"]
 
 
 def test_without_a_compiler_it_says_so_in_one_line_and_succeeds(tmp_path):

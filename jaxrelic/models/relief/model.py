@@ -8,6 +8,7 @@ is freed of any plane before it is added: most of the error of a single head is 
 """
 
 import dataclasses
+import functools
 
 import flax.struct
 import jax
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxrelic.models.relief.planes import coordinates, fitted_plane, plane_depth
-from jaxrelic.nn.convolution import Conv
+from jaxrelic.nn.convolution import Conv, Precision
 from jaxrelic.typing import Array, Float, typechecked
 
 THINNEST = 0.005
@@ -28,13 +29,15 @@ LARGEST_FACTOR = 3.0
 class ReliefConfig:
     """Sizes of the network."""
 
-    widths: tuple[int, ...] = (40, 80, 112, 144)
+    widths: tuple[int, ...] = (64, 96, 160, 192)
     """Channels at each level, the finest first; a level is half as wide as the one before it and
     the first one a quarter of the photograph."""
-    blocks: tuple[int, ...] = (1, 2, 1, 1)
+    blocks: tuple[int, ...] = (2, 2, 2, 1)
     """Residual blocks of each level on the way down, and as many on the way up."""
-    code: int = 128
-    """Width of the hidden layer of the plane's head."""
+    code: int = 256
+    """Numbers that the whole picture is told in, and width of the plane's hidden layer."""
+    precision: Precision = "float32"
+    """Of the factors of convolutions."""
 
 
 @flax.struct.dataclass
@@ -60,13 +63,15 @@ class Relief:
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(relu(x)))) whose second kernel starts at zero."""
 
+    precision: Precision = "float32"
+
     @nn.compact
     @typechecked
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         width = x.shape[-1]
-        y = Conv(width, padding=1, name="conv_1")(nn.relu(x))
-        zeros = nn.initializers.zeros
-        return x + Conv(width, padding=1, kernel_init=zeros, name="conv_2")(nn.relu(y))
+        conv = functools.partial(Conv, width, padding=1, precision=self.precision)
+        y = conv(name="conv_1")(nn.relu(x))
+        return x + conv(kernel_init=nn.initializers.zeros, name="conv_2")(nn.relu(y))
 
 
 class GlobalCode(nn.Module):
@@ -112,16 +117,16 @@ class ReliefNet(nn.Module):
         for level, count in enumerate(self.config.blocks):
             if level:
                 width = self.config.widths[level]
-                x = Conv(width, (3, 3), strides=2, padding=1, name=f"down_{level}")(nn.relu(x))
+                x = self._conv(width, (1, 1), name=f"down_{level}")(fold(nn.relu(x)))
             for block in range(count):
-                x = ResidualBlock(name=f"encode_{level}_{block}")(x)
+                x = ResidualBlock(self.config.precision, name=f"encode_{level}_{block}")(x)
             kept.append(x)
         x, code = GlobalCode(self.config.code, name="global")(x)
         for level in reversed(range(len(kept))):
             if level < len(kept) - 1:
                 x = kept[level] + self._enlarged(x, level)
             for block in range(self.config.blocks[level]):
-                x = ResidualBlock(name=f"decode_{level}_{block}")(x)
+                x = ResidualBlock(self.config.precision, name=f"decode_{level}_{block}")(x)
         return self._relief(x, code, mask, inflated)
 
     def _stem(self, photo: Array, mask: Array, distance: Array, inflated: Array) -> Array:
@@ -129,19 +134,23 @@ class ReliefNet(nn.Module):
         planes = jnp.stack([mask, 4 * distance], axis=-1)
         x = fold(fold(jnp.concatenate([photo, planes], axis=-1)))
         xy = jnp.broadcast_to(2 * coordinates(*x.shape[1:3])[None], (*x.shape[:3], 2))
-        return Conv(self.config.widths[0], padding=1, name="stem")(
+        return self._conv(self.config.widths[0], padding=1, name="stem")(
             jnp.concatenate([x, fold(4 * inflated[..., None]), xy], axis=-1)
         )
 
     def _enlarged(self, x: Array, level: int) -> Array:
         """Twice as wide and high, with the channels of `level`."""
-        x = Conv(4 * self.config.widths[level], (1, 1), name=f"up_{level}")(nn.relu(x))
-        return unfold(x)
+        return unfold(
+            self._conv(4 * self.config.widths[level], (1, 1), name=f"up_{level}")(nn.relu(x))
+        )
+
+    def _conv(self, *sizes, **options) -> Conv:
+        return Conv(*sizes, precision=self.config.precision, **options)
 
     def _relief(self, x: Array, code: Array, mask: Array, inflated: Array) -> Relief:
         """Puts a map without a plane, a thickness and a plane together."""
         zeros, small = nn.initializers.zeros, nn.initializers.normal(1e-3)
-        maps = unfold(Conv(8, padding=1, kernel_init=zeros, name="layers")(nn.relu(x)))
+        maps = unfold(self._conv(8, padding=1, kernel_init=zeros, name="layers")(nn.relu(x)))
         weight = jnp.mean(fold(mask[..., None]), axis=-1)
         factor = LARGEST_FACTOR * jnp.tanh(maps[..., 1] / LARGEST_FACTOR)
         thickness = 2 * (inflated + THINNEST) * jnp.exp(factor)

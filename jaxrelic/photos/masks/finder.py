@@ -82,7 +82,7 @@ class MaskFinder:
     """Coarse masks, refined if there is somebody to do it."""
 
     coarse: CoarseMasks
-    """Where M_o comes from: `onnx.OnnxSegmenter.find` or `grabcut.find`."""
+    """Where M_o comes from: `onnx.OnnxSegmenter.find` or `salient.find`."""
     mask_predictor: MaskPredictor | None = None
     """Where M_f comes from; None leaves masks coarse."""
     settings: RefineSettings = dataclasses.field(default_factory=RefineSettings)

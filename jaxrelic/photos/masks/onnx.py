@@ -78,7 +78,7 @@ def _open(path: pathlib.Path) -> Any:
         import onnxruntime
     except ImportError as error:
         raise UserError(
-            "ONNX files need onnxruntime; install it with: pip install 'jaxrelic[segment]'"
+            "masks are found by onnxruntime, which is missing; pip install onnxruntime"
         ) from error
     if not path.is_file():
         raise UserError(f"no ONNX file {path}; nothing is downloaded, so give one you have")

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.rendering.native.build import COMMAND, registered
+from jaxrelic.rendering.native.build import COMMAND, LIBRARY
 from jaxrelic.rendering.settings import RasterSettings, SoftImage
 from jaxrelic.rendering.soft import fragments
 from jaxrelic.rendering.soft.aggregate import BACKGROUND_NEARNESS, PixelSums, resolve
@@ -33,7 +33,7 @@ def unavailable(settings: RasterSettings, dtype: np.dtype) -> str | None:
         return f"it computes in float32 or float64, not in {dtype}"
     if jax.default_backend() != "cpu":
         return f"it runs on CPUs, not on {jax.default_backend()}"
-    return None if registered() else f"it is not built on this machine; run `{COMMAND}`"
+    return None if LIBRARY.registered() else f"it is not built on this machine; run `{COMMAND}`"
 
 
 @typechecked
@@ -125,7 +125,7 @@ def _call(
     operands: tuple[Array, ...],
 ) -> list[Array]:
     """Calls a target of the library; see `targets.cc`."""
-    target = f"{registered()}_{name}_{operands[0].dtype}"
+    target = f"{LIBRARY.registered()}_{name}_{operands[0].dtype}"
     # All operands lead with the batch axes, and so mapping adds one more to each.
     call = jax.ffi.ffi_call(target, results, vmap_method="broadcast_all")
     height, width = image_size

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from jaxrelic.rendering.native.build import library
+from jaxrelic.rendering.native.build import LIBRARY
 from jaxrelic.typing import Float, typechecked
 
 NEAREST = 1e-6
@@ -58,7 +58,7 @@ def look_through(
     corners = np.empty(corners_cam.shape)
     corners[..., 2] = 1 / corners_cam[..., 2]
     corners[..., :2] = (corners_cam @ pixel_from_cam[:2].T) * corners[..., 2:]
-    loaded = None if native is False else library()
+    loaded = None if native is False else LIBRARY.loaded()
     if native and loaded is None:
         raise RuntimeError("no native library; run python -m jaxrelic.rendering.native")
     near, triangle = _draw_native(loaded, corners, size) if loaded else _draw(corners, size)

@@ -1,0 +1,36 @@
+"""What about a mask should make its user look at it."""
+
+import numpy as np
+import scipy.ndimage
+
+from jaxrelic.typing import Float, typechecked
+
+TOUCHING_SHARE = 0.02
+"""Part of a border that the object has to cover to be cut off there."""
+PIECE_SHARE = 0.05
+"""Part of the object that a piece beside the largest has to be."""
+
+
+@typechecked
+def doubts(mask: Float[np.ndarray, "h w"]) -> list[str]:
+    """One sentence for each doubt; none if there is nothing to say.
+
+    Args:
+        mask: Coverage of the object in [0, 1].
+    """
+    inside = mask > 0.5
+    rims = {"upper": inside[0], "lower": inside[-1], "left": inside[:, 0], "right": inside[:, -1]}
+    cut = [name for name, rim in rims.items() if rim.mean() > TOUCHING_SHARE]
+    found = []
+    if cut:
+        found.append(
+            f"the object reaches the {' and the '.join(cut)} border of the picture: what is cut "
+            "off is missing in the mesh"
+        )
+    labels, count = scipy.ndimage.label(inside, np.ones((3, 3)))
+    if count > 1:
+        sizes = np.sort(np.bincount(labels.ravel())[1:])
+        pieces = np.count_nonzero(sizes > PIECE_SHARE * sizes.sum())
+        if pieces > 1:
+            found.append(f"the mask has {pieces} separate pieces, which are taken for one object")
+    return found
