@@ -39,8 +39,8 @@ def load(path: Path) -> Any:
         path: Folder of `jaxrelic train` or `jaxrelic export`.
 
     Returns:
-        What `reconstruct` takes: a `MsrnPredictor` for single photographs, a `One2345Predictor`
-        for posed ones; or a `MaskPredictor`, which finds objects.
+        What `reconstruct` takes: a `ReliefPredictor` or `MsrnPredictor` for single photographs, a
+        `One2345Predictor` for posed ones; or a `MaskPredictor`, which finds objects.
 
     Raises:
         UserError: The folder is neither, or holds no checkpoint yet.
@@ -52,7 +52,7 @@ def load(path: Path) -> Any:
 
 def reconstruct(
     photo: Path,
-    model: Any,
+    model: Any = None,
     mask: Path | None = None,
     *,
     poses: Path | None = None,
@@ -62,7 +62,8 @@ def reconstruct(
 
     Args:
         photo: Picture file; with `poses` the folder of the photographs.
-        model: What `load` gave, or the folder that it would be given.
+        model: What `load` gave, or the folder that it would be given; by default the relief
+            network that travels with the install. Posed photographs need one.
         mask: Picture of the photograph's size, white on the object; with `poses` a folder of them.
             By default transparency is used, or the object is found automatically.
         poses: Where the photographs were taken from: a file of any format that
@@ -72,10 +73,15 @@ def reconstruct(
     Raises:
         UserError: A file cannot be used, or the network takes the other kind of input.
     """
+    from jaxrelic import shipped
     from jaxrelic.saved import load as saved
     from jaxrelic.train.tasks import kinds
 
     role = "one photograph into a mesh" if poses is None else "posed views into a mesh"
+    if model is None:
+        if poses is not None:
+            raise UserError("posed photographs need a network; give model")
+        model = shipped.RELIEF
     if isinstance(model, str | pathlib.Path):
         model = saved.load(model, role=role)
     elif (kind := kinds.of_predictor(model)).role != role:

@@ -1,4 +1,4 @@
-"""Turn the newest checkpoint of a run into a folder that needs nothing else."""
+"""Turn the newest checkpoint of a run into a folder or a file that needs nothing else."""
 
 import dataclasses
 import pathlib
@@ -19,7 +19,8 @@ class ExportArguments:
     """Folder of the run, as given to `jaxrelic train`; or a checkpoint of One-2-3-45's
     reconstruction module (.pth or .safetensors), which is converted."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
-    """Folder to write; an earlier export there is replaced."""
+    """Folder to write, or file NAME.safetensors, which holds the same arrays in float16 and no
+    programs; an earlier export there is replaced."""
     stable_hlo: bool = True
     """Write programs/*.jax_export: functions that run on CPU, GPU and TPU without our code."""
 

@@ -24,10 +24,11 @@ GROUPS = {
         "reconstruct": "turn one photograph, or posed ones, into a mesh",
         "segment": "find the masks of photographs",
         "turntable": "film a mesh turning, as GIF or MP4",
+        "models": "list the networks that travel with the install",
     },
     "Train": {
         "train": "train a model from a config file; run it again to continue",
-        "export": "turn a run's checkpoint into a folder that needs nothing else",
+        "export": "turn a run's checkpoint into a folder or a file that needs nothing else",
     },
     "Measure": {
         "evaluate": "measure a trained model on held-out relics",

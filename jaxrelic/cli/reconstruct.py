@@ -18,8 +18,7 @@ from jaxrelic.photos.posed import Up
 logger = logging.getLogger(__name__)
 
 OF_RELIEF = ("symmetry", "elevation_deg")
-OF_NETWORK = ("icosphere_level",)
-OF_PHOTO = ("mask", "previews", *OF_RELIEF, *OF_NETWORK)
+OF_PHOTO = ("method", "mask", "previews", "icosphere_level", *OF_RELIEF)
 OF_VIEWS = ("poses", "masks", "up", "front", "max_views", "resolution", "texture")
 """Options that another way of reconstructing does not have."""
 
@@ -31,19 +30,20 @@ class ReconstructArguments:
     photo: tyro.conf.Positional[pathlib.Path | None] = None
     """Picture of one object (PNG, JPEG, WebP, TIFF or BMP; at least 16 px a side)."""
     model: pathlib.Path | None = None
-    """Export, or folder of a run. Without one the photograph's outline is inflated: the front is
-    the photograph, the sides and the back are guesses."""
+    """Export, or folder of a run. By default the relief network that travels with the install."""
+    method: Literal["network", "inflation"] = "network"
+    """How depth is found. inflation: from the outline alone, without any network."""
     output: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """File to write: GLB; with --views also PLY or OBJ."""
     mask: pathlib.Path | None = None
     """Picture of the photograph's size, white on the object. By default the photograph's
     transparency is used, or the object is found automatically."""
     symmetry: Literal["none", "revolution"] = "none"
-    """Symmetry of the object, without a model. revolution: a vessel turned on a wheel; parts that
-    stick out, such as a handle, stay thin."""
-    elevation_deg: float = 0.0
-    """Angle at which the camera looked down at the object, in degrees, without a model; the object
-    is turned upright by the same angle."""
+    """Symmetry of the object, for reliefs. revolution: a vessel turned on a wheel; parts that stick
+    out, such as a handle, stay thin."""
+    elevation_deg: float | None = None
+    """Angle at which the camera looked down at the object, in degrees, for reliefs; the object is
+    turned upright by the same angle. By default the network estimates it."""
     views: pathlib.Path | None = None
     """Folder of photographs of one object from all around, for a model of posed photographs."""
     poses: pathlib.Path | None = None
@@ -70,8 +70,8 @@ class ReconstructArguments:
     foreground: pathlib.Path | None = None
     """Folder of a foreground run, which refines the mask that was found."""
     icosphere_level: int | None = None
-    """Subdivisions of the template mesh, 1 to 5. Higher is finer and may exceed the training value,
-    because the deformation is a continuous function. Default: the training value."""
+    """Subdivisions of M-SRN's template mesh, 1 to 5. Higher is finer and may exceed the training
+    value, because the deformation is a continuous function. Default: the training value."""
     previews: pathlib.Path | None = None
     """Folder for PNGs (input, mask, render, depth) and a turntable GIF."""
 
@@ -103,10 +103,8 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
-    if args.model is None:
-        _refuse(args, OF_NETWORK, "networks (--model)")
-    else:
-        _refuse(args, OF_RELIEF, "photographs without --model")
+    if args.model is not None:
+        _refuse(args, ("method",), "photographs without --model")
     # The photograph first: a bad one should not cost the time to load a model.
     finder = load.open_mask_finder(args.segment_onnx, args.foreground)
     picture = photo.read_photo(path, args.mask, find=finder.find)
@@ -122,16 +120,23 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
 
 
 def _reconstruct(args: ReconstructArguments, picture: Any) -> Any:
-    """What the model makes of a photograph, or its relief without one."""
+    """What a network makes of a photograph, or its inflated outline."""
+    from jaxrelic import shipped
     from jaxrelic.inference import relief
+    from jaxrelic.inference.relief_predictor import ReliefPredictor
     from jaxrelic.saved import load
 
-    if args.model is not None:
-        model = load.load(args.model, role="one photograph into a mesh")
-        return model.at_level(args.icosphere_level).reconstruct(picture)
-    logger.info("no --model: the outline is inflated, its sides and its back are guesses")
     settings = relief.ReliefSettings(symmetry=args.symmetry, elevation_deg=args.elevation_deg)
-    return relief.reconstruct(picture, settings)
+    if args.method == "inflation":
+        _refuse(args, ("icosphere_level",), "M-SRN (--model)")
+        logger.info("the outline is inflated: its sides and its back are guesses")
+        return relief.reconstruct(picture, settings)
+    model = load.load(args.model or shipped.RELIEF, role="one photograph into a mesh")
+    if isinstance(model, ReliefPredictor):
+        _refuse(args, ("icosphere_level",), "M-SRN (--model)")
+        return model.reconstruct(picture, settings=settings)
+    _refuse(args, OF_RELIEF, "reliefs, and this model is none")
+    return model.at_level(args.icosphere_level).reconstruct(picture)
 
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:

@@ -1,14 +1,69 @@
 """Batches of the relief network: views mirrored, recoloured, and with imperfect masks."""
 
+import dataclasses
+import pathlib
 from collections.abc import Mapping, Sequence
 
 import cv2
+import grain
 import numpy as np
 
 from jaxrelic.data.relief_records import ViewSet
+from jaxrelic.errors import UserError
 from jaxrelic.models.relief.inputs import network_inputs
 
 Batch = dict[str, np.ndarray]
+ENDLESS = 2**40
+"""Batches of a run: more than anybody takes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReliefData:
+    """Views with both of their layers, and how batches are drawn of them."""
+
+    path: str
+    """Folder of `scripts/relief/views.py`."""
+    sets: tuple[str, ...] = ("abstract", "procedural", "statuary")
+    """Names of the sets."""
+    shares: tuple[float, ...] = (0.45, 0.3, 0.25)
+    """Part of each set in the batches."""
+    batch_size: int = 48
+    """Views of a batch, over all devices."""
+    threads: int = 1
+    """Threads that prepare batches."""
+    split: str = "train"
+    """Split in the pages of a run; the sets say what is learned from."""
+
+    def __post_init__(self) -> None:
+        if len(self.sets) != len(self.shares):
+            raise UserError(
+                f"data.sets names {len(self.sets)} sets and data.shares has {len(self.shares)} "
+                "numbers; give one for each"
+            )
+        if self.batch_size < 1:
+            raise UserError(f"data.batch_size is {self.batch_size}; set it to 1 or more")
+
+
+def batches(data: ReliefData, *, seed: int) -> grain.MapDataset[Batch]:
+    """All batches of a run, endless: batch k is a function of the seed, k and the shards."""
+    return grain.MapDataset.source(_Batches(data, seed))
+
+
+class _Batches:
+    """Batches by number."""
+
+    def __init__(self, data: ReliefData, seed: int):
+        folder = pathlib.Path(data.path)
+        self._sets = {name: ViewSet(folder, [name]) for name in data.sets}
+        self._shares = dict(zip(data.sets, data.shares, strict=True))
+        self._size, self._seed = data.batch_size, seed
+
+    def __len__(self) -> int:
+        return ENDLESS
+
+    def __getitem__(self, number: int) -> Batch:
+        rng = np.random.default_rng([self._seed, number])
+        return random_batch(self._sets, self._shares, self._size, rng)
 
 
 def example(view: np.ndarray, rng: np.random.Generator | None = None) -> Batch:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxrelic.errors import UserError
-
-PICTURE_PX, LAYER_PX = 128, 64
+from jaxrelic.models.relief.inputs import LAYER_PX, PICTURE_PX
 
 VIEW = np.dtype(
     [

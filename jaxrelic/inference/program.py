@@ -26,6 +26,11 @@ class Program:
     """Meaning of each input and output: content, range, unit, frame."""
 
 
-def symbolic(shape: str) -> tuple[Any, ...]:
-    """A shape such as "b, 64, 64, 3", in which a name stands for any size."""
-    return export.symbolic_shape(shape)
+def symbolic(shape: str, scope: export.SymbolicScope | None = None) -> tuple[Any, ...]:
+    """A shape such as "b, 64, 64, 3", in which a name stands for any size.
+
+    Args:
+        shape: Sizes and names.
+        scope: Shared by the inputs of one program, in which a name means one size.
+    """
+    return export.symbolic_shape(shape, scope=scope)

@@ -1,7 +1,7 @@
-"""One photograph to a mesh without any network: its outline inflated, itself as the texture.
+"""One photograph to a mesh of two sides, closed along its outline, itself as the texture.
 
-Front and back bulge by as much as the outline allows (`geometry.inflation`), so the front is
-recognisable, and the sides and the back are guesses: the back shows the photograph's mirror image.
+How far front and back bulge is inflated from the outline alone (`geometry.inflation`), or comes
+from the relief network (`relief_predictor`). The back shows the photograph's mirror image.
 """
 
 import dataclasses
@@ -50,10 +50,13 @@ class ReliefSettings:
     symmetry: Symmetry = "none"
     """Symmetry of the object about its upright axis."""
 
-    elevation_deg: float = 0.0
-    """Degrees that the camera looked down at the object; the object is stood upright by as much."""
+    elevation_deg: float | None = None
+    """Degrees that the camera looked down at the object; the object is stood upright by as much.
+    None takes what the layers' maker thinks, or 0."""
 
     def __post_init__(self) -> None:
+        if self.elevation_deg is None:
+            return
         if not -MAX_ELEVATION_DEG <= self.elevation_deg <= MAX_ELEVATION_DEG:
             raise UserError(
                 f"elevation {self.elevation_deg} is not in -{MAX_ELEVATION_DEG:.0f} to "
@@ -61,20 +64,39 @@ class ReliefSettings:
             )
 
 
-def reconstruct(photo: Photo, settings: ReliefSettings | None = None) -> Reconstruction:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layers:
+    """Two depth layers of a photograph's crop, [i, j], in crop widths."""
+
+    front: np.ndarray
+    """Depth of the first surface from that of the object's middle."""
+    thickness: np.ndarray
+    """Depth of the last surface less that of the first."""
+    elevation_deg: float
+    """How far the camera looked down."""
+
+
+def reconstruct(
+    photo: Photo, settings: ReliefSettings | None = None, layers: Layers | None = None
+) -> Reconstruction:
     """Reconstructs the object of one photograph as a relief of two sides.
 
     Args:
         photo: Photograph whose object is known.
         settings: What the photographer knows; the defaults when None.
+        layers: Of `crop(photo, ...)`, for a body that is not one of revolution; the inflated
+            outline when None.
     """
     settings = settings or ReliefSettings()
-    layers, image = (_crop(photo, size) for size in (LAYER_PX, IMAGE_PX))
-    mask = layers.rgba[..., 3] > 0.5
-    half = turned(mask) if settings.symmetry == "revolution" else inflate(mask)
-    camera = _crop_camera(settings.elevation_deg)
-    middle = np.float32(_upright_plane(mask, settings.elevation_deg))
-    closed = close_layers(middle - half, 2 * half, mask, _colours(layers), camera)
+    cut, image = (crop(photo, size) for size in (LAYER_PX, IMAGE_PX))
+    mask = cut.rgba[..., 3] > 0.5
+    elevation_deg = settings.elevation_deg
+    if elevation_deg is None:
+        elevation_deg = 0.0 if layers is None else layers.elevation_deg
+    if layers is None or settings.symmetry == "revolution":
+        layers = outline_layers(mask, settings.symmetry, elevation_deg)
+    camera = crop_camera(elevation_deg)
+    closed = close_layers(layers.front, layers.thickness, mask, colours(cut), camera)
     vertices, pose = _centred(closed.vertices, camera.cam_from_world)
     texture = _texture(photo)
     return Reconstruction(
@@ -94,16 +116,23 @@ def reconstruct(photo: Photo, settings: ReliefSettings | None = None) -> Reconst
     )
 
 
+def outline_layers(mask: np.ndarray, symmetry: Symmetry, elevation_deg: float) -> Layers:
+    """The inflated or turned outline about the upright plane through its middle."""
+    half = turned(mask) if symmetry == "revolution" else inflate(mask)
+    middle = np.float32(_upright_plane(mask, elevation_deg))
+    return Layers(front=middle - half, thickness=2 * half, elevation_deg=elevation_deg)
+
+
 def _preprocessing(size: int) -> Preprocessing:
     return Preprocessing(image_size=size, crop_margin=CROP_MARGIN, background=WHITE)
 
 
-def _crop(photo: Photo, size: int) -> transforms.View:
+def crop(photo: Photo, size: int) -> transforms.View:
     """The square around the object."""
     return photos.prepare(photos.as_view(photo), _preprocessing(size))
 
 
-def _crop_camera(elevation_deg: float) -> CropCamera:
+def crop_camera(elevation_deg: float) -> CropCamera:
     """A camera whose crop spans `CROP_ANGLE_DEG` of the front."""
     focal = 0.5 / np.tan(np.deg2rad(CROP_ANGLE_DEG / 2))
     distance = LONGEST_SIDE * CROP_MARGIN * focal
@@ -143,7 +172,7 @@ def _centred(
     return scale * (vertices - centre), np.float32(pose)
 
 
-def _colours(view: transforms.View) -> np.ndarray:
+def colours(view: transforms.View) -> np.ndarray:
     """Colours of a cropped view before they were multiplied by its alpha, [s, s, 3]."""
     alpha = view.rgba[..., 3:]
     return np.clip(view.rgba[..., :3] / np.maximum(alpha, 1e-3), 0, 1)
@@ -154,7 +183,7 @@ def _texture(photo: Photo) -> np.ndarray:
     rows, columns = (np.flatnonzero((photo.mask > 0.5).any(axis=axis)) for axis in (1, 0))
     longer = max(np.ptp(rows), np.ptp(columns)) + 1
     size = int(np.clip(np.ceil(longer * CROP_MARGIN), 64, TEXTURE_PX))
-    view = _crop(photo, size)
+    view = crop(photo, size)
     # A pixel from the outline the background has its part in the colour.
     known = scipy.ndimage.binary_erosion(view.rgba[..., 3] > 0.95, iterations=max(1, size // 256))
     if not known.any():
@@ -162,7 +191,7 @@ def _texture(photo: Photo) -> np.ndarray:
     row, column = scipy.ndimage.distance_transform_edt(
         ~known, return_distances=False, return_indices=True
     )
-    return np.float32(_colours(view)[row, column])
+    return np.float32(colours(view)[row, column])
 
 
 def _texture_coordinates(uv: np.ndarray, size: int) -> np.ndarray:

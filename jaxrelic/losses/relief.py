@@ -1,5 +1,7 @@
 """Loss terms of the relief network, one value per example."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -7,8 +9,31 @@ from jaxrelic.models.relief.model import Relief
 from jaxrelic.models.relief.planes import fitted_plane, plane_depth
 from jaxrelic.typing import Array, Float, typechecked
 
-WEIGHTS = {"layers": 0.5, "shape": 1.0, "plane": 0.5, "gradient": 0.7, "elevation": 0.1}
-"""What each term counts."""
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReliefLossWeights:
+    """Factor of each term."""
+
+    layers: float = 0.5
+    """Both depths, in crop widths."""
+    shape: float = 1.0
+    """Both depths without the plane they lie about."""
+    plane: float = 0.5
+    """Depth of that plane."""
+    gradient: float = 0.7
+    """Differences of depth between neighbours."""
+    elevation: float = 0.1
+    """Height of the camera, in radians."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReliefLossSettings:
+    """How reliefs are judged."""
+
+    weights: ReliefLossWeights = dataclasses.field(default_factory=ReliefLossWeights)
+    """Factor of each term."""
+
+
 STEPS = (1, 2, 4)
 """Distances in pixels over which gradients are compared."""
 BETA = 0.02

@@ -7,21 +7,27 @@ from jaxrelic.errors import UserError
 from jaxrelic.inference.one2345 import One2345Predictor
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
-from jaxrelic.saved import export, facts, load
+from jaxrelic.saved import export, facts, load, one_file
 from jaxrelic.train.tasks import kinds
 
 
 def trained(folder: pathlib.Path, output: pathlib.Path, *, stable_hlo: bool = True) -> str:
-    """Exports the network of a run's newest checkpoint; returns what it is, in words."""
+    """Exports the network of a run's newest checkpoint; returns what it is, in words.
+
+    An output that is named .safetensors becomes one file, without programs.
+    """
     kind = load.kind_of(folder)
     if not kind.exported:
-        known = " or ".join(kind.role for kind in kinds.KINDS if kind.exported)
+        known = " or ".join(dict.fromkeys(kind.role for kind in kinds.KINDS if kind.exported))
         raise UserError(f"{folder} is a run that {kind.purpose}; give one that turns {known}")
     model, experiment, step = load.open_run(folder)
     training, data = facts.of_training(experiment), facts.of_data(experiment)
     data |= facts.licences(data["path"], data["split"])
     training = {"name": training.pop("name"), "steps": step, **training}
-    export.save(output, model, training=training, data=data, stable_hlo=stable_hlo)
+    if output.suffix.lower() == one_file.SUFFIX:
+        one_file.save(output, model, {"training": training, "data": data})
+    else:
+        export.save(output, model, training=training, data=data, stable_hlo=stable_hlo)
     return f"{experiment.name} after {step} steps"
 
 

@@ -13,7 +13,7 @@ from jaxrelic.photos.masks import onnx as onnx_masks
 from jaxrelic.photos.masks import salient
 from jaxrelic.photos.masks.finder import CoarseMasks, MaskFinder
 from jaxrelic.photos.masks.refinement import RefineSettings
-from jaxrelic.saved import export
+from jaxrelic.saved import export, one_file
 from jaxrelic.train import checkpoint, workdir
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.state import Variables
@@ -25,17 +25,20 @@ def load(path: str | pathlib.Path, *, role: Role | None = None) -> Any:
     """The trained network of a run's newest checkpoint, or of an export.
 
     Args:
-        path: Folder of `jaxrelic train` or `jaxrelic export`.
+        path: Folder of `jaxrelic train` or `jaxrelic export`, or a network in one file.
         role: What it has to turn into what; None takes any network.
 
     Returns:
-        The predictor of its kind: `MsrnPredictor`, `One2345Predictor` or `MaskPredictor`.
+        The predictor of its kind: `MsrnPredictor`, `ReliefPredictor`, `One2345Predictor` or
+        `MaskPredictor`.
 
     Raises:
         UserError: The folder is neither, or its network has another role.
     """
     path = pathlib.Path(path)
     check_role(path, role)
+    if one_file.is_one(path):
+        return one_file.load(path)
     return export.load(path) if is_export(path) else open_run(path)[0]
 
 
@@ -46,6 +49,8 @@ def is_export(path: pathlib.Path) -> bool:
 
 def kind_of(path: pathlib.Path) -> Kind:
     """The kind of a run's or an export's network, without opening its arrays."""
+    if one_file.is_one(path):
+        return kinds.named(one_file.read_page(path).get("model"))
     if is_export(path):
         return export.kind_of(path)
     check_is_run(path)
@@ -56,7 +61,7 @@ def check_role(path: pathlib.Path, role: Role | None) -> None:
     """Raises if a network of another role is wanted than the one at `path`."""
     kind = kind_of(path)
     if role is not None and kind.role != role:
-        what = "an export" if is_export(path) else "a run"
+        what = "a run" if (path / workdir.CONFIG_FILE).exists() else "an export"
         raise UserError(f"{path} is {what} that {kind.purpose}; give one that turns {role}")
 
 

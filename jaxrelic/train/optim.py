@@ -1,13 +1,15 @@
-"""Adam or SGD with a learning-rate schedule, rates of groups and an optional gradient clip."""
+"""Adam, SGD or Muon with a learning-rate schedule, rates of groups and an optional clip."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxrelic.errors import UserError
+from jaxrelic.train.muon import muon
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,12 +18,14 @@ class OptimConfig:
 
     RETIRED: ClassVar[Mapping[str, Any]] = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
 
-    optimizer: Literal["adam", "sgd"] = "adam"
-    """Optimizer: adam, or sgd with Nesterov's momentum."""
+    optimizer: Literal["adam", "sgd", "muon"] = "adam"
+    """Optimizer: adam; sgd with Nesterov's momentum; or muon, which makes the momentum of matrices
+    orthogonal and leaves all else to adam."""
     learning_rate: float = 1e-4
     """Step size after warm-up."""
-    schedule: Literal["constant", "piecewise", "cosine"] = "constant"
-    """Shape of the learning rate after warm-up."""
+    schedule: Literal["constant", "piecewise", "cosine", "root"] = "constant"
+    """Shape of the learning rate after warm-up. root: it falls with the root of the step from
+    `decay_steps` on, so that a run has no end that must be known."""
     warmup_steps: int = 0
     """Steps over which the rate rises linearly from zero."""
     boundaries: tuple[int, ...] = ()
@@ -29,7 +33,7 @@ class OptimConfig:
     decay: float = 0.2
     """Factor at each boundary of `piecewise`; final share of the rate for `cosine`."""
     decay_steps: int = 0
-    """Step at which `cosine` ends, counted from the start of the run."""
+    """Step at which `cosine` ends or `root` begins to fall, counted from the start of the run."""
     clip_norm: float = 0.0
     """Largest global norm of the gradient; 0 leaves it as it is."""
     momentum: float = 0.9
@@ -57,6 +61,8 @@ def make_schedule(config: OptimConfig) -> optax.Schedule:
     elif config.schedule == "piecewise":
         factors = {boundary - warmup: config.decay for boundary in config.boundaries}
         after = optax.piecewise_constant_schedule(peak, factors)
+    elif config.schedule == "root":
+        after = _root_schedule(peak, config.decay_steps, warmup)
     else:
         after = optax.constant_schedule(peak)
     if not warmup:
@@ -64,13 +70,22 @@ def make_schedule(config: OptimConfig) -> optax.Schedule:
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), after], [warmup])
 
 
+def _root_schedule(peak: float, level: int, warmup: int) -> optax.Schedule:
+    """`peak` until step `level` of the run, then falling with the root of the step."""
+    if level < 1:
+        raise UserError(f"optim.decay_steps is {level}; a root schedule falls from there on")
+    return lambda count: peak * jnp.sqrt(jnp.minimum(1.0, level / (count + warmup + 1)))
+
+
 def make_optimizer(config: OptimConfig) -> optax.GradientTransformation:
     """The optimizer that `config` describes."""
     rate = make_schedule(config)
+    if config.weight_decay and config.optimizer != "sgd":
+        raise UserError("optim.weight_decay is for SGD; set --optim.optimizer sgd")
     if config.optimizer == "adam":
-        if config.weight_decay:
-            raise UserError("optim.weight_decay is for SGD; set --optim.optimizer sgd")
         step = optax.adam(rate)
+    elif config.optimizer == "muon":
+        step = muon(rate)
     else:
         step = optax.chain(
             optax.add_decayed_weights(config.weight_decay),

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import ml_dtypes
@@ -47,6 +49,43 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
         }
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is a damaged safetensors file ({error}); get it again") from error
+
+
+def metadata(path: pathlib.Path) -> dict[str, str]:
+    """What a file says of itself beside its arrays."""
+    try:
+        said = _read_header(path)[0].get("__metadata__", {})
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is a damaged safetensors file ({error}); get it again") from error
+    return said if isinstance(said, dict) else {}
+
+
+def write(path: pathlib.Path, arrays: Mapping[str, np.ndarray], said: Mapping[str, str]) -> None:
+    """Writes a file, whole or not at all.
+
+    Args:
+        path: File to write; an earlier one is replaced.
+        arrays: By name.
+        said: Metadata.
+    """
+    names = {np.dtype(kind): name for name, kind in DTYPES.items()}
+    header: dict[str, Any] = {"__metadata__": dict(said)}
+    end = 0
+    for name, array in sorted(arrays.items()):
+        begin, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": names[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # Arrays begin at a multiple of eight bytes.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, array in sorted(arrays.items()):
+            file.write(np.ascontiguousarray(array).tobytes())
+    os.replace(partial, path)
 
 
 def _read_header(path: pathlib.Path) -> tuple[dict[str, dict[str, Any]], int]:

@@ -1,6 +1,6 @@
 """Scores reliefs of the validation scans: inflation, a trained network, and the true two layers.
 
-    python scripts/relief/evaluate.py --data DATA --scans FOLDER --state RUN/state.msgpack \
+    python scripts/relief/evaluate.py --data DATA --scans FOLDER --model RUN \
         --out scores.json --sheet sheet.png
 
 Reliefs are placed by the true camera (protocol `none`, all views) or aligned (`unicorn`, one view
@@ -20,7 +20,6 @@ os.environ.setdefault(
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
-import flax.serialization
 import jax
 import numpy as np
 from pictures import SHEET_PX, turned_pictures
@@ -37,6 +36,7 @@ from jaxrelic.models.relief.inputs import INPUTS
 from jaxrelic.models.relief.model import ReliefNet
 from jaxrelic.models.relief.planes import fitted_plane, plane_depth
 from jaxrelic.rendering.two_layers.scans import load_scan
+from jaxrelic.saved import load
 
 POINTS = 10_000
 
@@ -51,19 +51,15 @@ def camera_of(view) -> CropCamera:
     )
 
 
-def relief_network(state: pathlib.Path):
-    """A function from inputs to a relief, of the averaged parameters of a training state."""
-    net, params = ReliefNet(), flax.serialization.msgpack_restore(state.read_bytes())["average"]
-    apply = jax.jit(lambda *inputs: net.apply({"params": params}, *inputs))
-    return lambda inputs: apply(*(inputs[name][None] for name in INPUTS))
-
-
-def network_layers(state: pathlib.Path):
-    """A function from a view to front and thickness."""
-    predict = relief_network(state)
+def network_layers(path: pathlib.Path):
+    """A function from a view to front and thickness, of a run or an export."""
+    predictor = load.load(path)
+    net = ReliefNet(predictor.config)
+    apply = jax.jit(lambda *inputs: net.apply(predictor.variables, *inputs))
 
     def layers(view) -> tuple[np.ndarray, np.ndarray]:
-        relief = predict(example(view))
+        inputs = example(view)
+        relief = apply(*(inputs[name][None] for name in INPUTS))
         return np.asarray(relief.front[0]), np.asarray(relief.thickness[0])
 
     return layers
@@ -178,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--scans", type=pathlib.Path, required=True)
-    parser.add_argument("--state", type=pathlib.Path)
+    parser.add_argument("--model", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--sheet", type=pathlib.Path)
     parser.add_argument("--methods", nargs="*", default=["inflation", "network", "true_layers"])
@@ -192,8 +188,8 @@ def main() -> None:
         "inflation_true_plane": inflated_on_true_plane,
         "true_layers": true_layers,
     }
-    if args.state:
-        methods["network"] = network_layers(args.state)
+    if args.model:
+        methods["network"] = network_layers(args.model)
     tables = {}
     for name in args.methods:
         start = time.process_time()

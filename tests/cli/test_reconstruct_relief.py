@@ -17,9 +17,10 @@ def photo(tmp_path):
     return tmp_path / "photo.png"
 
 
-def test_a_photograph_becomes_a_closed_textured_mesh(photo, tmp_path, capsys):
+@pytest.mark.parametrize("method", ["network", "inflation"])
+def test_a_photograph_becomes_a_closed_textured_mesh(method, photo, tmp_path, capsys):
     glb = tmp_path / "relic.glb"
-    assert main.main(["reconstruct", str(photo), "-o", str(glb)]) == 0
+    assert main.main(["reconstruct", str(photo), "-o", str(glb), "--method", method]) == 0
     assert str(glb) in capsys.readouterr().out
     mesh = trimesh.load(glb, force="mesh")
     assert mesh.visual.material.baseColorTexture is not None
@@ -31,8 +32,8 @@ def test_a_photograph_becomes_a_closed_textured_mesh(photo, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--icosphere-level", "3"], "--icosphere-level is an option of networks (--model)"),
-        (["--model", "run", "--symmetry", "revolution"], "option of photographs without --model"),
+        (["--icosphere-level", "3"], "--icosphere-level is an option of M-SRN (--model)"),
+        (["--model", "run", "--method", "inflation"], "option of photographs without --model"),
         (["--elevation-deg", "75"], "elevation 75.0 is not in -60 to 60 degrees"),
     ],
 )

@@ -1,18 +1,21 @@
 """The relief network: planes, layers, what it may and may not see, and that it learns."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from jaxrelic.losses.relief import WEIGHTS, loss_terms
+from jaxrelic.losses.relief import ReliefLossWeights, loss_terms
 from jaxrelic.models.relief.inputs import INPUTS, network_inputs
 from jaxrelic.models.relief.model import Relief, ReliefConfig, ReliefNet, fold, unfold
 from jaxrelic.models.relief.planes import coordinates, fitted_plane, plane_depth
 
 SMALL = ReliefConfig(widths=(8, 12), blocks=(1, 1), code=8)
 SIZE = 32
+WEIGHTS = dataclasses.asdict(ReliefLossWeights())
 
 
 def disc(size=SIZE, radius=0.35):

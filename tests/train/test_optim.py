@@ -104,3 +104,22 @@ def test_without_groups_the_state_of_adam_is_what_it_was():
     assert jax.tree.structure(ours) == jax.tree.structure(
         optax.adam(optax.constant_schedule(1e-4)).init(params)
     )
+
+
+def test_root_stays_and_then_falls_with_the_root_of_the_step_warm_up_or_not():
+    for warmup in (0, 10):
+        config = OptimConfig(
+            learning_rate=1.0, schedule="root", decay_steps=100, warmup_steps=warmup
+        )
+        np.testing.assert_allclose(rates(config, 50, 99, 399), [1.0, 1.0, 0.5], rtol=1e-6)
+    with pytest.raises(UserError, match="a root schedule falls from there on"):
+        make_schedule(OptimConfig(schedule="root"))
+
+
+def test_muon_moves_a_matrix_in_all_its_directions_by_the_rate():
+    optimizer = make_optimizer(OptimConfig(optimizer="muon", learning_rate=0.1))
+    params = {"kernel": jnp.zeros((6, 4))}
+    grads = {"kernel": jax.random.normal(jax.random.key(0), (6, 4))}
+    updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    lengths = np.linalg.svd(updates["kernel"], compute_uv=False)
+    assert np.all((lengths > 0.05) & (lengths < 0.13))

@@ -1,11 +1,14 @@
 """What the relief network is shown of a photograph and its mask."""
 
+import jax
 import numpy as np
 
 from jaxrelic.geometry.relief.inflation import inflate
 from jaxrelic.geometry.relief.relief_mesh import signed_distance
 from jaxrelic.typing import Float, typechecked
 
+PICTURE_PX, LAYER_PX = 128, 64
+"""Sides of the photograph and of the layers, in pixels."""
 MIDDLE = 0.45
 """Mean that photographs are brought to, sRGB."""
 INPUTS = ("photo", "mask", "distance", "inflated")
@@ -37,3 +40,10 @@ def network_inputs(
 def halved(mask: np.ndarray) -> np.ndarray:
     """Mean of 2 x 2 pixels, [h / 2, w / 2]."""
     return 0.25 * (mask[::2, ::2] + mask[1::2, ::2] + mask[::2, 1::2] + mask[1::2, 1::2])
+
+
+def abstract_inputs() -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes of the network's inputs for one photograph."""
+    fine, coarse = (1, PICTURE_PX, PICTURE_PX), (1, LAYER_PX, LAYER_PX)
+    shapes = {"photo": (*fine, 3), "mask": fine, "distance": fine, "inflated": coarse}
+    return {name: jax.ShapeDtypeStruct(shapes[name], np.float32) for name in INPUTS}

@@ -12,10 +12,12 @@ from typing import Any, Literal
 from jaxrelic.errors import UserError
 from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.inference.one2345 import One2345Predictor
+from jaxrelic.inference.relief_predictor import ReliefPredictor
 from jaxrelic.photos.masks.finder import MaskPredictor
 from jaxrelic.train.tasks.foreground import ForegroundTask
 from jaxrelic.train.tasks.msrn import MsrnTask
 from jaxrelic.train.tasks.one2345 import One2345Task
+from jaxrelic.train.tasks.relief import ReliefTask
 
 Role = Literal["one photograph into a mesh", "posed views into a mesh", "a photograph into a mask"]
 """What a network turns into what; a command asks for a role, never for a kind."""
@@ -55,6 +57,12 @@ KINDS = (
         name="msrn",
         task=MsrnTask,
         predictor=MsrnPredictor,
+        role="one photograph into a mesh",
+    ),
+    Kind(
+        name="relief",
+        task=ReliefTask,
+        predictor=ReliefPredictor,
         role="one photograph into a mesh",
     ),
     Kind(

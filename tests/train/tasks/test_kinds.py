@@ -70,7 +70,7 @@ def test_a_kind_or_a_setting_that_is_gone_is_named():
     with pytest.raises(ValueError, match=r"Experiment has no setting \['colour'\]; was it renamed"):
         former_config.upgraded({**plain, "colour": 1})
     plain["model"]["kind"] = "FourgroundConfig"
-    with pytest.raises(ValueError, match=r"no kind 'FourgroundConfig', only MsrnConfig, Fore"):
+    with pytest.raises(ValueError, match=r"no kind 'FourgroundConfig', only MsrnConfig, Reli"):
         former_config.upgraded(plain)
 
 
@@ -105,10 +105,10 @@ def test_an_export_says_supervision_only_where_there_is_one():
     assert said["one2345"]["learns_from"] == "posed views"
 
 
-def test_every_kind_has_a_name_a_role_and_a_predictor_of_its_own():
-    for column in ("name", "role", "task", "predictor", "model"):
+def test_every_kind_has_a_name_a_task_and_a_predictor_of_its_own():
+    for column in ("name", "task", "predictor", "model"):
         assert len({getattr(kind, column) for kind in kinds.KINDS}) == len(kinds.KINDS)
     for kind in kinds.KINDS:
         assert dataclasses.is_dataclass(kind.task)
-    with pytest.raises(UserError, match="kind 'foreground', where this program knows msrn and one"):
+    with pytest.raises(UserError, match="kind 'foreground', where this program knows msrn and rel"):
         kinds.named("foreground")
