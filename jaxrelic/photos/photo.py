@@ -20,6 +20,7 @@ import PIL.Image
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import image_crops
+from jaxrelic.photos import inversion
 from jaxrelic.photos.masks import salient
 from jaxrelic.photos.masks.doubts import doubts
 
@@ -119,6 +120,8 @@ def read_photo(
         mask, source = find(rgb), "automatic"
         logger.info("%s: object found automatically; pass a mask if the outline is wrong", path)
     _check_mask(mask, mask_path or path)
+    if source != "automatic":
+        inversion.check_one(mask > 0.5, mask_path or path)
     for doubt in doubts(mask):
         logger.warning("%s: %s", mask_path or path, doubt)
     return Photo(rgb=rgb, mask=mask, mask_source=source)

@@ -155,9 +155,10 @@ def test_lenses_that_cannot_be_used_are_named(tmp_path, camera, words):
     refusal(folder)
 
 
-def test_a_binary_model_is_to_be_converted(tmp_path):
+def test_a_damaged_binary_model_is_refused_with_its_record(tmp_path):
     (tmp_path / "cameras.bin").write_bytes(b"\0")
-    assert "model_converter" in refusal(tmp_path)
+    (tmp_path / "images.bin").write_bytes(b"\0")
+    assert "cameras.bin, record 0" in refusal(tmp_path)
 
 
 def test_a_folder_without_a_model_says_what_it_should_hold(tmp_path):

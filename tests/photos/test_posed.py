@@ -191,7 +191,7 @@ def test_photographs_of_another_size_take_scaled_intrinsics(folder, posed, tmp_p
     )
     with caplog.at_level("INFO"):
         found = read(folder, path)
-    assert "its intrinsics are for 48 x 48: they are scaled" in caplog.text
+    assert "6 of 6 pictures have another size than their intrinsics are for" in caplog.text
     np.testing.assert_allclose(
         found.views.camera.pixel_from_cam, posed.views.camera.pixel_from_cam, rtol=1e-5
     )

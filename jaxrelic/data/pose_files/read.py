@@ -12,12 +12,16 @@ MAX_BYTES = 256 * 2**20
 
 FORMATS = (
     f"JSON of schema {ours.SCHEMA}, One-2-3-45 JSON (`c2ws`), nerfstudio transforms.json (`frames`)"
-    " or a folder with COLMAP's cameras.txt and images.txt"
+    " or COLMAP's folder: a project, or a model (cameras and images, .txt or .bin)"
 )
 
 
-def read(path: pathlib.Path) -> PoseFile:
+def read(path: pathlib.Path, photographs: pathlib.Path | None = None) -> PoseFile:
     """The poses of a file or of a COLMAP folder.
+
+    Args:
+        path: File, or folder of COLMAP.
+        photographs: Folder of the photographs; a project of COLMAP has models for several.
 
     Example:
         >>> import tempfile
@@ -32,10 +36,10 @@ def read(path: pathlib.Path) -> PoseFile:
         ('nerfstudio transforms.json', 'a.png', [0.0, 0.0, -1.0, 2.0])
     """
     if path.is_dir():
-        return colmap.read(path)
+        return colmap.read(path, photographs)
     if not path.is_file():
         raise UserError(f"pose file {path}: no such file; give {FORMATS}")
-    if path.name in colmap.FILES and (path.parent / colmap.CAMERAS).is_file():
+    if colmap.is_file(path):
         return colmap.read(path.parent)
     content = _read_json(path)
     try:

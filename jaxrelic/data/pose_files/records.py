@@ -49,6 +49,10 @@ class PhotographPose:
     """Horizontal angle of view in radians, where there are no intrinsics."""
     distortion: tuple[float, ...] = ()
     """OpenCV's k1, k2, p1, p2[, k3[, k4, k5, k6]] of the photograph; empty for none."""
+    mask_name: str | None = None
+    """Path of the photograph's mask, from the folder of the pose file, if the file names one."""
+    depth_name: str | None = None
+    """Path of a depth map, likewise; it is no photograph and not used."""
 
     def intrinsics(self, width: int, height: int) -> np.ndarray:
         """pixel_from_cam [3, 3] for a picture of this size, whose aspect is that of `size`."""
@@ -78,6 +82,10 @@ class PoseFile:
     """Direction in the world that is up by the rules of the format, [3]; None if it has no rule."""
     poses: tuple[PhotographPose, ...]
     """Poses in the order of the file."""
+    folders: tuple[pathlib.Path, ...] = ()
+    """Where the format itself keeps its photographs, the likeliest first."""
+    before_from_world: np.ndarray | None = None
+    """From the file's world back to that of the program before it, [4, 4], if the file says how."""
 
 
 def cam_from_world(matrix: np.ndarray, reading: Reading) -> np.ndarray:
