@@ -68,6 +68,20 @@ class PosedInput:
     """Similarity back to the world of the pose file, [4, 4] float64."""
     overlaps: dict[str, float]
     """Overlap of the visual hull of all photographs with the mask of each, by name."""
+    up: np.ndarray
+    """Direction of the poses' world that is up, [3]."""
+    up_source: str
+    """Who says so."""
+    before_from_world: np.ndarray | None = None
+    """From the poses' world to that of the program before, [4, 4], if the pose file says how."""
+
+    def up_words(self) -> str:
+        """Which axis is up, and who says so."""
+        axis = int(np.argmax(np.abs(self.up)))
+        name = f"{'-' if self.up[axis] < 0 else ''}{'xyz'[axis]}"
+        if abs(self.up[axis]) < 1 - 1e-6:
+            name = f"({', '.join(f'{x:.2f}' for x in self.up)}), nearest to {name}"
+        return f"up is {name} ({self.up_source})"
 
     def summary(self) -> str:
         """One line."""
@@ -111,7 +125,8 @@ def read(
     photographs, agreement = _checked(read_folder(folder, poses, masks=masks, find=find), poses)
     overlaps = agreement.overlaps(range(len(photographs)))
     found = {each.name: float(fit) for each, fit in zip(photographs, overlaps, strict=True)}
-    turn = placement.shortest_turn(np.array([0.0, 0.0, 1.0]), up_direction(up, poses))
+    upwards, up_source = up_direction(up, poses)
+    turn = placement.shortest_turn(np.array([0.0, 0.0, 1.0]), upwards)
     world_from_ours = normalise(photographs, agreement, turn)
     kept = spread(photographs, agreement.centre, max_views)
     _warn_of_blur(kept, world_from_ours, image_size)
@@ -127,6 +142,9 @@ def read(
         views=PosedViews(rgb=rgb, mask=np.clip(rgba[..., 3], 0, 1), camera=camera, names=names),
         world_from_ours=world_from_ours,
         overlaps=found,
+        up=upwards,
+        up_source=up_source,
+        before_from_world=poses.before_from_world,
     )
 
 
@@ -190,27 +208,39 @@ def spread(
     return [photographs[number] for number in sorted(chosen)]
 
 
-def placed(mesh: meshes.Mesh, world_from_ours: np.ndarray) -> meshes.Mesh:
-    """A mesh of our world in the scale and place of the poses, upright: z is their up.
+def placed(mesh: meshes.Mesh, target_from_ours: np.ndarray) -> meshes.Mesh:
+    """A mesh of our world moved by a similarity [4, 4]."""
+    vertices = np.asarray(mesh.vertices, np.float64)
+    moved = vertices @ target_from_ours[:3, :3].T + target_from_ours[:3, 3]
+    return mesh.replace(vertices=moved)
 
-    Files of meshes are y-up. Of poses with z up a mesh then has the coordinates (x, z, -y), of
-    poses with y up the very coordinates of their world; other worlds are turned the shortest way.
+
+def upright_from_ours(world_from_ours: np.ndarray, turn: np.ndarray | None = None) -> np.ndarray:
+    """In the scale and place of the poses, z up, [4, 4].
+
+    Poses with z up keep their axes; other worlds are turned the shortest way, about their origin.
+
+    Args:
+        world_from_ours: Similarity to the world of the poses.
+        turn: Rotation [3, 3] about our z axis that comes first.
     """
     scale = np.cbrt(np.linalg.det(world_from_ours[:3, :3]))
-    centre = world_from_ours[:3, :3].T / scale @ world_from_ours[:3, 3]
-    return mesh.replace(vertices=scale * np.asarray(mesh.vertices, np.float64) + centre)
+    upright = np.eye(4)
+    upright[:3, :3] = scale * (np.eye(3) if turn is None else turn)
+    upright[:3, 3] = world_from_ours[:3, :3].T / scale @ world_from_ours[:3, 3]
+    return upright
 
 
-def up_direction(up: Up, poses: PoseFile) -> np.ndarray:
-    """The direction of the poses' world that is up, [3].
+def up_direction(up: Up, poses: PoseFile) -> tuple[np.ndarray, str]:
+    """The direction of the poses' world that is up, [3], and who says so.
 
     COLMAP's world has none: people hold cameras upright, so the mean of the cameras' up directions
     is taken.
     """
     if up != "auto":
-        return np.eye(3)["xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0)
+        return np.eye(3)["xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0), "as --up says"
     if poses.up is not None:
-        return poses.up
+        return poses.up, f"the rule of {poses.format}"
     mean = -np.mean([pose.cam_from_world[1, :3] for pose in poses.poses], axis=0)
     length = float(np.linalg.norm(mean))
     if length < MIN_COMMON_UP:
@@ -218,7 +248,7 @@ def up_direction(up: Up, poses: PoseFile) -> np.ndarray:
             f"{poses.path}: the cameras have no common up (mean {length:.2f} of 1), and "
             f"a {poses.format} has none either; say which axis is up with --up z, --up -y, ..."
         )
-    return mean / length
+    return mean / length, "as the cameras were held"
 
 
 def normalise(

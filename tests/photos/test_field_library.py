@@ -113,5 +113,5 @@ def test_a_set_is_refused_for_the_right_reason(case):
 def test_a_mask_that_is_black_on_the_object_is_refused():
     path = FOLDER / "photo" / "p01.jpg"
     photo.read_photo(path, FOLDER / "photo" / "p01_true_mask.png")
-    with pytest.raises(UserError, match="p01_inverted_mask.png is the other way round"):
+    with pytest.raises(UserError, match=r"p01_inverted_mask\.png is the other way round"):
         photo.read_photo(path, FOLDER / "photo" / "p01_inverted_mask.png")

@@ -47,6 +47,10 @@ class PhotographPose:
     """Width and height in pixels; None if the file does not say."""
     angle_x: float | None = None
     """Horizontal angle of view in radians, where there are no intrinsics."""
+    focal_share: float | None = None
+    """Focal length over the picture's longer side, where there is nothing in pixels."""
+    centre_share: tuple[float, float] = (0.0, 0.0)
+    """Principal point from the picture's middle, right and down, over its longer side; likewise."""
     distortion: tuple[float, ...] = ()
     """OpenCV's k1, k2, p1, p2[, k3[, k4, k5, k6]] of the photograph; empty for none."""
     mask_name: str | None = None
@@ -56,6 +60,10 @@ class PhotographPose:
 
     def intrinsics(self, width: int, height: int) -> np.ndarray:
         """pixel_from_cam [3, 3] for a picture of this size, whose aspect is that of `size`."""
+        if self.focal_share is not None:
+            longer, (right, down) = max(width, height), self.centre_share
+            focal, cx, cy = self.focal_share * longer, width / 2, height / 2
+            return pixel_matrix(focal, focal, cx + right * longer, cy + down * longer)
         if self.pixel_from_cam is None:
             assert self.angle_x is not None, "a reader gives intrinsics or an angle"
             focal = 0.5 * width / np.tan(0.5 * self.angle_x)
