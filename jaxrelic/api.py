@@ -200,7 +200,7 @@ def render(
 
 def _height_width(size: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width from what `render` takes for a size."""
-    sides = (size, size) if isinstance(size, int | np.integer) else tuple(size)
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(side, int | np.integer) and side > 0 for side in sides)
     if len(sides) != 2 or not whole:
         raise ValueError(f"image size {size}; give whole pixels, a number or (height, width)")

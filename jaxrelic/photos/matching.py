@@ -122,7 +122,7 @@ def named_mask(pose: PhotographPose, poses: PoseFile, folder: pathlib.Path) -> p
         inside = path.resolve().is_relative_to(root.resolve())
         if inside and path.is_file() and picture_files.is_picture(path):
             return path
-    return Tree(folder, pictures_below(folder)).find(pose.mask_name)
+    return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
