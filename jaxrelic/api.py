@@ -12,6 +12,7 @@ Drawing needs no model: what opens one is imported when it is called.
 `image` has rgb, alpha, depth, normals and face_index.
 """
 
+import logging
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,14 @@ import numpy as np
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.rendering import shading
-from jaxrelic.rendering.settings import RasterSettings, SoftImage
+from jaxrelic.rendering.settings import SOFT_PX, RasterSettings, SoftImage
 from jaxrelic.rendering.views import Frame, over, render_face_index, render_normals, render_views
 
 if TYPE_CHECKING:
     from jaxrelic.inference.posed import PosedReconstruction
     from jaxrelic.inference.reconstruction import Reconstruction
+
+logger = logging.getLogger(__name__)
 
 Path = str | pathlib.Path
 
@@ -139,8 +142,8 @@ def render(
     mesh: meshes.Mesh,
     camera: cameras.Camera,
     *,
-    image_size: int,
-    camera_size: int | None = None,
+    image_size: int | tuple[int, int],
+    camera_size: int | tuple[int, int] | None = None,
     settings: RasterSettings | None = None,
     background: tuple[float, float, float] = (1.0, 1.0, 1.0),
     normals: Frame | None = None,
@@ -153,10 +156,11 @@ def render(
     Args:
         mesh: No batch axes.
         camera: No batch axes.
-        image_size: Side of the picture, in pixels.
-        camera_size: Side, in pixels, of the picture that the camera's intrinsics describe;
-            the same as `image_size` by default.
-        settings: Softness; the defaults when None.
+        image_size: Height and width of the picture in pixels, or one number for a square.
+        camera_size: Likewise for the picture that the camera's intrinsics describe; the same as
+            `image_size` by default.
+        settings: Softness; the defaults when None. One that blurs outlines by more than a pixel
+            is warned of.
         background: RGB in [0, 1] behind the object.
         normals: Return a normals image too, along the axes of the "camera" (x right, y down,
             z forward) or the "world" (z up).
@@ -172,8 +176,11 @@ def render(
         >>> image.rgb.shape, round(float(image.depth[8, 8]), 2)
         ((16, 16, 3), 0.8)
     """
-    scale = np.float32(image_size / (camera_size or image_size))
-    stretch = np.diag(np.float32([scale, scale, 1]))
+    height, width = _height_width(image_size)
+    camera_height, camera_width = _height_width(camera_size or image_size)
+    if settings is not None:
+        _warn_of_softness(settings, max(height, width))
+    stretch = np.diag(np.float32([width / camera_width, height / camera_height, 1]))
     view = cameras.Camera(
         cam_from_world=camera.cam_from_world, pixel_from_cam=stretch @ camera.pixel_from_cam
     )
@@ -185,14 +192,41 @@ def render(
         texture=None if mesh.texture is None else mesh.texture[None],
     )
     views = jax.tree.map(lambda array: array[None, None], view)
-    how = {"image_size": image_size, "settings": settings}
+    how = {"image_size": (height, width), "settings": settings}
     draw = _draw_clay if _is_plain(mesh) else render_views
     image = Rendering(
         **vars(draw(batch, views, background=background, **how)),
         normals=render_normals(batch, views, frame=normals, **how).rgb if normals else None,
-        face_index=render_face_index(batch, views, image_size=image_size) if face_index else None,
+        face_index=render_face_index(batch, views, image_size=(height, width))
+        if face_index
+        else None,
     )
     return jax.tree.map(lambda array: array[0, 0], image)
+
+
+def _height_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width from what `render` takes for a size."""
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    whole = all(isinstance(side, int | np.integer) and side > 0 for side in sides)
+    if len(sides) != 2 or not whole:
+        raise ValueError(f"image size {size}; give whole pixels, a number or (height, width)")
+    return int(sides[0]), int(sides[1])
+
+
+def _warn_of_softness(settings: RasterSettings, longer: int) -> None:
+    """A sigma that was chosen for a small picture makes the outlines of a large one swell."""
+    if settings.sigma is None or isinstance(settings.sigma, jax.core.Tracer):
+        return
+    softness = float(np.sqrt(np.max(settings.sigma))) * longer / 2
+    if softness > SOFT_PX:
+        logger.warning(
+            "sigma %g blurs edges by %.1f px in a picture of %d px, and outlines swell by about as "
+            "much; leave sigma out, or take (2 x pixels / %d) squared",
+            float(np.max(settings.sigma)),
+            softness,
+            longer,
+            longer,
+        )
 
 
 def _is_plain(mesh: meshes.Mesh) -> bool:

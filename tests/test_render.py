@@ -3,12 +3,22 @@
 import textwrap
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxrelic
 from jaxrelic import api as module
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
+from jaxrelic.mesh_files import glb_writer
+from jaxrelic.rendering import native, views
+from jaxrelic.rendering.soft_rasterizer import (
+    CornerColours,
+    RasterSettings,
+    soft_rasterize,
+    soft_silhouette,
+)
 
 SIZE = 32
 
@@ -73,3 +83,87 @@ def test_the_example_of_the_documentation_runs():
     # The camera is 1.2 from a ball of radius 0.4 whose nearest point faces it.
     assert float(image.depth[32, 32]) == pytest.approx(0.8, abs=0.01)
     np.testing.assert_allclose(image.normals[32, 32], [0, 0, -1], atol=0.1)
+
+
+def test_a_picture_may_be_wider_than_it_is_high(camera):
+    """The wide one shows the square one in its middle, with more background on both sides."""
+    square = jaxrelic.render(ball(), camera, image_size=SIZE, normals="world", face_index=True)
+    moved = np.array([[1, 0, SIZE / 2], [0, 1, 0], [0, 0, 1]], np.float32) @ camera.pixel_from_cam
+    wide = camera.replace(pixel_from_cam=moved)
+    image = jaxrelic.render(
+        ball(), wide, image_size=(SIZE, 2 * SIZE), normals="world", face_index=True
+    )
+    assert image.rgb.shape == image.normals.shape == (SIZE, 2 * SIZE, 3)
+    middle = slice(SIZE // 2, 3 * SIZE // 2)
+    for name in ("rgb", "alpha", "depth"):
+        np.testing.assert_allclose(
+            getattr(image, name)[:, middle], getattr(square, name), atol=2e-3
+        )
+    np.testing.assert_array_equal(image.face_index[:, middle], square.face_index)
+    assert not np.asarray(image.alpha)[:, [0, -1]].any()
+    half = jaxrelic.render(ball(), wide, image_size=(SIZE // 2, SIZE), camera_size=(SIZE, 2 * SIZE))
+    smaller = np.asarray(image.alpha).reshape(SIZE // 2, 2, SIZE, 2).mean(axis=(1, 3))
+    assert np.abs(half.alpha - smaller).mean() < 0.03
+
+
+@pytest.mark.parametrize("size", [0, (8,), (8, -2), 8.5])
+def test_what_is_no_size_is_refused(camera, size):
+    with pytest.raises(ValueError, match="give whole pixels"):
+        jaxrelic.render(ball(), camera, image_size=size)
+
+
+@pytest.mark.parametrize("index", [162, -1])
+def test_a_face_of_no_vertex_is_refused(camera, index):
+    faces = np.array(ball().faces)
+    faces[7, 1] = index
+    broken = ball().replace(faces=faces)
+    with pytest.raises(UserError, match=r"1 faces with an index out of range \(first: face 7"):
+        jaxrelic.render(broken, camera, image_size=SIZE)
+    with pytest.raises(UserError, match="index out of range"):
+        glb_writer.to_trimesh(broken)
+
+
+@pytest.mark.parametrize(("size", "level"), [(64, 3), (64, 5), (256, 4), (1024, 4)])
+def test_a_ball_has_its_radius_within_half_a_pixel_at_every_size(size, level):
+    vertices, faces = meshes.icosphere(level)
+    pose = cameras.orbit(*np.float32([[0.5], [0.3], [0.0]]), np.float32([[0, 0, 1.2]]))[0]
+    lens = cameras.intrinsics(280 / 256 * size, size, size)
+    batch = meshes.Mesh(vertices=0.4 * vertices[None], faces=faces)
+    seen_by = cameras.Camera(pose[None, None], lens[None, None])
+    alpha = np.asarray(views.render_silhouettes(batch, seen_by, image_size=size))[0, 0]
+    true = lens[0, 0] * 0.4 / np.sqrt(1.2**2 - 0.4**2)
+    for covered in (alpha.sum(), (alpha > 0.5).sum()):
+        assert np.sqrt(covered / np.pi) == pytest.approx(true, abs=0.5)
+
+
+def test_a_sigma_for_small_pictures_is_warned_of_in_large_ones(camera, caplog):
+    soft = RasterSettings(sigma=1e-4)
+    jaxrelic.render(ball(), camera, image_size=SIZE, settings=soft)
+    jaxrelic.render(ball(), camera, image_size=512, camera_size=SIZE)
+    assert not caplog.records
+    jaxrelic.render(ball(), camera, image_size=512, camera_size=SIZE, settings=soft)
+    assert "sigma 0.0001 blurs edges by 2.6 px in a picture of 512 px" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["dense", "fast", "native"])
+def test_gradients_are_finite_at_sigma_0(camera, path):
+    """Also where a pixel centre lies on an edge, and through every implementation."""
+    corners = np.float32([[[-0.5, -0.5, 2], [0.5, -0.5, 2], [0, 0.625, 2.5]]])
+    hard = RasterSettings(sigma=0.0)
+    colours = CornerColours(np.float32([[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]))
+    if path == "native" and native.unavailable(RasterSettings(), np.dtype(np.float32)):
+        pytest.skip("the native rasterizer was not built")
+
+    def shown(corners):
+        image = soft_rasterize(corners, colours, image_size=16, settings=hard, path=path)
+        return image.alpha.sum() + image.rgb.sum() + image.depth.sum(), image.alpha
+
+    (_, alpha), slope = jax.value_and_grad(shown, has_aux=True)(jnp.asarray(corners))
+    assert np.isfinite(slope).all()
+    assert set(np.unique(np.asarray(alpha).round(3))) <= {0, 0.5, 1}
+    traced = jax.jit(
+        lambda sigma: soft_silhouette(corners, image_size=16, settings=RasterSettings(sigma=sigma))
+    )
+    np.testing.assert_allclose(traced(0.0), alpha, atol=1e-3)
+    with pytest.raises(ValueError, match="sigma is -1"):
+        soft_silhouette(corners, image_size=16, settings=RasterSettings(sigma=-1.0))

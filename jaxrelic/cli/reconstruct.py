@@ -18,8 +18,8 @@ from jaxrelic.photos.posed import Up
 logger = logging.getLogger(__name__)
 
 OF_RELIEF = ("symmetry", "elevation_deg")
-OF_PHOTO = ("method", "mask", "previews", "icosphere_level", *OF_RELIEF)
-OF_VIEWS = ("poses", "masks", "up", "front", "max_views", "resolution", "texture")
+OF_PHOTO = ("method", "mask", "previews", "overlay", "icosphere_level", *OF_RELIEF)
+OF_VIEWS = ("poses", "masks", "up", "upright", "front", "max_views", "resolution", "texture")
 """Options that another way of reconstructing does not have."""
 
 
@@ -28,7 +28,8 @@ class ReconstructArguments:
     """The photographs, the model, and where the results go."""
 
     photo: tyro.conf.Positional[pathlib.Path | None] = None
-    """Picture of one object (PNG, JPEG, WebP, TIFF or BMP; at least 16 px a side)."""
+    """Picture of one object (PNG, JPEG, WebP, TIFF, BMP, AVIF, or HEIC where pillow-heif is
+    installed; at least 16 px a side)."""
     model: pathlib.Path | None = None
     """Export, or folder of a run. By default the relief network that travels with the install."""
     method: Literal["network", "inflation"] = "network"
@@ -47,17 +48,23 @@ class ReconstructArguments:
     views: pathlib.Path | None = None
     """Folder of photographs of one object from all around, for a model of posed photographs."""
     poses: pathlib.Path | None = None
-    """Camera poses of the photographs: JSON of our schema or of One-2-3-45, nerfstudio's
-    transforms.json, or a folder with COLMAP's cameras.txt and images.txt."""
+    """Camera poses of the photographs: JSON of our schema or of One-2-3-45, transforms.json of
+    nerfstudio, instant-ngp or NeRF, a folder of COLMAP (a project, or a model as text or binary),
+    Polycam's keyframes, Metashape's cameras.xml, or RealityScan's CSV or folder of XMP files."""
     masks: pathlib.Path | None = None
-    """Folder with a mask for every photograph, of the same name but for the suffix, white on the
-    object. By default transparency is used, or the object is found automatically."""
+    """Folder with a mask for every photograph, white on the object: photo.png or photo.jpg.png for
+    photo.jpg, in like subfolders. By default the masks that the pose file names (mask_path) or
+    transparency are used, or the object is found automatically."""
     up: Up = "auto"
     """Direction of the poses' world that is up. By default as the format of the poses defines it;
     for COLMAP, as most cameras were held."""
+    upright: bool = False
+    """Write the mesh upright, as viewers show it (y up). By default it has the very coordinates of
+    the pose file, so that it lies on the same run's point cloud; NAME.placement.json beside it has
+    the matrices."""
     front: str | None = None
-    """Name of the photograph that shows the front: the object is turned about its vertical axis to
-    face it. By default it is not turned."""
+    """Name of the photograph that shows the front: the object is put upright and turned about its
+    vertical axis to face it. By default it is not turned."""
     max_views: int = 32
     """Largest number of photographs to use; if there are more, those from directions far apart."""
     resolution: int = 256
@@ -74,6 +81,8 @@ class ReconstructArguments:
     value, because the deformation is a continuous function. Default: the training value."""
     previews: pathlib.Path | None = None
     """Folder for PNGs (input, mask, render, depth) and a turntable GIF."""
+    overlay: pathlib.Path | None = None
+    """PNG to write: the photograph with the mesh over it, and the outlines of both."""
 
 
 def run(args: ReconstructArguments) -> int:
@@ -116,7 +125,19 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
             reconstruction, args.previews, photo_name=path.name, glb_name=args.output.name
         )
         print(args.previews)
+    if args.overlay is not None:
+        _overlay(reconstruction, args.overlay)
     return 0
+
+
+def _overlay(reconstruction: Any, path: pathlib.Path) -> None:
+    """The mesh over its photograph."""
+    from jaxrelic.inference import overlay
+    from jaxrelic.mesh_files import glb_writer
+    from jaxrelic.viz import grids
+
+    glb_writer.write_whole(path, grids.png_bytes(overlay.draw(reconstruction)))
+    print(f"{path}: the mesh covers the mask with IoU {overlay.agreement(reconstruction):.3f}")
 
 
 def _reconstruct(args: ReconstructArguments, picture: Any) -> Any:
@@ -140,7 +161,7 @@ def _reconstruct(args: ReconstructArguments, picture: Any) -> Any:
 
 
 def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
-    from jaxrelic.inference import posed
+    from jaxrelic.inference import placement_page, posed
     from jaxrelic.mesh_files import formats
     from jaxrelic.photos import checks
     from jaxrelic.saved import load
@@ -161,14 +182,19 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
         model,
         masks=args.masks,
         up=args.up,
+        upright=args.upright,
         front=args.front,
         max_views=args.max_views,
         surface=settings,
         find=finder.find,
     )
-    formats.write(result.mesh, args.output)
+    in_poses = not args.upright and args.front is None
+    formats.write(result.mesh, args.output, as_it_is=in_poses)
+    page = placement_page.write(result, args.output, args.poses, as_it_is=in_poses)
     print(args.output)
     print(result.views.summary())
+    where = f"has the coordinates of {args.poses}" if in_poses else "stands upright, y up"
+    print(f"the mesh {where}; {result.views.up_words()}; matrices in {page.name}")
     print(result.report.summary())
     return 0
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
 
+from jaxrelic.errors import UserError
 from jaxrelic.typing import Array, Float, Int, typechecked
 
 # Base icosahedron of specification msrn H-D; the order matters for parity of vertex indices.
@@ -51,6 +52,17 @@ class Mesh:
     """Texture coordinates of each face corner, [f, 3, 2]; v = 1 is row 0 of the texture."""
     texture: jax.Array | None = None
     """RGB in [0, 1], row 0 on top, [*b, h, w, 3]."""
+
+
+def check_indices(faces: np.ndarray, num_vertices: int) -> None:
+    """Raises UserError if a face [f, 3] names a vertex that is not there; JAX would clamp it."""
+    wrong = np.flatnonzero(((faces < 0) | (faces >= num_vertices)).any(axis=-1))
+    if len(wrong):
+        raise UserError(
+            f"the mesh has {len(wrong)} faces with an index out of range (first: face {wrong[0]}, "
+            f"{np.asarray(faces)[wrong[0]].tolist()}; its {num_vertices} vertices are 0 to "
+            f"{num_vertices - 1}); OBJ files count from 1, and indices must follow their vertices"
+        )
 
 
 @functools.cache

@@ -128,4 +128,5 @@ class MsrnPredictor:
             image=image,
             mask=view.rgba[..., 3],
             photo=photo,
+            image_from_photo=view.pixel_from_cam,
         )

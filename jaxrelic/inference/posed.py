@@ -24,7 +24,10 @@ class PosedReconstruction:
     """What a folder of posed photographs gives."""
 
     mesh: meshes.Mesh
-    """Closed and coloured, in the world of the poses."""
+    """Closed and coloured, in the world of the poses, or upright if that was asked for."""
+    poses_from_mesh: np.ndarray
+    """From the mesh's coordinates to those of the pose file, [4, 4]; the unit matrix but for a mesh
+    that was put upright."""
     views: PosedInput
     """The photographs as the network saw them, and the way back to the world of the poses."""
     field: NetworkField
@@ -33,16 +36,15 @@ class PosedReconstruction:
     """What the mesh shows without knowing the truth."""
 
     def draw(self, camera: cameras.Camera, size: int) -> Drawn:
-        """The network's own picture, [size, size], from a camera in the world of the poses."""
-        cam_from_ours = np.asarray(camera.cam_from_world, np.float64) @ self.views.world_from_ours
+        """The network's own picture, [size, size], from a camera in the world of the mesh."""
+        mesh_from_ours = np.linalg.inv(self.poses_from_mesh) @ self.views.world_from_ours
+        cam_from_ours = np.asarray(camera.cam_from_world, np.float64) @ mesh_from_ours
         scale = np.cbrt(np.linalg.det(cam_from_ours[:3, :3]))
         cam_from_ours[:3] /= scale
         drawn = self.field.draw(
             cameras.Camera(np.float32(cam_from_ours), np.asarray(camera.pixel_from_cam)), size
         )
-        turn = self.views.world_from_ours[:3, :3] / np.cbrt(
-            np.linalg.det(self.views.world_from_ours[:3, :3])
-        )
+        turn = mesh_from_ours[:3, :3] / np.cbrt(np.linalg.det(mesh_from_ours[:3, :3]))
         return dataclasses.replace(
             drawn,
             depth=drawn.depth * np.float32(scale),
@@ -57,6 +59,7 @@ def reconstruct(
     *,
     masks: pathlib.Path | None = None,
     up: Up = "auto",
+    upright: bool = False,
     front: str | None = None,
     max_views: int | None = 32,
     surface: SurfaceSettings | None = None,
@@ -70,8 +73,10 @@ def reconstruct(
         model: Trained network.
         masks: Folder with a mask of the same stem for every photograph.
         up: Direction of the poses' world that is up.
-        front: Name of the photograph that shows the front: the object is turned about its own
-            upright axis until this is so. None leaves it as it stands.
+        upright: Put the mesh upright, z up, in the scale and place of the poses, rather than into
+            the very coordinates of the pose file.
+        front: Name of the photograph that shows the front: the object is put upright and turned
+            about its vertical axis until this is so. None leaves it as it stands.
         max_views: Photographs that the network sees at most.
         surface: Grid and colours; the defaults when None.
         find: How objects are found, from a photograph [h, w, 3] to coverage [h, w].
@@ -88,8 +93,15 @@ def reconstruct(
     field = model.read(views.views)
     mesh = extract.extract(field, surface or SurfaceSettings())
     report = mesh_report.check(mesh, views.views)
-    if front is not None:
-        mesh = formats.facing_front(mesh, views.views.camera_of(front))
+    to_poses = views.world_from_ours
+    to_mesh = to_poses
+    if upright or front is not None:
+        turn = None if front is None else formats.front_from_world(views.views.camera_of(front))
+        to_mesh = posed.upright_from_ours(to_poses, turn)
     return PosedReconstruction(
-        mesh=posed.placed(mesh, views.world_from_ours), views=views, field=field, report=report
+        mesh=posed.placed(mesh, to_mesh),
+        poses_from_mesh=to_poses @ np.linalg.inv(to_mesh),
+        views=views,
+        field=field,
+        report=report,
     )

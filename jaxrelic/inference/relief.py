@@ -113,6 +113,7 @@ def reconstruct(
         image=photos.over_background(image, _preprocessing(IMAGE_PX)),
         mask=image.rgba[..., 3],
         photo=photo,
+        image_from_photo=image.pixel_from_cam,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.losses import photometric, pose, regularizers, silhouette
 from jaxrelic.models.msrn.model import MsrnOutput
@@ -75,7 +76,7 @@ class MsrnLossSettings:
 
     weights: MsrnLossWeights = dataclasses.field(default_factory=MsrnLossWeights)
     """Factor of each term."""
-    raster: RasterSettings = dataclasses.field(default_factory=RasterSettings)
+    raster: RasterSettings = dataclasses.field(default_factory=lambda: RasterSettings(sigma=1e-4))
     """Constants of the rasterizer."""
     aggregator: Aggregator = "softras"
     """How faces at a pixel are joined: softras is the paper's, layered is Unicorn's (slower)."""
@@ -83,6 +84,10 @@ class MsrnLossSettings:
     """Colour behind the drawn object, RGB in [0, 1]; the batch must have the same."""
     affinity_mode: silhouette.AffinityMode = "transport"
     """Form of the affinity term; literal is the paper's."""
+
+    def __post_init__(self):
+        if self.raster.sigma is None:
+            raise UserError("losses.raster.sigma is None; set a number, the paper's is 1e-4")
 
 
 def with_sigma(settings: MsrnLossSettings, sigma: Float[Array, ""] | float) -> MsrnLossSettings:

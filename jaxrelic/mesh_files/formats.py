@@ -1,6 +1,7 @@
 """A mesh as the file that a curator's program opens: GLB, PLY or OBJ, by its suffix.
 
-All three are written in glTF's frame: y up, and what faces world -y in front (towards +z).
+All three are written in glTF's frame: y up, and what faces world -y in front (towards +z); or with
+the coordinates as they are, for a mesh that lies in a foreign world.
 """
 
 import pathlib
@@ -31,8 +32,13 @@ def check_suffix(path: pathlib.Path) -> str:
     return suffix
 
 
-def write(mesh: meshes.Mesh, path: pathlib.Path) -> None:
+def write(mesh: meshes.Mesh, path: pathlib.Path, *, as_it_is: bool = False) -> None:
     """Writes one mesh of the world, without batch axes, whole or not at all.
+
+    Args:
+        mesh: In our world, z up, unless it is written as it is.
+        path: File to write.
+        as_it_is: Keep the very coordinates, rather than turn z up to glTF's y up.
 
     PLY has no textures, so vertices take the texture's colours there. A textured OBJ brings its
     material and picture as files of the same name, which are in place before the OBJ is.
@@ -47,14 +53,12 @@ def write(mesh: meshes.Mesh, path: pathlib.Path) -> None:
     """
     suffix = check_suffix(path)
     if suffix == ".glb":
-        glb.write_glb(mesh, path)
+        glb.write_glb(mesh, path, as_it_is=as_it_is)
     elif suffix == ".ply":
-        data = glb.to_trimesh(_with_vertex_colours(mesh)).export(
-            file_type="ply", vertex_normal=True
-        )
-        glb.write_whole(path, data)
+        plain = glb.to_trimesh(_with_vertex_colours(mesh), as_it_is=as_it_is)
+        glb.write_whole(path, plain.export(file_type="ply", vertex_normal=True))
     else:
-        _write_obj(glb.to_trimesh(mesh), path)
+        _write_obj(glb.to_trimesh(mesh, as_it_is=as_it_is), path)
 
 
 def facing_front(mesh: meshes.Mesh, camera: cameras.Camera) -> meshes.Mesh:

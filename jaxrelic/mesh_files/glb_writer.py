@@ -28,8 +28,13 @@ GLTF_FROM_WORLD = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
 """World (x, y, z), z up, is glTF's (x, z, -y)."""
 
 
-def write_glb(mesh: meshes.Mesh, path: pathlib.Path) -> None:
+def write_glb(mesh: meshes.Mesh, path: pathlib.Path, *, as_it_is: bool = False) -> None:
     """Writes one mesh, without batch axes, whole or not at all.
+
+    Args:
+        mesh: In the world, z up.
+        path: File to write.
+        as_it_is: Write the very coordinates of the mesh, which is not in a world with z up.
 
     Example:
         >>> import tempfile
@@ -39,7 +44,8 @@ def write_glb(mesh: meshes.Mesh, path: pathlib.Path) -> None:
         ...     (pathlib.Path(folder) / "ball.glb").read_bytes()[:4]
         b'glTF'
     """
-    write_whole(path, to_trimesh(mesh).export(file_type="glb", include_normals=True))
+    data = to_trimesh(mesh, as_it_is=as_it_is).export(file_type="glb", include_normals=True)
+    write_whole(path, data)
 
 
 def write_whole(path: pathlib.Path, data: bytes) -> None:
@@ -55,14 +61,15 @@ def write_whole(path: pathlib.Path, data: bytes) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
 
-def to_trimesh(mesh: meshes.Mesh) -> trimesh.Trimesh:
-    """The mesh in glTF's frame; vertices are repeated where the texture has a seam."""
+def to_trimesh(mesh: meshes.Mesh, *, as_it_is: bool = False) -> trimesh.Trimesh:
+    """The mesh in glTF's frame, or as it is; vertices are repeated where the texture has a seam."""
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces)
     check_surface(vertices, faces)
+    file_from_mesh = np.eye(3) if as_it_is else GLTF_FROM_WORLD
     normals = trimesh.Trimesh(vertices, faces, process=False).vertex_normals
     if mesh.texture is None or mesh.face_uvs is None:
         colours = None if mesh.vertex_colours is None else _bytes(mesh.vertex_colours)
-        return _in_gltf_frame(vertices, faces, normals, vertex_colors=colours)
+        return _turned(vertices, faces, normals, file_from_mesh, vertex_colors=colours)
     origin, uvs, faces = split_seams(faces, np.asarray(mesh.face_uvs, np.float64))
     texture, uvs = bake_texture(np.asarray(mesh.texture, np.float32), uvs)
     material = trimesh.visual.material.PBRMaterial(
@@ -72,13 +79,14 @@ def to_trimesh(mesh: meshes.Mesh) -> trimesh.Trimesh:
         roughnessFactor=ROUGHNESS,
     )
     visual = trimesh.visual.TextureVisuals(uv=uvs, material=material)
-    return _in_gltf_frame(vertices[origin], faces, normals[origin], visual=visual)
+    return _turned(vertices[origin], faces, normals[origin], file_from_mesh, visual=visual)
 
 
 def check_surface(vertices: np.ndarray, faces: np.ndarray) -> None:
     """Raises unless the mesh [v, 3], [f, 3] is finite and has an extent."""
     if not np.isfinite(vertices).all():
         raise UserError("the mesh has vertices that are not finite; the model has diverged")
+    meshes.check_indices(faces, len(vertices))
     if len(faces) == 0 or np.ptp(vertices, axis=0).max() < MIN_EXTENT:
         raise UserError("the mesh has shrunk to a point; train the model longer")
 
@@ -140,12 +148,12 @@ def _bytes(colours: np.ndarray) -> np.ndarray:
     return np.uint8(np.round(np.clip(np.asarray(colours, np.float64), 0, 1) * 255))
 
 
-def _in_gltf_frame(vertices, faces, normals, **colours) -> trimesh.Trimesh:
+def _turned(vertices, faces, normals, file_from_mesh, **colours) -> trimesh.Trimesh:
     """Turns positions and normals; `process=False` keeps seams and vertex order."""
     return trimesh.Trimesh(
-        vertices=vertices @ GLTF_FROM_WORLD.T,
+        vertices=vertices @ file_from_mesh.T,
         faces=faces,
-        vertex_normals=normals @ GLTF_FROM_WORLD.T,
+        vertex_normals=normals @ file_from_mesh.T,
         process=False,
         **colours,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from jaxrelic.data.pose_files import records
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
-from jaxrelic.geometry import carving
+from jaxrelic.geometry import cameras, carving
 from jaxrelic.geometry.carving import Outline
 from jaxrelic.geometry.directions import directions
 from jaxrelic.photos import outline_agreement
@@ -38,6 +38,9 @@ second nobody has seen the back."""
 
 MIN_CROSSING_DEG = 20.0
 """Largest angle, at the object, between two lines of sight; opposite cameras see one outline."""
+
+OFF_MIDDLE = 0.1
+"""Distance of a principal point from the middle, over half the picture's width, that is unusual."""
 
 
 def check(views: PosedViews, *, source: str) -> Agreement:
@@ -116,6 +119,7 @@ def check_outlines(
     *,
     source: str,
     reading: records.Reading | None = None,
+    unsized: bool = False,
 ) -> Agreement:
     """Raises UserError unless the cameras are many, all around, and agree with the outlines.
 
@@ -124,6 +128,7 @@ def check_outlines(
         outlines: Masks that passed `check_mask`, and cameras.
         source: File or folder that holds the poses, for messages.
         reading: How its matrices were read; if another reading fits, the message says which.
+        unsized: Whether the intrinsics came without the size of the picture that they are for.
     """
     if len(outlines) < MIN_VIEWS:
         raise UserError(
@@ -133,7 +138,8 @@ def check_outlines(
     agreement = outline_agreement.measure(outlines)
     mistake = _cameras_mistake(outlines, agreement) or _fit_mistake(names, agreement)
     if mistake:
-        raise UserError(f"{source}: {mistake}{_better_reading(outlines, reading)}")
+        hint = (unsized and _better_size(outlines)) or _better_reading(outlines, reading)
+        raise UserError(f"{source}: {mistake}{hint}")
     _warn_of_doubts(names, outlines, agreement, source)
     return agreement
 
@@ -228,14 +234,43 @@ def _better_reading(outlines: Sequence[Outline], reading: records.Reading | None
             )
             for outline in outlines
         ]
-        agreement = outline_agreement.measure(reread)
-        fit = agreement.overlaps(range(len(reread))).min()
-        if fit >= FILLED and not _cameras_mistake(reread, agreement):
+        if (fit := fitness(reread)) >= FILLED:
             return (
                 f". The matrices were read as {reading}; as {other} they fit with overlap "
                 f"{fit:.2f} at least: convert them"
             )
     return f". No other reading of the matrices ({reading}) fits either"
+
+
+def _better_size(outlines: Sequence[Outline]) -> str:
+    """Whether the intrinsics are those of pictures with the principal point in their middle."""
+    resized, first = [], outlines[0]
+    for outline in outlines:
+        height, width = outline.mask.shape
+        scale = width / 2 / outline.pixel_from_cam[0, 2]
+        lens = cameras.resize_intrinsics(outline.pixel_from_cam, scale)
+        if abs(lens[1, 2] - height / 2) > OFF_MIDDLE * height:
+            return ""
+        resized.append(dataclasses.replace(outline, pixel_from_cam=lens))
+    cx, cy = first.pixel_from_cam[:2, 2]
+    height, width = first.mask.shape
+    if abs(cx / (width / 2) - 1) < OFF_MIDDLE:
+        return ""
+    fit = fitness(resized)
+    so = f"; as such they fit with overlap {fit:.2f} at least" if fit >= FILLED else ""
+    return (
+        f". The intrinsics come without a size (w, h): their principal point ({cx:.5g}, {cy:.5g}) "
+        f"is the middle of a picture of {2 * cx:.0f} x {2 * cy:.0f} px, and these are {width} x "
+        f"{height}{so}: add the size that the intrinsics are for"
+    )
+
+
+def fitness(outlines: Sequence[Outline]) -> float:
+    """Least overlap of an outline with the hull of all; 0 if the cameras cannot be right."""
+    agreement = outline_agreement.measure(outlines)
+    if _cameras_mistake(outlines, agreement):
+        return 0.0
+    return float(agreement.overlaps(range(len(outlines))).min())
 
 
 def cone_deg(outlines: Sequence[Outline], centre: np.ndarray) -> float:

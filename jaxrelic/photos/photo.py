@@ -20,13 +20,14 @@ import PIL.Image
 from jaxrelic.data import transforms
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import image_crops
+from jaxrelic.photos import heif, inversion
 from jaxrelic.photos.masks import salient
 from jaxrelic.photos.masks.doubts import doubts
 
 logger = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-"""Decoders that are tried; anything else is not a photograph."""
+"""Decoders that are tried, and those of `heif`; anything else is not a photograph."""
 
 MIN_SIDE_PX = 16
 MAX_PIXELS = 100_000_000
@@ -119,6 +120,8 @@ def read_photo(
         mask, source = find(rgb), "automatic"
         logger.info("%s: object found automatically; pass a mask if the outline is wrong", path)
     _check_mask(mask, mask_path or path)
+    if source != "automatic":
+        inversion.check_one(mask > 0.5, mask_path or path)
     for doubt in doubts(mask):
         logger.warning("%s: %s", mask_path or path, doubt)
     return Photo(rgb=rgb, mask=mask, mask_source=source)
@@ -159,7 +162,7 @@ def _decode(path: pathlib.Path) -> tuple[PIL.Image.Image, int]:
         with warnings.catch_warnings():
             # Pillow warns below our own limit, which is checked next.
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            image = PIL.Image.open(path, formats=FORMATS)
+            image = PIL.Image.open(path, formats=(*FORMATS, *heif.formats(path)))
     except PIL.Image.DecompressionBombError as error:
         raise UserError(f"{path} has too many pixels ({error}); {_limit()}") from error
     except _DECODING_ERRORS as error:
@@ -187,7 +190,7 @@ def _limit() -> str:
 
 
 def read_picture(path: pathlib.Path) -> Picture:
-    """Decodes a PNG, JPEG, WebP, TIFF or BMP file, whatever its name."""
+    """Decodes a PNG, JPEG, WebP, TIFF, BMP, HEIC or AVIF file, whatever its name."""
     image, orientation = _decode(path)
     if image.mode.startswith("I"):
         # Sixteen bits of grey; Pillow's own conversion to 8 bits would clip them to white.

@@ -23,10 +23,10 @@ from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving, image_crops, meshes
 from jaxrelic.geometry.directions import directions, farthest_first
 from jaxrelic.geometry.registration import placement
-from jaxrelic.photos import checks
+from jaxrelic.photos import checks, inversion
 from jaxrelic.photos.masks import salient
-from jaxrelic.photos.outline_agreement import Agreement
-from jaxrelic.photos.posed_folder import PosedPhotograph, read_folder
+from jaxrelic.photos.outline_agreement import AGREES, FILLED, Agreement
+from jaxrelic.photos.posed_folder import Folder, PosedPhotograph, read_folder
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,12 @@ MIN_COMMON_UP = 0.3
 MIN_SHARPNESS = 0.5
 """Pixels of a photograph per pixel of a view below which the view is called blurred."""
 
+SAME_SHAPE = (2, 3, 4)
+"""EXIF orientations that keep a picture's width and height, so that sizes do not tell them."""
+
+BETTER = 0.02
+"""Overlap by which pictures turned upright must fit better to be turned."""
+
 Up = Literal["auto", "x", "y", "z", "-x", "-y", "-z"]
 """Direction of the poses' world that is up; auto asks the pose file, then the cameras."""
 
@@ -62,6 +68,20 @@ class PosedInput:
     """Similarity back to the world of the pose file, [4, 4] float64."""
     overlaps: dict[str, float]
     """Overlap of the visual hull of all photographs with the mask of each, by name."""
+    up: np.ndarray
+    """Direction of the poses' world that is up, [3]."""
+    up_source: str
+    """Who says so."""
+    before_from_world: np.ndarray | None = None
+    """From the poses' world to that of the program before, [4, 4], if the pose file says how."""
+
+    def up_words(self) -> str:
+        """Which axis is up, and who says so."""
+        axis = int(np.argmax(np.abs(self.up)))
+        name = f"{'-' if self.up[axis] < 0 else ''}{'xyz'[axis]}"
+        if abs(self.up[axis]) < 1 - 1e-6:
+            name = f"({', '.join(f'{x:.2f}' for x in self.up)}), nearest to {name}"
+        return f"up is {name} ({self.up_source})"
 
     def summary(self) -> str:
         """One line."""
@@ -101,19 +121,15 @@ def read(
             of them say where the object is.
         find: How objects are found, from a photograph [h, w, 3] to coverage [h, w].
     """
-    poses = pose_files.read(poses_path)
-    photographs = read_folder(folder, poses, masks=masks, find=find)
-    agreement = checks.check_outlines(
-        [photograph.name for photograph in photographs],
-        [photograph.outline for photograph in photographs],
-        source=str(poses_path),
-        reading=poses.reading,
-    )
+    poses = pose_files.read(poses_path, folder)
+    photographs, agreement = _checked(read_folder(folder, poses, masks=masks, find=find), poses)
     overlaps = agreement.overlaps(range(len(photographs)))
     found = {each.name: float(fit) for each, fit in zip(photographs, overlaps, strict=True)}
-    turn = placement.shortest_turn(np.array([0.0, 0.0, 1.0]), up_direction(up, poses))
+    upwards, up_source = up_direction(up, poses)
+    turn = placement.shortest_turn(np.array([0.0, 0.0, 1.0]), upwards)
     world_from_ours = normalise(photographs, agreement, turn)
     kept = spread(photographs, agreement.centre, max_views)
+    _warn_of_blur(kept, world_from_ours, image_size)
     views = [frame_view(each, world_from_ours, image_size) for each in kept]
     names = tuple(photograph.name for photograph in kept)
     camera = cameras.Camera(
@@ -126,7 +142,55 @@ def read(
         views=PosedViews(rgb=rgb, mask=np.clip(rgba[..., 3], 0, 1), camera=camera, names=names),
         world_from_ours=world_from_ours,
         overlaps=found,
+        up=upwards,
+        up_source=up_source,
+        before_from_world=poses.before_from_world,
     )
+
+
+def _checked(folder: Folder, poses: PoseFile) -> tuple[list[PosedPhotograph], Agreement]:
+    """Photographs whose cameras and outlines belong together."""
+    source = str(poses.path)
+    photographs = folder.read()
+    given = [each for each in photographs if each.mask_source != "automatic"]
+    outlines = [each.outline for each in given]
+    inversion.check_all([each.name for each in given], outlines, source=source)
+    photographs = _oriented(folder, photographs, source)
+    agreement = checks.check_outlines(
+        [photograph.name for photograph in photographs],
+        [photograph.outline for photograph in photographs],
+        source=source,
+        reading=poses.reading,
+        unsized=all(pose.size is None and pose.angle_x is None for pose in poses.poses),
+    )
+    return photographs, agreement
+
+
+def _oriented(
+    folder: Folder, photographs: list[PosedPhotograph], source: str
+) -> list[PosedPhotograph]:
+    """The photographs upright, if their EXIF notes turn them and outlines agree better so."""
+    noted = [each for each in photographs if each.note != 1]
+    if not noted:
+        return photographs
+    stored = checks.fitness([each.outline for each in photographs])
+    if stored >= AGREES and not any(each.note in SAME_SHAPE for each in noted):
+        return photographs
+    upright = folder.upright(photographs)
+    fit = checks.fitness([each.outline for each in upright])
+    if fit < FILLED or fit < stored + BETTER:
+        return photographs
+    logger.warning(
+        "%s: %d pictures are stored turned (EXIF orientation %d in %s); the poses fit them upright "
+        "(overlap %.2f, as stored %.2f), so they are turned",
+        source,
+        len(noted),
+        noted[0].note,
+        noted[0].name,
+        fit,
+        stored,
+    )
+    return upright
 
 
 def spread(
@@ -144,27 +208,39 @@ def spread(
     return [photographs[number] for number in sorted(chosen)]
 
 
-def placed(mesh: meshes.Mesh, world_from_ours: np.ndarray) -> meshes.Mesh:
-    """A mesh of our world in the scale and place of the poses, upright: z is their up.
+def placed(mesh: meshes.Mesh, target_from_ours: np.ndarray) -> meshes.Mesh:
+    """A mesh of our world moved by a similarity [4, 4]."""
+    vertices = np.asarray(mesh.vertices, np.float64)
+    moved = vertices @ target_from_ours[:3, :3].T + target_from_ours[:3, 3]
+    return mesh.replace(vertices=moved)
 
-    Files of meshes are y-up. Of poses with z up a mesh then has the coordinates (x, z, -y), of
-    poses with y up the very coordinates of their world; other worlds are turned the shortest way.
+
+def upright_from_ours(world_from_ours: np.ndarray, turn: np.ndarray | None = None) -> np.ndarray:
+    """In the scale and place of the poses, z up, [4, 4].
+
+    Poses with z up keep their axes; other worlds are turned the shortest way, about their origin.
+
+    Args:
+        world_from_ours: Similarity to the world of the poses.
+        turn: Rotation [3, 3] about our z axis that comes first.
     """
     scale = np.cbrt(np.linalg.det(world_from_ours[:3, :3]))
-    centre = world_from_ours[:3, :3].T / scale @ world_from_ours[:3, 3]
-    return mesh.replace(vertices=scale * np.asarray(mesh.vertices, np.float64) + centre)
+    upright = np.eye(4)
+    upright[:3, :3] = scale * (np.eye(3) if turn is None else turn)
+    upright[:3, 3] = world_from_ours[:3, :3].T / scale @ world_from_ours[:3, 3]
+    return upright
 
 
-def up_direction(up: Up, poses: PoseFile) -> np.ndarray:
-    """The direction of the poses' world that is up, [3].
+def up_direction(up: Up, poses: PoseFile) -> tuple[np.ndarray, str]:
+    """The direction of the poses' world that is up, [3], and who says so.
 
     COLMAP's world has none: people hold cameras upright, so the mean of the cameras' up directions
     is taken.
     """
     if up != "auto":
-        return np.eye(3)["xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0)
+        return np.eye(3)["xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0), "as --up says"
     if poses.up is not None:
-        return poses.up
+        return poses.up, f"the rule of {poses.format}"
     mean = -np.mean([pose.cam_from_world[1, :3] for pose in poses.poses], axis=0)
     length = float(np.linalg.norm(mean))
     if length < MIN_COMMON_UP:
@@ -172,7 +248,7 @@ def up_direction(up: Up, poses: PoseFile) -> np.ndarray:
             f"{poses.path}: the cameras have no common up (mean {length:.2f} of 1), and "
             f"a {poses.format} has none either; say which axis is up with --up z, --up -y, ..."
         )
-    return mean / length
+    return mean / length, "as the cameras were held"
 
 
 def normalise(
@@ -202,31 +278,49 @@ def normalise(
     return world_from_ours
 
 
-def frame_view(
-    photograph: PosedPhotograph, world_from_ours: np.ndarray, image_size: int
-) -> transforms.View:
-    """The square of a photograph that a training view would show, with its camera in our world."""
+def _square(
+    photograph: PosedPhotograph, world_from_ours: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """cam_from_ours [4, 4], and the middle (x, y) and side in pixels of what a view shows."""
     cam_from_ours = photograph.cam_from_world @ world_from_ours
     # Similarity before the lens: distances shrink, pixels stay.
     cam_from_ours[:3] /= np.cbrt(np.linalg.det(cam_from_ours[:3, :3]))
     matrix, depth = photograph.pixel_from_cam, cam_from_ours[2, 3]
     focal = np.sqrt(matrix[0, 0] * matrix[1, 1])
-    side = max(round(VIEW_SPAN * focal / depth), 1)
-    x, y, _ = matrix @ (cam_from_ours[:3, 3] / depth)
-    if side < MIN_SHARPNESS * image_size:
+    middle = (matrix @ (cam_from_ours[:3, 3] / depth))[:2]
+    return cam_from_ours, middle, max(round(VIEW_SPAN * focal / depth), 1)
+
+
+def _warn_of_blur(
+    photographs: Sequence[PosedPhotograph], world_from_ours: np.ndarray, image_size: int
+) -> None:
+    """One line for all photographs that show the object smaller than the network sees it."""
+    sides = [_square(each, world_from_ours)[2] for each in photographs]
+    blurred = sum(side < MIN_SHARPNESS * image_size for side in sides)
+    if blurred:
+        worst = int(np.argmin(sides))
         logger.warning(
-            "%s: the object spans %.0f px only, the network sees %d; go closer, or give larger "
-            "photographs",
-            photograph.name,
-            LONGEST_SIDE / VIEW_SPAN * side,
+            "%s: the object spans %.0f px only, the network sees %d (%d of %d photographs are like "
+            "this); go closer, or give larger photographs",
+            photographs[worst].name,
+            LONGEST_SIDE / VIEW_SPAN * sides[worst],
             image_size,
+            blurred,
+            len(photographs),
         )
+
+
+def frame_view(
+    photograph: PosedPhotograph, world_from_ours: np.ndarray, image_size: int
+) -> transforms.View:
+    """The square of a photograph that a training view would show, with its camera in our world."""
+    cam_from_ours, (x, y), side = _square(photograph, world_from_ours)
     height, width = photograph.rgba.shape[:2]
     view = transforms.View(
         rgba=photograph.rgba.astype(np.float32),
         depth=np.zeros((height, width), np.float32),
         cam_from_world=np.float32(cam_from_ours),
-        pixel_from_cam=np.float32(matrix),
+        pixel_from_cam=np.float32(photograph.pixel_from_cam),
     )
     square = transforms.crop(view, *image_crops.whole_square(x, y, side))
     return transforms.resize(square, image_size)

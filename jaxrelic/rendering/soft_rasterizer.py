@@ -176,7 +176,8 @@ def prepare(
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     scale = np.array([*fragments.axis_scale(height, width), 1.0], face_vertices_ndc.dtype)
     vertices = jnp.asarray(face_vertices_ndc * np.broadcast_to(scale, face_vertices_ndc.shape))
-    sigma = jax.lax.stop_gradient(jnp.asarray(settings.sigma, vertices.dtype))
+    sigma = settings.sigma_at(height, width)
+    sigma = jax.lax.stop_gradient(jnp.asarray(sigma, vertices.dtype))
     return vertices, (height, width), dataclasses.replace(settings, sigma=sigma)
 
 

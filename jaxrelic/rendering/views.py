@@ -2,7 +2,9 @@
 
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxrelic.geometry import cameras, meshes, transforms
 from jaxrelic.rendering.soft.layered import layered_rasterize
@@ -137,6 +139,8 @@ def _faces_ndc(
     mesh: meshes.Mesh, views: cameras.Camera, image_size: int | tuple[int, int]
 ) -> Array:
     """Corners of the faces as each camera sees them, [b n f 3 3]."""
+    if not isinstance(mesh.faces, jax.core.Tracer):
+        meshes.check_indices(np.asarray(mesh.faces), mesh.vertices.shape[-2])
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     vertices_ndc = project_to_ndc(mesh.vertices[:, None], views, height, width)
     return meshes.face_vertices(vertices_ndc, mesh.faces)

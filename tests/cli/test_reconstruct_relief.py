@@ -29,6 +29,15 @@ def test_a_photograph_becomes_a_closed_textured_mesh(method, photo, tmp_path, ca
     assert merged.is_watertight
 
 
+def test_the_overlay_is_a_picture_of_the_photographs_shape(photo, tmp_path, capsys):
+    over = tmp_path / "new" / "over.png"
+    command = ["reconstruct", str(photo), "-o", str(tmp_path / "r.glb"), "--overlay", str(over)]
+    assert main.main(command) == 0
+    assert PIL.Image.open(over).size == (60, 80)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith(f"{over}: the mesh covers the mask with IoU 0.9")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -1,6 +1,7 @@
 """`jaxrelic reconstruct --views`: from a folder to a mesh in the photographer's world."""
 
 import dataclasses
+import json
 import types
 
 import numpy as np
@@ -90,16 +91,45 @@ def test_the_mesh_lies_where_the_relic_was_photographed(suffix, seen, arguments,
     (views,) = seen
     assert views.rgb.shape == (6, 48, 48, 3)
     found = trimesh.load(path, force="mesh").bounds
-    x, y, z = posed_folders.to_world(RECORD["points"]).T
-    true = np.stack([x, z, -y], axis=-1)
+    true = posed_folders.to_world(RECORD["points"])
     # Half a cell of the grid, and what the samples of the box leave out at its corners.
     slack = 0.02 * np.ptp(true, axis=0).max()
     np.testing.assert_allclose(found, [true.min(axis=0), true.max(axis=0)], atol=slack)
-    name, poses, surface = capsys.readouterr().out.splitlines()
+    name, poses, place, surface = capsys.readouterr().out.splitlines()
     assert name == str(path)
     assert poses.startswith("6 views, overlap with their visual hull 1.000 or more (worst: ")
+    assert f"has the coordinates of {tmp_path / 'poses.json'}; up is z (the rule of " in place
     assert "closed, 1 piece, silhouette overlap 0.9" in surface
     assert "shot_" in surface
+    page = json.loads((tmp_path / "relic.placement.json").read_text())
+    np.testing.assert_allclose(page["poses_from_mesh"], np.eye(4), atol=1e-12)
+    assert page["up"] == [0, 0, 1]
+    assert (page["mesh"], page["poses"]) == (path.name, "poses.json")
+
+
+@pytest.mark.parametrize("how", [["--upright"], ["--front", "shot_2.png"]])
+def test_an_upright_mesh_says_how_it_comes_back(how, seen, arguments, tmp_path, capsys):
+    """COLMAP's world has no up of its own, and this one lies on its side."""
+    tilted = np.eye(4)
+    tilted[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
+    taken = [
+        dataclasses.replace(shot, cam_from_world=shot.cam_from_world @ tilted.T) for shot in SHOTS
+    ]
+    sparse = posed_folders.write_colmap(tmp_path / "sparse", taken)
+    arguments[arguments.index("--poses") + 1] = str(sparse)
+    path = tmp_path / "relic.ply"
+    assert main.main(["reconstruct", *arguments, *how, "--up", "y", "-o", str(path)]) == 0
+    assert "stands upright, y up; up is y (as --up says)" in capsys.readouterr().out
+    page = json.loads((tmp_path / "relic.placement.json").read_text())
+    matrix = np.array(page["poses_from_mesh"])
+    vertices = np.asarray(trimesh.load(path, force="mesh").vertices)
+    back = alignment.apply(matrix, vertices)
+    true = posed_folders.to_world(RECORD["points"]) @ tilted[:3, :3].T
+    slack = 0.02 * np.ptp(true, axis=0).max()
+    np.testing.assert_allclose(back.min(axis=0), true.min(axis=0), atol=slack)
+    np.testing.assert_allclose(back.max(axis=0), true.max(axis=0), atol=slack)
+    np.testing.assert_allclose(matrix[:3, :3] @ [0, 1, 0], page["up"], atol=1e-9)
+    assert abs(np.linalg.det(matrix) - 1) < 1e-9
 
 
 def refused(capsys, *command):

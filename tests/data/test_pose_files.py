@@ -90,10 +90,65 @@ def test_a_frames_own_lens_wins_over_the_lens_of_all(tmp_path):
     assert poses[1].pixel_from_cam[1, 1] == 98
 
 
-def test_a_world_that_was_turned_has_no_up(tmp_path):
-    turned = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0]]
-    path = posed_folders.write_transforms(tmp_path / "t.json", SHOTS, applied_transform=turned)
-    assert pose_files.read(path).up is None
+def test_a_world_that_was_turned_has_no_up_and_a_way_back(tmp_path):
+    turned = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 5]]
+    path = posed_folders.write_transforms(
+        tmp_path / "t.json", SHOTS, applied_transform=turned, applied_scale=2.0
+    )
+    found = pose_files.read(path)
+    assert found.up is None
+    # 2 x (x, z, -y + 5) was made of (x, y, z).
+    np.testing.assert_allclose(found.before_from_world @ [2, 6, 6, 1], [1, 2, 3, 1])
+    path = posed_folders.write_transforms(tmp_path / "u.json", SHOTS)
+    assert pose_files.read(path).before_from_world is None
+
+
+@pytest.mark.parametrize(
+    ("lens", "distortion"),
+    [
+        ({"camera_model": "SIMPLE_RADIAL", "k1": -0.1}, (-0.1, 0, 0, 0, 0)),
+        ({"camera_model": "RADIAL", "k1": -0.1, "k2": 0.2}, (-0.1, 0.2, 0, 0, 0)),
+        (
+            {"camera_model": "FULL_OPENCV", "k1": 1, "k2": 2, "k3": 3, "k4": 4, "k5": 5, "k6": 6},
+            (1, 2, 0, 0, 3, 4, 5, 6),
+        ),
+    ],
+)
+def test_models_that_are_a_part_of_opencvs_are_read(tmp_path, lens, distortion):
+    path = posed_folders.write_transforms(tmp_path / "t.json", SHOTS, **lens)
+    assert pose_files.read(path).poses[0].distortion == distortion
+
+
+def test_two_answers_of_one_file_are_named_and_the_frames_own_wins(tmp_path, caplog):
+    path = posed_folders.write_transforms(tmp_path / "t.json", SHOTS, fl_x=50.0, fl_y=50.0)
+    content = json.loads(path.read_text())
+    angle = 2 * np.arctan(32 / 2 / SHOTS[0].pixel_from_cam[0, 0])
+    for frame in content["frames"]:
+        frame["camera_angle_x"] = angle
+    path.write_text(json.dumps(content))
+    for pose in pose_files.read(path).poses:
+        np.testing.assert_allclose(pose.intrinsics(32, 32), SHOTS[0].pixel_from_cam, rtol=1e-6)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "contradicting intrinsics for 3 photographs (images/shot_0.png: " in line
+    assert "50 px" in line
+
+
+def test_two_answers_that_agree_are_nothing(tmp_path, caplog):
+    angle = 2 * np.arctan(32 / 2 / SHOTS[0].pixel_from_cam[0, 0])
+    path = posed_folders.write_transforms(tmp_path / "t.json", SHOTS, camera_angle_x=angle)
+    pose = pose_files.read(path).poses[0]
+    np.testing.assert_allclose(pose.intrinsics(32, 32), SHOTS[0].pixel_from_cam)
+    assert not caplog.records
+
+
+def test_masks_and_depth_maps_are_named_by_their_frames(tmp_path):
+    path = posed_folders.write_transforms(tmp_path / "t.json", SHOTS)
+    content = json.loads(path.read_text())
+    content["frames"][1] |= {"mask_path": "masks/a.png", "depth_file_path": "depth/a.png"}
+    path.write_text(json.dumps(content))
+    poses = pose_files.read(path).poses
+    assert [pose.mask_name for pose in poses] == [None, "masks/a.png", None]
+    assert [pose.depth_name for pose in poses] == [None, "depth/a.png", None]
 
 
 def test_rereading_gives_what_another_reading_would_have_given():
@@ -155,9 +210,10 @@ def test_lenses_that_cannot_be_used_are_named(tmp_path, camera, words):
     refusal(folder)
 
 
-def test_a_binary_model_is_to_be_converted(tmp_path):
+def test_a_damaged_binary_model_is_refused_with_its_record(tmp_path):
     (tmp_path / "cameras.bin").write_bytes(b"\0")
-    assert "model_converter" in refusal(tmp_path)
+    (tmp_path / "images.bin").write_bytes(b"\0")
+    assert "cameras.bin, record 0" in refusal(tmp_path)
 
 
 def test_a_folder_without_a_model_says_what_it_should_hold(tmp_path):

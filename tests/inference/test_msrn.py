@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 import jaxrelic
-from jaxrelic.geometry import meshes
+from jaxrelic.geometry import cameras, meshes
 from jaxrelic.inference import previews
 
 SPHERE = meshes.icosphere(2)
@@ -34,6 +34,15 @@ def test_the_camera_is_the_most_probable_candidate(predictor, reconstruction):
     np.testing.assert_array_equal(
         reconstruction.camera.cam_from_world, output.cam_from_world[0, best]
     )
+
+
+def test_the_camera_of_the_photograph_sees_the_mesh_where_the_network_saw_it(reconstruction):
+    result = reconstruction
+    points = np.float32(np.asarray(result.mesh.vertices)[:50])
+    uv, _ = cameras.project(result.camera, points)
+    there, _ = cameras.project(result.camera_of_photograph, points)
+    homogeneous = np.concatenate([np.asarray(there), np.ones((len(points), 1))], axis=-1)
+    np.testing.assert_allclose((homogeneous @ result.image_from_photo.T)[:, :2], uv, atol=1e-2)
 
 
 def test_code_entries_that_training_never_opened_stay_closed(predictor, reconstruction):

@@ -1,12 +1,14 @@
 """A photograph without a network: its own front, a closed mesh, and what the photographer says."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import trimesh
 
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
-from jaxrelic.inference import relief
+from jaxrelic.inference import overlay, relief
 from jaxrelic.inference.relief import ReliefSettings
 from jaxrelic.photos.photo import Photo
 from jaxrelic.viz import pictures
@@ -44,6 +46,36 @@ def test_its_camera_sees_the_photograph_again():
     assert both.sum() / ((drawn.mask > 0.5) | (result.mask > 0.5)).sum() > 0.97
     error = np.abs(drawn.rgb - result.image)[both]
     assert np.mean(error) < 0.02
+
+
+def iou(a, b):
+    return np.sum(a & b) / np.sum(a | b)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (-70, 30)])
+def test_the_mesh_lies_over_the_photograph(place):
+    photo = photograph(lambda x, y: disc((x - place[0]) * 1.5, y - place[1]), two_colours)
+    result = relief.reconstruct(photo)
+    drawn = pictures.draw(result.mesh, result.camera_of_photograph, size=320, shaded=False)
+    assert iou(drawn.mask[:240] > 0.5, photo.mask > 0.5) > 0.97
+    # The network's input is the same place of the photograph.
+    corner = np.linalg.inv(result.image_from_photo) @ [0, 0, 1]
+    assert -20 < corner[0] - (160 + place[0] - 80) < 20
+
+
+def test_the_overlay_shows_where_the_mesh_is():
+    result = relief.reconstruct(photograph(disc, two_colours))
+    picture = overlay.draw(result)
+    assert picture.shape == (240, 320, 3)
+    np.testing.assert_allclose(picture[5, 5], [0.8, 0.1, 0.1], atol=0.01)
+    outlined = (np.abs(picture - overlay.OUTLINES["mesh"]) < 0.01).all(axis=-1)
+    rows, columns = np.nonzero(outlined)
+    away = np.hypot(columns - 160, rows - 120)
+    assert 75 < away.min() < away.max() < 85
+    assert overlay.agreement(result) > 0.97
+    large = dataclasses.replace(result.photo, rgb=np.zeros((1500, 2000, 3), np.float32))
+    large = dataclasses.replace(large, mask=np.zeros((1500, 2000), np.float32))
+    assert overlay.draw(dataclasses.replace(result, photo=large)).shape == (768, 1024, 3)
 
 
 def test_the_back_is_the_mirror_image_of_the_front():

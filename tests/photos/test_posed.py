@@ -141,7 +141,7 @@ def test_up_becomes_z(up):
     poses = pose_files.PoseFile(
         path=None, format="", reading="world-to-camera, OpenCV axes", up=None, poses=()
     )
-    direction = posed_photographs.up_direction(up, poses)
+    direction = posed_photographs.up_direction(up, poses)[0]
     turn = placement.shortest_turn(np.array([0.0, 0.0, 1.0]), direction)
     np.testing.assert_allclose(turn @ [0, 0, 1], direction, atol=1e-12)
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
@@ -151,7 +151,7 @@ def test_up_becomes_z(up):
 def test_a_world_without_up_takes_it_from_the_cameras(tmp_path):
     level = posed_folders.shots(count=6, size=16)
     poses = pose_files.read(posed_folders.write_colmap(tmp_path / "a", level))
-    assert posed_photographs.up_direction("auto", poses) @ [0, 0, 1] > 0.99
+    assert posed_photographs.up_direction("auto", poses)[0] @ [0, 0, 1] > 0.99
     rolled = [
         dataclasses.replace(
             shot,
@@ -173,13 +173,24 @@ def test_meshes_go_back_to_the_world_of_the_poses(posed):
     mesh = meshes.Mesh(vertices=points, faces=np.zeros((1, 3), int))
     there = points @ world[:3, :3].T + world[:3, 3]
     np.testing.assert_allclose(posed_photographs.placed(mesh, world).vertices, there, atol=1e-9)
+    upright = posed_photographs.upright_from_ours(world)
+    np.testing.assert_allclose(upright, world, atol=1e-9)
     turned = world.copy()
     turned[:3, :3] = placement.shortest_turn(
         np.array([0.0, 0, 1]), np.array([0.0, 1, 0])
     ) * np.cbrt(np.linalg.det(world[:3, :3]))
     there = points @ turned[:3, :3].T + turned[:3, 3]
-    upright = posed_photographs.placed(mesh, turned).vertices
-    np.testing.assert_allclose(upright @ files.GLTF_FROM_WORLD.T, there, atol=1e-9)
+    found = posed_photographs.placed(mesh, posed_photographs.upright_from_ours(turned)).vertices
+    np.testing.assert_allclose(found @ files.GLTF_FROM_WORLD.T, there, atol=1e-9)
+
+
+def test_it_is_said_which_axis_is_up_and_who_says_so(folder, posed, tmp_path):
+    assert posed.up_words() == "up is z (the rule of schema jaxrelic.poses/1)"
+    sparse = posed_folders.write_colmap(tmp_path / "sparse", SHOTS)
+    assert read(folder, sparse, up="-y").up_words() == "up is -y (as --up says)"
+    assert read(folder, sparse).up_words() == "up is z (as the cameras were held)"
+    leaning = dataclasses.replace(posed, up=np.array([0.6, 0.0, -0.8]), up_source="so")
+    assert leaning.up_words() == "up is (0.60, 0.00, -0.80), nearest to -z (so)"
 
 
 def test_photographs_of_another_size_take_scaled_intrinsics(folder, posed, tmp_path, caplog):
@@ -191,7 +202,7 @@ def test_photographs_of_another_size_take_scaled_intrinsics(folder, posed, tmp_p
     )
     with caplog.at_level("INFO"):
         found = read(folder, path)
-    assert "its intrinsics are for 48 x 48: they are scaled" in caplog.text
+    assert "6 of 6 pictures have another size than their intrinsics are for" in caplog.text
     np.testing.assert_allclose(
         found.views.camera.pixel_from_cam, posed.views.camera.pixel_from_cam, rtol=1e-5
     )
@@ -305,3 +316,90 @@ def test_the_summary_names_the_worst_view(posed):
         "6 views, overlap with their visual hull 1.000 or more (worst: "
     )
     assert worst in posed.summary()
+
+
+def turned_by_half(folder, taken):
+    """Pictures stored upside down with the note that turns them upright."""
+    folder.mkdir()
+    for shot in taken:
+        image = PIL.Image.fromarray(shot.bgra[..., [2, 1, 0, 3]])
+        exif = PIL.Image.Exif()
+        exif[0x0112] = 3
+        image.transpose(PIL.Image.Transpose.ROTATE_180).save(folder / f"{shot.name}.png", exif=exif)
+    return folder
+
+
+def test_pictures_that_fit_upright_only_are_turned_and_it_is_said(posed, tmp_path, caplog):
+    folder = turned_by_half(tmp_path / "v", SHOTS)
+    path = posed_folders.write_schema(tmp_path / "p.json", SHOTS)
+    found = read(folder, path)
+    np.testing.assert_allclose(found.views.mask, posed.views.mask, atol=1e-5)
+    np.testing.assert_allclose(found.world_from_ours, posed.world_from_ours, atol=1e-6)
+    assert "6 pictures are stored turned (EXIF orientation 3 in" in caplog.text
+
+
+def test_pictures_that_fit_as_they_are_stored_stay_so(posed, tmp_path, caplog):
+    """COLMAP and others pass over the note, so that poses are about the stored pixels."""
+    upside_down = [
+        dataclasses.replace(shot, cam_from_world=np.diag([-1.0, -1, 1, 1]) @ shot.cam_from_world)
+        for shot in SHOTS
+    ]
+    folder = turned_by_half(tmp_path / "v", SHOTS)
+    path = posed_folders.write_schema(tmp_path / "p.json", upside_down)
+    found = read(folder, path)
+    np.testing.assert_allclose(found.world_from_ours, posed.world_from_ours, atol=1e-2)
+    assert "stored turned" not in caplog.text
+
+
+def test_an_object_that_is_found_is_turned_with_its_picture(posed, tmp_path):
+    folder = tmp_path / "v"
+    turned_by_half(folder, SHOTS)
+    for shot in SHOTS:
+        path = folder / f"{shot.name}.png"
+        image = PIL.Image.open(path)
+        exif = image.getexif()
+        image.convert("RGB").save(path, exif=exif)
+    asked = []
+
+    def find(rgb):
+        asked.append(1)
+        return np.float32((rgb != rgb[0, 0]).any(axis=-1))
+
+    path = posed_folders.write_schema(tmp_path / "p.json", SHOTS)
+    found = read(folder, path, find=find)
+    assert len(asked) == 6
+    assert np.mean(np.abs(found.views.mask - posed.views.mask)) < 0.01
+
+
+def test_masks_that_the_pose_file_names_are_used_or_missed(posed, tmp_path, caplog):
+    folder = posed_folders.write_photographs(tmp_path / "images", SHOTS, masks=tmp_path / "masks")
+    path = posed_folders.write_transforms(tmp_path / "transforms.json", SHOTS)
+    content = json.loads(path.read_text())
+    for frame, shot in zip(content["frames"], SHOTS, strict=True):
+        frame["mask_path"] = f"masks/{shot.name}.png"
+    path.write_text(json.dumps(content))
+    for views in (folder, tmp_path):
+        found = read(views, path)
+        np.testing.assert_allclose(found.views.mask, posed.views.mask, atol=1e-5)
+    (tmp_path / "masks" / "shot_2.png").unlink()
+    with pytest.raises(UserError, match=r"names masks \(mask_path\) that are not there: .*shot_2"):
+        read(folder, path)
+
+
+def test_intrinsics_of_larger_pictures_without_their_size_are_named(folder, tmp_path):
+    (fx, _, cx), (_, fy, cy), _ = (1.5 * SHOTS[0].pixel_from_cam).tolist()
+    lens = {"fl_x": fx, "fl_y": fy, "cx": cx, "cy": cy, "w": None, "h": None}
+    path = posed_folders.write_transforms(tmp_path / "t.json", SHOTS, **lens)
+    words = r"without a size \(w, h\): .* middle of a picture of 144 x 144 px.* fit with overlap"
+    with pytest.raises(UserError, match=words):
+        read(folder, path)
+
+
+def test_masks_the_wrong_way_round_are_refused(tmp_path):
+    folder = posed_folders.write_photographs(tmp_path / "v", SHOTS, masks=tmp_path / "m")
+    for path in (tmp_path / "m").iterdir():
+        mask = 255 - np.asarray(PIL.Image.open(path))
+        PIL.Image.fromarray(mask).save(path)
+    path = posed_folders.write_schema(tmp_path / "p.json", SHOTS)
+    with pytest.raises(UserError, match="masks are the other way round in 6 of 6 pictures"):
+        read(folder, path, masks=tmp_path / "m")

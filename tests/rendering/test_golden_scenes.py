@@ -39,7 +39,8 @@ def draw(faces, colours=None, *, path, size, settings, background=(1.0, 1.0, 1.0
 
 
 def paper(**changes):
-    return RasterSettings(near=1, far=changes.pop("far", 100), **changes)
+    fixed = {"near": 1, "far": 100, "sigma": 1e-4}  # The released kernel's defaults.
+    return RasterSettings(**(fixed | changes))
 
 
 def mirrored(left):

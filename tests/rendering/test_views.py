@@ -78,7 +78,7 @@ def test_a_wide_image_shows_the_square_one_in_its_middle():
     camera, wide = orbit_cameras(1), orbit_cameras(1, width=2 * SIZE)
     mesh = textured_sphere(1)
     # Lengths are in NDC of the longer side, which spans twice as many pixels here.
-    half, same = RasterSettings(sigma=0.25e-4), RasterSettings()
+    half, same = RasterSettings(sigma=0.25e-4), RasterSettings(sigma=1e-4)
     square = render_views(mesh, per_item(camera, 1), image_size=SIZE, settings=same)
     wide = render_views(mesh, per_item(wide, 1), image_size=(SIZE, 2 * SIZE), settings=half)
     middle = wide.alpha[..., SIZE // 2 : 3 * SIZE // 2]

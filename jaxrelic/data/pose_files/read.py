@@ -3,21 +3,29 @@
 import json
 import pathlib
 
-from jaxrelic.data.pose_files import colmap, nerfstudio, ours
+from jaxrelic.data.pose_files import colmap, metashape, nerfstudio, ours, polycam, realityscan
 from jaxrelic.data.pose_files.records import PoseFile
 from jaxrelic.errors import UserError
 
 MAX_BYTES = 256 * 2**20
 """A larger file is no list of poses."""
 
+TRANSFORMS = "transforms.json"
+"""What nerfstudio and others call their pose file in the folder of a set."""
+
 FORMATS = (
-    f"JSON of schema {ours.SCHEMA}, One-2-3-45 JSON (`c2ws`), nerfstudio transforms.json (`frames`)"
-    " or a folder with COLMAP's cameras.txt and images.txt"
+    f"JSON of schema {ours.SCHEMA}, One-2-3-45 JSON (`c2ws`), transforms.json (`frames`) of "
+    "nerfstudio, NeRF or instant-ngp, COLMAP's folder (a project, or a model: cameras and images, "
+    ".txt or .bin), Polycam's keyframes, Metashape's cameras.xml, or RealityScan's CSV or XMP"
 )
 
 
-def read(path: pathlib.Path) -> PoseFile:
+def read(path: pathlib.Path, photographs: pathlib.Path | None = None) -> PoseFile:
     """The poses of a file or of a COLMAP folder.
+
+    Args:
+        path: File, or folder of COLMAP.
+        photographs: Folder of the photographs; a project of COLMAP has models for several.
 
     Example:
         >>> import tempfile
@@ -32,11 +40,15 @@ def read(path: pathlib.Path) -> PoseFile:
         ('nerfstudio transforms.json', 'a.png', [0.0, 0.0, -1.0, 2.0])
     """
     if path.is_dir():
-        return colmap.read(path)
+        return _of_folder(path, photographs)
     if not path.is_file():
         raise UserError(f"pose file {path}: no such file; give {FORMATS}")
-    if path.name in colmap.FILES and (path.parent / colmap.CAMERAS).is_file():
+    if colmap.is_file(path):
         return colmap.read(path.parent)
+    if metashape.is_xml(path):
+        return _with_poses(metashape.read(path))
+    if realityscan.is_csv(path):
+        return _with_poses(realityscan.read_csv(path))
     content = _read_json(path)
     try:
         if "c2ws" in content:
@@ -54,6 +66,23 @@ def read(path: pathlib.Path) -> PoseFile:
         raise UserError(f"pose file {path}: there is no {error}; add it") from error
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise UserError(f"pose file {path}: {error}") from error
+    return poses
+
+
+def _of_folder(folder: pathlib.Path, photographs: pathlib.Path | None) -> PoseFile:
+    """The poses of an export that is a folder; COLMAP's reader says what is missing in others."""
+    if (folder / TRANSFORMS).is_file():
+        return read(folder / TRANSFORMS)
+    if keyframes := polycam.find(folder):
+        return _with_poses(polycam.read(keyframes))
+    if files := realityscan.find_xmp(folder):
+        return realityscan.read_xmp(folder, files)
+    return colmap.read(folder, photographs)
+
+
+def _with_poses(poses: PoseFile) -> PoseFile:
+    if not poses.poses:
+        raise UserError(f"pose file {poses.path} places no photograph; align them, export again")
     return poses
 
 

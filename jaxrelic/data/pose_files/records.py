@@ -47,11 +47,23 @@ class PhotographPose:
     """Width and height in pixels; None if the file does not say."""
     angle_x: float | None = None
     """Horizontal angle of view in radians, where there are no intrinsics."""
+    focal_share: float | None = None
+    """Focal length over the picture's longer side, where there is nothing in pixels."""
+    centre_share: tuple[float, float] = (0.0, 0.0)
+    """Principal point from the picture's middle, right and down, over its longer side; likewise."""
     distortion: tuple[float, ...] = ()
     """OpenCV's k1, k2, p1, p2[, k3[, k4, k5, k6]] of the photograph; empty for none."""
+    mask_name: str | None = None
+    """Path of the photograph's mask, from the folder of the pose file, if the file names one."""
+    depth_name: str | None = None
+    """Path of a depth map, likewise; it is no photograph and not used."""
 
     def intrinsics(self, width: int, height: int) -> np.ndarray:
         """pixel_from_cam [3, 3] for a picture of this size, whose aspect is that of `size`."""
+        if self.focal_share is not None:
+            longer, (right, down) = max(width, height), self.centre_share
+            focal, cx, cy = self.focal_share * longer, width / 2, height / 2
+            return pixel_matrix(focal, focal, cx + right * longer, cy + down * longer)
         if self.pixel_from_cam is None:
             assert self.angle_x is not None, "a reader gives intrinsics or an angle"
             focal = 0.5 * width / np.tan(0.5 * self.angle_x)
@@ -78,6 +90,10 @@ class PoseFile:
     """Direction in the world that is up by the rules of the format, [3]; None if it has no rule."""
     poses: tuple[PhotographPose, ...]
     """Poses in the order of the file."""
+    folders: tuple[pathlib.Path, ...] = ()
+    """Where the format itself keeps its photographs, the likeliest first."""
+    before_from_world: np.ndarray | None = None
+    """From the file's world back to that of the program before it, [4, 4], if the file says how."""
 
 
 def cam_from_world(matrix: np.ndarray, reading: Reading) -> np.ndarray:
