@@ -71,6 +71,9 @@ class Relic:
     """The deed, where there is one."""
     license_evidence: str = ""
     """Where the licence was read."""
+    stated: str = ""
+    """What the file itself and those beside it say of its maker and licence, as JSON: title,
+    author, license, source and, as evidence, the place of each (`ingest.statements`)."""
     license_date: str = ""
     """When the licence was read there, RFC 3339 UTC."""
     license_contested: str = ""
@@ -98,6 +101,9 @@ class Relic:
     triangles: int | None = None
     materials: int | None = None
     textures: int | None = None
+    """Pictures that its materials use."""
+    vertex_colors: bool | None = None
+    """Whether a mesh of it has colours at its vertices."""
     max_texture_px: int | None = None
     """Longest side of its largest texture."""
     extensions: Names | None = None

@@ -11,7 +11,7 @@ from data_engine.errors import Refusal
 from data_engine.gltf.accessors import COMPONENTS, WIDTHS, component_bytes, element_bytes
 from data_engine.gltf.checks import Gltf, check_document
 from data_engine.gltf.container import read_glb
-from data_engine.gltf.document import Document, bad, index, numbers, table
+from data_engine.gltf.document import Document, bad, index, numbers, scene_roots, table
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 
@@ -69,13 +69,8 @@ def _check_extent(vertices: np.ndarray, faces: np.ndarray) -> None:
 
 def _placed_nodes(document: Document) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Nodes of the default scene with their global matrix (of all roots, if there is no scene)."""
-    nodes, scenes = table(document, "nodes"), table(document, "scenes")
-    if scenes:
-        roots = scenes[document.get("scene", 0)].get("nodes", [])
-    else:
-        children = {child for node in nodes for child in node.get("children", [])}
-        roots = [number for number in range(len(nodes)) if number not in children]
-    stack = [(root, np.eye(4)) for root in reversed(roots)]
+    nodes = table(document, "nodes")
+    stack = [(root, np.eye(4)) for root in reversed(scene_roots(document))]
     while stack:
         number, parent = stack.pop()
         matrix = parent @ _local_matrix(nodes[number], f"node {number}")

@@ -18,7 +18,7 @@ from typing import Any
 
 from data_engine.errors import Refusal
 from data_engine.gltf.container import MAX_FILE_BYTES
-from data_engine.gltf.pack import Neighbours
+from data_engine.gltf.pack import Neighbours, same_but_for_case
 from data_engine.ingest.suffixes import ARCHIVES, MANIFEST, PICTURES, SUFFIXES
 
 MAX_MEMBERS = 4096
@@ -61,7 +61,10 @@ class Members(Neighbours):
         self._beside = pathlib.PurePosixPath(member).parent
 
     def _find(self, name: str) -> pathlib.Path | None:
-        number = self._numbers.get((self._beside / name).as_posix())
+        path = (self._beside / name).as_posix()
+        number = self._numbers.get(path)
+        if number is None and (alike := same_but_for_case(path, self._numbers)):
+            number = self._numbers[alike]
         return None if number is None else self._folder / str(number)
 
 
