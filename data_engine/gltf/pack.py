@@ -93,7 +93,7 @@ def pack_gltf(text: bytes, neighbours: Neighbours) -> bytes:
         # A buffer that meshopt is decompressed into has no bytes of its own.
         placeholder = MESHOPT in mapping(buffer, "extensions", where) and "uri" not in buffer
         data = b"" if placeholder else _content(buffer, where, neighbours)
-        starts.append(_append(binary, data))
+        starts.append(append(binary, data))
     for number, view in enumerate(table(document, "bufferViews")):
         where = f"bufferView {number}"
         packed = mapping(mapping(view, "extensions", where), MESHOPT, where)
@@ -150,12 +150,12 @@ def _embed_image(
     if (kind := image_type(data)) is None:
         raise bad("a picture it refers to is not PNG, JPEG or WebP")
     views = document.setdefault("bufferViews", [])
-    views.append({"buffer": 0, "byteOffset": _append(binary, data), "byteLength": len(data)})
+    views.append({"buffer": 0, "byteOffset": append(binary, data), "byteLength": len(data)})
     del image["uri"]
     image |= {"bufferView": len(views) - 1, "mimeType": kind}
 
 
-def _append(binary: bytearray, data: bytes | memoryview) -> int:
+def append(binary: bytearray, data: bytes | memoryview) -> int:
     """Adds bytes at the next multiple of four and says where they start."""
     binary += bytes(-len(binary) % 4)
     start = len(binary)
@@ -174,7 +174,7 @@ def pack_views(document: Document, contents: Sequence[bytes | memoryview]) -> by
     holders = _view_holders(document)
     used = sorted({integer(h, "bufferView", "a view", high=len(views) - 1) for h in holders})
     for number in used:
-        start = _append(binary, contents[number])
+        start = append(binary, contents[number])
         views[number] |= {"buffer": 0, "byteOffset": start, "byteLength": len(contents[number])}
     moved = {number: place for place, number in enumerate(used)}
     for holder in holders:

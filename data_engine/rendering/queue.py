@@ -282,7 +282,6 @@ class RenderQueue:
             "uid": relic.uid,
             "glb": str(self._workspace.blob_path(relic.glb_sha256)),
             "world_from_gltf": framing.world_from_gltf().tolist(),
-            "world_from_import": framing.world_from_import().tolist(),
             "out": str(raw),
             "log": str(log),
         }
@@ -299,15 +298,15 @@ class RenderQueue:
 
 
 def check_bounds(seen: np.ndarray, expected: np.ndarray) -> None:
-    """Raises unless Blender shows the geometry that was validated and framed.
+    """Raises unless the engine shows the geometry that was validated and framed.
 
-    A skinned or animated file may look different in Blender; its samples and its depth would then
-    describe two shapes.
+    Samples and depth would otherwise describe two shapes. Blender is given a file of our own, so
+    this is our fault and not the relic's.
     """
     difference = np.abs(seen - expected).max()
     if difference > BOUNDS_TOLERANCE:
         raise Refusal(
             "bad_mesh",
-            f"Blender's bounding box differs by {difference:.3f} world units from the file's own "
-            "geometry (a skin or an animation?)",
+            f"the engine's bounding box differs by {difference:.3f} world units from the file's "
+            "own geometry; please report it",
         )
