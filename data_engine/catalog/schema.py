@@ -71,9 +71,6 @@ class Relic:
     """The deed, where there is one."""
     license_evidence: str = ""
     """Where the licence was read."""
-    stated: str = ""
-    """What the file itself and those beside it say of its maker and licence, as JSON: title,
-    author, license, source and, as evidence, the place of each (`ingest.statements`)."""
     license_date: str = ""
     """When the licence was read there, RFC 3339 UTC."""
     license_contested: str = ""

@@ -106,9 +106,11 @@ NAMES = {
 
 _NAMED = {spdx: re.compile(pattern) for spdx, pattern in NAMES.items()}
 _NOISE = re.compile(
-    r"\b(?:public domain dedication|creative commons|public|licen[cs]ed?|licensing|is|are|under|the|a|"
-    r"an|this|work|model|terms|of|deed|see|version|international|universal|unported|generic|cc)\b|[\s()\[\]<>,;:.\"'|/-]"
+    r"\b(?:public domain dedication|creative commons|public|licen[cs]ed?|licensing|is|are|under|"
+    r"the|a|an|this|work|model|terms|of|deed|see|version|international|universal|unported|generic|"
+    r"cc)\b|[\s()\[\]<>,;:.\"'|/-]"
 )
+"""What may stand beside the name of a licence and changes nothing."""
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212_", "-"))
 
 
