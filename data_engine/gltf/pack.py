@@ -199,7 +199,10 @@ def _view_holders(document: Document) -> list[dict[str, Any]]:
 
 def write_glb(document: dict[str, Any], binary: bytes) -> bytes:
     """The bytes of a GLB (glTF 2.0, section 4.4)."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    # Half a character, which JSON can escape and UTF-8 cannot hold, becomes a question mark.
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    )
     chunks = [(b"JSON", text + b" " * (-len(text) % 4))]
     if binary:
         chunks.append((b"BIN\0", binary + bytes(-len(binary) % 4)))

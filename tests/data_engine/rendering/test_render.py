@@ -228,8 +228,8 @@ def test_a_relic_that_kills_or_hangs_blender_fails_alone(
     workspace, uids = three_relics(tmp_path)
     strike(monkeypatch, uids["b"], lambda child: os.kill(child.pid, number))
     outcomes = run_queue(workspace, limits=limits)
-    assert states(workspace, uids) == {"a": "rendered", "b": "rejected", "c": "rendered"}
-    assert re.match(words, next(o.detail for o in outcomes if o.what == "rejected"))
+    assert states(workspace, uids) == {"a": "rendered", "b": "validated", "c": "rendered"}
+    assert re.match(words, next(o.detail for o in outcomes if o.what == "left out"))
     assert not list(workspace.renders.rglob("*.part"))
 
 
