@@ -50,7 +50,7 @@ def render(relics, settings, limits, pose_set):
                 "glb": str(relic.absolute()),
                 "out": folder,
                 "log": f"{folder}/log.txt",
-                "world_from_import": framing.world_from_import().tolist(),
+                "world_from_gltf": framing.world_from_gltf().tolist(),
             }
             views = []
 

@@ -53,7 +53,8 @@ def validate_all(workspace: Workspace, *, workers: int, limits: ChildLimits) -> 
     """Validates every fetched relic, then compares the new ones with all others.
 
     Verdicts are entered in the order of uids whatever child is faster, so which of two equal
-    shapes counts as the duplicate does not depend on timing.
+    shapes counts as the duplicate does not depend on timing. Which of them stays in the end is
+    chosen by what they hold (`identity.originals`).
     """
     report = ValidateReport()
     with (
@@ -68,7 +69,17 @@ def validate_all(workspace: Workspace, *, workers: int, limits: ChildLimits) -> 
             bar.update()
     with Catalog(workspace.catalog_path) as catalog:
         report.compared = find_duplicates(workspace, catalog, workers=workers, limits=limits)
+        _tell_repeats(catalog, report)
     return report
+
+
+def _tell_repeats(catalog: Catalog, report: ValidateReport) -> None:
+    """Names the relics that are repeats now, and what each repeats."""
+    equal = {uid for pair in report.duplicates for uid in pair}
+    moved = [uid for uid, _ in report.compared.moved if uid not in equal]
+    out = {uid: relic.dup_of for uid in {*equal, *moved} if (relic := catalog.get(uid)).dup_of}
+    report.duplicates = sorted((uid, out[uid]) for uid in equal if uid in out)
+    report.compared.moved = sorted((uid, out[uid]) for uid in moved if uid in out)
 
 
 def _tasks(catalog: Catalog, workspace: Workspace, limits: ChildLimits) -> Iterator[dict[str, Any]]:

@@ -147,7 +147,7 @@ class Catalog(Records):
     def leave_out(self, uid: str, stage: str, reason: str, detail: str) -> bool:
         """Ends a stage without a result, and the relic stays where it is; see `finish`.
 
-        For a relic that has a sound result under another key. `retry_failed` tries it again.
+        What ended it under this key need not under another. `retry_failed` tries it again.
         """
         if reason not in REASONS:
             raise ValueError(f"reason {reason!r} is not one of {REASONS}")
@@ -205,6 +205,26 @@ class Catalog(Records):
                 self._update(uid, cleared)
                 self.log(uid, stage, "retried", cleared)
         return len(rows) + left_out
+
+    def readmit(self, stage: str) -> int:
+        """Leaves out of this stage what earlier versions rejected there, but for missing files."""
+        before = catalog_schema.STATE_BEFORE[stage]
+        with self.transaction():
+            rows = self._db.execute(
+                "SELECT uid, reason, detail FROM relic WHERE state = 'rejected'"
+                " AND reason_stage = ? AND reason != 'gone'",
+                [stage],
+            ).fetchall()
+            for uid, reason, detail in rows:
+                self._db.execute(
+                    "UPDATE stage SET state = 'failed', error = ?"
+                    " WHERE uid = ? AND stage = ? AND state = 'done'",
+                    [f"{reason}: {detail}", uid, stage],
+                )
+                cleared = {"state": before, "reason": "", "detail": "", "reason_stage": ""}
+                self._update(uid, cleared)
+                self.log(uid, stage, "left out", {**cleared, "error": f"{reason}: {detail}"})
+        return len(rows)
 
     def reopen(self, uid: str, stage: str, key: str) -> None:
         """Makes a relic claimable under a key it was finished under: what was made is gone."""

@@ -5,6 +5,7 @@ import os
 import pathlib
 import sqlite3
 import time
+import typing
 import urllib.parse
 
 from data_engine.catalog.catalog import Catalog
@@ -12,6 +13,23 @@ from data_engine.catalog.schema import Relic
 
 TIMEOUT_S = 10.0
 """How long to wait for a catalog that is being recovered; readers wait for nothing else."""
+
+
+_LEFT_OUT = """stage.stage = 'render' AND stage.state = 'failed'
+AND relic.state NOT IN ('rejected', 'failed', 'duplicate')"""
+_UNSEEN = f"""SELECT DISTINCT uid FROM relic JOIN stage USING (uid) WHERE {_LEFT_OUT}
+AND relic.state NOT IN ('rendered', 'sharded')"""
+
+
+class LeftOut(typing.NamedTuple):
+    """A relic that one render is without."""
+
+    uid: str
+    file: str
+    key: str
+    """`render_id` of the render."""
+    reason: str
+    detail: str
 
 
 class CatalogReader(Catalog):
@@ -28,11 +46,25 @@ class CatalogReader(Catalog):
         self._db = _open(self.path)
 
     def tallies(self) -> dict[tuple[str, str, str], int]:
-        """How many relics there are per (state, reason_stage, dup_kind)."""
+        """How many relics there are per (state, reason_stage, dup_kind).
+
+        Those without views that were left out of a render count as out there, not as waiting.
+        """
         rows = self._db.execute(
-            "SELECT state, reason_stage, dup_kind, COUNT(*) FROM relic GROUP BY 1, 2, 3"
+            "SELECT state, reason_stage, dup_kind, COUNT(*) FROM relic"
+            f" WHERE uid NOT IN ({_UNSEEN}) GROUP BY 1, 2, 3"
         )
-        return {(state, stage, kind): count for state, stage, kind, count in rows}
+        counts = {(state, stage, kind): count for state, stage, kind, count in rows}
+        unseen = self._db.execute(f"SELECT COUNT(*) FROM ({_UNSEEN})").fetchone()[0]
+        return counts | ({("rejected", "render", ""): unseen} if unseen else {})
+
+    def left_out(self) -> list[LeftOut]:
+        """The relics that are in the catalog and not in some render, by file."""
+        rows = self._db.execute(
+            "SELECT uid, source_file, stage.key, stage.error FROM stage JOIN relic USING (uid)"
+            f" WHERE {_LEFT_OUT} ORDER BY source_file, uid, stage.key"
+        )
+        return [LeftOut(uid, file, key, *error.split(": ", 1)) for uid, file, key, error in rows]
 
     def blob_bytes(self) -> int:
         """Bytes of the distinct GLB files."""
@@ -54,8 +86,8 @@ class CatalogReader(Catalog):
     def endings(self) -> dict[str, list[str]]:
         """Per stage, when it was done with a relic, whatever came of it; oldest first."""
         rows = self._db.execute(
-            "SELECT stage, at FROM event WHERE what IN ('finished', 'rejected', 'failed')"
-            " ORDER BY id"
+            "SELECT stage, at FROM event"
+            " WHERE what IN ('finished', 'rejected', 'left out', 'failed') ORDER BY id"
         )
         ended: dict[str, list[str]] = {}
         for stage, at in rows:

@@ -98,6 +98,9 @@ class Relic:
     triangles: int | None = None
     materials: int | None = None
     textures: int | None = None
+    """Pictures that its materials use."""
+    vertex_colors: bool | None = None
+    """Whether a mesh of it has colours at its vertices."""
     max_texture_px: int | None = None
     """Longest side of its largest texture."""
     extensions: Names | None = None

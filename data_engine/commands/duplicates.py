@@ -6,7 +6,8 @@ import pathlib
 from typing import Any
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.identity.clusters import LIVE, judge, near_pairs
+from data_engine.identity.clusters import judge, near_pairs
+from data_engine.identity.groups import LIVE
 from data_engine.identity.look_alikes import appearance_between, find_look_alikes
 from data_engine.rights.contests import keep_license
 from data_engine.workspace import Workspace
@@ -16,7 +17,9 @@ from data_engine.workspace import Workspace
 class Duplicates:
     """List scans of the same object and duplicates; join or separate two relics.
 
-    All relics of a cluster are in the same split. Decisions made here are kept by every later
+    Of relics that are one shape the best stays: textured before coloured before plain, more faces
+    before fewer; the others are repeats, and the next takes its place if it is refused. All relics
+    of a cluster are in the same split. Decisions made here are kept by every later
     `validate`. Relics of different shape that look alike in their renders are listed, and stay
     apart unless you join them; a pair that you separate is not listed again.
     """

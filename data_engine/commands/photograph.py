@@ -116,7 +116,7 @@ def shoot(
         job = {
             "uid": relic.uid,
             "glb": str(glb),
-            "world_from_import": framing.world_from_import().tolist(),
+            "world_from_gltf": framing.world_from_gltf().tolist(),
             "out": folder,
             "log": f"{folder}/blender.log",
         }

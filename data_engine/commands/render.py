@@ -8,6 +8,7 @@ import tyro
 
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import UserError
+from data_engine.identity.originals import elect
 from data_engine.rendering.child import RenderLimits
 from data_engine.rendering.queue import OUT, STAGE, RenderQueue
 from data_engine.rendering.settings import RenderSettings
@@ -43,6 +44,9 @@ def run(args: Render) -> None:
     if args.retry:
         with Catalog(workspace.catalog_path) as catalog:
             catalog.retry_failed(STAGE)
+    with Catalog(workspace.catalog_path) as catalog:
+        for uid in elect(catalog).restored:
+            print(f"taken instead of one that was refused: {catalog.get(uid).source_file or uid}")
     queue = RenderQueue(workspace, args.settings, args.limits, workers=args.workers)
     outcomes = queue.run()
     for outcome in outcomes:

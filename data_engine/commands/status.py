@@ -5,7 +5,7 @@ import json
 import pathlib
 from typing import Any
 
-from data_engine.catalog.reader import CatalogReader
+from data_engine.catalog.reader import CatalogReader, LeftOut
 from data_engine.catalog.schema import Relic
 from data_engine.catalog.stages import OUT
 from data_engine.reports.status import collect
@@ -31,8 +31,10 @@ def run(args: Status) -> None:
     with CatalogReader(workspace.catalog_path) as catalog:
         summary = collect(workspace, catalog)
         out = catalog.relics(OUT) if args.rejected else []
+        left_out = catalog.left_out() if args.rejected else []
     if args.rejected:
         summary["rejected"] = [unusable(relic) for relic in sorted(out, key=_by_file)]
+        summary["rejected"] += [_without_views(entry) for entry in left_out]
     print(json.dumps(summary, indent=2, ensure_ascii=False) if args.json else table(summary))
 
 
@@ -45,6 +47,14 @@ def unusable(relic: Relic) -> dict[str, str]:
     return {"file": relic.source_file, "uid": relic.uid, "stage": stage} | {
         "reason": reason,
         "detail": detail,
+    }
+
+
+def _without_views(entry: LeftOut) -> dict[str, str]:
+    """Why one relic is not in one render."""
+    return {"file": entry.file, "uid": entry.uid, "stage": "render"} | {
+        "reason": entry.reason,
+        "detail": f"{entry.detail} (in render {entry.key} alone)",
     }
 
 
@@ -61,6 +71,12 @@ def table(summary: dict[str, Any]) -> str:
     lines += [
         f"  {entry['stage']:<10} {entry['reason']:<22}{entry['count']:>7}"
         for entry in summary["reasons"]
+    ]
+    if summary["left_out"]:
+        lines.append("left out of one render, by reason")
+    lines += [
+        f"  {entry['render_id']:<12} {entry['reason']:<20}{entry['count']:>7}"
+        for entry in summary["left_out"]
     ]
     lines.append(f"disk, {size(summary['disk']['free_bytes'])} free")
     lines += [

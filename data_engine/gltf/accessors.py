@@ -3,7 +3,7 @@
 from typing import Any
 
 from data_engine.errors import Refusal
-from data_engine.gltf.document import Document, bad, index, integer, mapping, table
+from data_engine.gltf.document import Document, bad, choice, index, integer, mapping, table
 
 MAX_DECODED_BYTES = 2 << 30
 """Limit for all accessors of a file together, once their numbers are laid out."""
@@ -40,10 +40,8 @@ def check_accessors(document: Document) -> None:
     total = 0
     for number, accessor in enumerate(table(document, "accessors")):
         where = f"accessor {number}"
-        if accessor.get("componentType") not in COMPONENTS:
-            raise bad(f"componentType of {where} is {accessor.get('componentType')!r}")
-        if accessor.get("type") not in WIDTHS:
-            raise bad(f"type of {where} is {accessor.get('type')!r}")
+        choice(accessor, "componentType", where, COMPONENTS)
+        choice(accessor, "type", where, WIDTHS)
         count = integer(accessor, "count", where, low=1)
         total += count * element_bytes(accessor)
         if total > MAX_DECODED_BYTES:
@@ -73,8 +71,7 @@ def _check_sparse(accessor: dict[str, Any], views: list[dict[str, Any]], where: 
     sparse = mapping(accessor, "sparse", where)
     count = integer(sparse, "count", f"sparse {where}", low=1, high=accessor["count"])
     parts = {name: mapping(sparse, name, f"sparse {where}") for name in ("indices", "values")}
-    if parts["indices"].get("componentType") not in _SPARSE_INDICES:
-        raise bad(f"the sparse indices of {where} are not unsigned integers")
+    choice(parts["indices"], "componentType", f"the sparse indices of {where}", _SPARSE_INDICES)
     shapes = {
         "indices": {"componentType": parts["indices"]["componentType"], "type": "SCALAR"},
         "values": {"componentType": accessor["componentType"], "type": accessor["type"]},

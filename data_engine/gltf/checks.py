@@ -21,9 +21,17 @@ from data_engine.gltf.document import (
     mapping,
     names,
     objects,
+    scene_nodes,
     table,
 )
 from data_engine.gltf.image_headers import image_size
+from data_engine.gltf.pictures import (
+    BASISU,
+    BASISU_REMEDY,
+    check_counts,
+    check_pixels,
+    used_images,
+)
 from data_engine.gltf.references import check_references
 
 MAX_NODES = 100_000
@@ -31,9 +39,6 @@ MAX_NODE_DEPTH = 256
 MAX_VERTICES = 15_000_000
 MAX_TRIANGLES = 5_000_000
 MAX_MORPH_TARGETS = 64
-MAX_TEXTURES = 64
-MAX_IMAGE_PIXELS = 8192**2
-MAX_ALL_PIXELS = 512 << 20
 
 EXTENSIONS = frozenset(
     {
@@ -64,7 +69,7 @@ _REMEDIES = {
     MESHOPT: "ingest it again",
     "KHR_meshopt_compression": "compress it with EXT_meshopt_compression, or not at all",
     "EXT_mesh_gpu_instancing": "export each instance as a node",
-    "KHR_texture_basisu": "store its pictures as PNG, JPEG or WebP",
+    BASISU: BASISU_REMEDY,
 }
 """What to do about the extensions that people meet."""
 _HIDING = (DRACO, MESHOPT, "KHR_meshopt_compression", "EXT_mesh_gpu_instancing")
@@ -113,7 +118,7 @@ def check_document(glb: Glb, *, packed: frozenset[str] = frozenset()) -> Gltf:
     check_accessors(document)
     _check_meshes(document)
     _check_graph(document)
-    _check_instances(document)
+    _check_instances(document, sum(map(len, buffers)))
     check_references(document)
     gltf = Gltf(document=document, buffers=buffers)
     _check_images(gltf)
@@ -163,7 +168,7 @@ def buffer_bytes(glb: Glb, *, placeholders: bool = False) -> tuple[bytes, ...]:
     buffers = []
     for number, buffer in enumerate(table(glb.document, "buffers")):
         where = f"buffer {number}"
-        data = embedded_bytes(buffer, where, image=False)
+        data = embedded_bytes(buffer, where)
         if data is None and number > 0:
             if not placeholders:
                 raise bad(f"{where} has neither a data URI nor the binary chunk")
@@ -204,6 +209,8 @@ def _check_meshes(document: Document) -> None:
             where = f"a primitive of mesh {number}"
             integer(primitive, "mode", where, default=4, high=6)
             index(primitive, "material", where, materials)
+            if "attributes" not in primitive:
+                raise bad(f"{where} has no attributes")
             counts = _check_attributes(mapping(primitive, "attributes", where), accessors, where)
             if (faces := index(primitive, "indices", where, len(accessors))) is not None:
                 _check_kind(accessors[faces], where, "indices", ("SCALAR",), (5121, 5123, 5125))
@@ -245,7 +252,7 @@ def _check_graph(document: Document) -> None:
     """Nodes must form a forest: at most one parent each, no cycle, bounded depth."""
     nodes = table(document, "nodes")
     if len(nodes) > MAX_NODES:
-        raise Refusal("bomb", f"it has {len(nodes)} nodes; at most {MAX_NODES} are read")
+        raise Refusal("too_large", f"it has {len(nodes)} nodes; at most {MAX_NODES} are read")
     children = [indices(node, "children", f"node {i}", len(nodes)) for i, node in enumerate(nodes)]
     parents = [0] * len(nodes)
     for child in (child for family in children for child in family):
@@ -263,19 +270,46 @@ def _check_graph(document: Document) -> None:
         raise bad(f"{len(nodes) - reached} nodes are their own ancestors")
 
 
-def _check_instances(document: Document) -> None:
-    """Counts vertices and triangles as often as nodes show them."""
+def _check_instances(document: Document, held: int) -> None:
+    """Counts vertices and triangles as often as the nodes of the default scene show them.
+
+    Args:
+        document: Its graph is a forest.
+        held: Bytes of its buffers; what asks for more than they can hold is a bomb.
+    """
     meshes = table(document, "meshes")
-    shown = [index(node, "mesh", "a node", len(meshes)) for node in table(document, "nodes")]
+    shown = [index(node, "mesh", "a node", len(meshes)) for node in scene_nodes(document)]
     sizes = [_mesh_size(document, mesh) for mesh in meshes]
     vertices = sum(sizes[mesh][0] for mesh in shown if mesh is not None)
     triangles = sum(sizes[mesh][1] for mesh in shown if mesh is not None)
-    if triangles > MAX_TRIANGLES:
-        raise Refusal("bomb", f"it shows {triangles} triangles; at most {MAX_TRIANGLES} are read")
-    if vertices > MAX_VERTICES:
-        raise Refusal("bomb", f"it shows {vertices} vertices; at most {MAX_VERTICES} are read")
+    for count, most, what in (
+        (triangles, MAX_TRIANGLES, "triangles"),
+        (vertices, MAX_VERTICES, "vertices"),
+    ):
+        if count > most:
+            words = f"it shows {count} {what}; at most {most} are read"
+            raise Refusal("too_large" if count <= held else "bomb", f"{words}; reduce the mesh")
     if triangles == 0:
-        raise Refusal("no_mesh", "no node shows a triangle")
+        raise Refusal("no_mesh", _why_nothing_shows(document, sizes, shown))
+
+
+def _why_nothing_shows(
+    document: Document, sizes: list[tuple[int, int]], shown: list[int | None]
+) -> str:
+    """What is in a file whose scene shows no triangle."""
+    if any(triangles for _, triangles in sizes):
+        count = sum(triangles > 0 for _, triangles in sizes)
+        return f"no node of its scene shows a triangle; {count} of its meshes are not in that scene"
+    if any(mesh is not None for mesh in shown):
+        modes = {
+            primitive.get("mode", 4)
+            for mesh in table(document, "meshes")
+            for primitive in objects(mesh, "primitives", "a mesh")
+        }
+        kinds = [word for word, of in (("points", {0}), ("lines", {1, 2, 3})) if of & modes]
+        if kinds:
+            return f"no node shows a triangle; its meshes are {' and '.join(kinds)}"
+    return "no node shows a triangle"
 
 
 def _mesh_size(document: Document, mesh: dict[str, Any]) -> tuple[int, int]:
@@ -295,23 +329,19 @@ def _mesh_size(document: Document, mesh: dict[str, Any]) -> tuple[int, int]:
 
 
 def _check_images(gltf: Gltf) -> None:
-    images = table(gltf.document, "images")
-    if (count := max(len(images), len(table(gltf.document, "textures")))) > MAX_TEXTURES:
-        raise Refusal("bomb", f"it has {count} pictures; at most {MAX_TEXTURES} are read")
-    total = 0
-    for number, image in enumerate(images):
+    check_counts(gltf.document)
+    used, total = used_images(gltf.document), 0
+    for number, image in enumerate(table(gltf.document, "images")):
         where = f"image {number}"
-        if (size := image_size(image_bytes(gltf, image, where))) is None:
-            raise bad(f"{where} is not a PNG, JPEG or WebP picture")
-        pixels = size[0] * size[1]
-        total += pixels
-        if pixels > MAX_IMAGE_PIXELS or total > MAX_ALL_PIXELS:
-            raise Refusal("bomb", f"{where} has {size[0]} x {size[1]} pixels, too many")
+        data = image_bytes(gltf, image, where)
+        if number not in used:  # Nothing shows it, so it may be of any kind.
+            continue
+        total = check_pixels(image_size(data), len(data), total, where)
 
 
 def image_bytes(gltf: Gltf, image: dict[str, Any], where: str) -> bytes:
     """The file of a picture, from its data URI or its view."""
-    if (data := embedded_bytes(image, where, image=True)) is not None:
+    if (data := embedded_bytes(image, where)) is not None:
         return data
     views = len(table(gltf.document, "bufferViews"))
     return bytes(gltf.view(integer(image, "bufferView", where, high=views - 1)))

@@ -41,7 +41,10 @@ def read_glb(path: str | os.PathLike) -> Glb:
 
 
 def parse_glb(data: bytes) -> Glb:
-    """Takes the bytes of a GLB apart (glTF 2.0, section 4.4)."""
+    """Takes the bytes of a GLB apart (glTF 2.0, section 4.4).
+
+    What follows the length of its header, such as a line's end of a server, is not part of it.
+    """
     if data[:4] != _MAGIC:
         raise Refusal("not_glb", f"it starts with {data[:8]!r}, not with {_MAGIC!r}")
     if len(data) < 20:
@@ -49,9 +52,11 @@ def parse_glb(data: bytes) -> Glb:
     version, length = struct.unpack("<II", data[4:12])
     if version != 2:
         raise Refusal("bad_glb", f"its container has version {version}; only 2 is read")
-    if length != len(data):
+    if length > len(data):
         raise Refusal("bad_glb", f"its header promises {length} bytes, the file has {len(data)}")
-    chunks = _chunks(data)
+    if length < 20:
+        raise Refusal("bad_glb", f"its header promises {length} bytes, which is less than it has")
+    chunks = _chunks(data[:length])
     if not chunks or chunks[0][0] != _JSON_CHUNK:
         raise Refusal("bad_glb", "its first chunk is not JSON")
     binaries = [payload for kind, payload in chunks if kind == _BIN_CHUNK]

@@ -3,13 +3,12 @@
 import base64
 import binascii
 import re
+from collections.abc import Container
 from typing import Any
 
 from data_engine.errors import Refusal
 
-_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(;[\w=.+-]+)*,")
-_BUFFER_TYPES = ("application/octet-stream", "application/gltf-buffer")
-_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+_DATA_URI = re.compile(r"data:[\w.+/-]*(;[\w=.+-]+)*,")
 
 Document = dict[str, Any]
 
@@ -37,6 +36,42 @@ def mapping(parent: dict[str, Any], name: str, where: str) -> dict[str, Any]:
     value = parent.get(name, {})
     if not isinstance(value, dict):
         raise bad(f"{name} of {where} is not an object")
+    return value
+
+
+def scene_nodes(document: Document) -> list[dict[str, Any]]:
+    """Nodes of the default scene, roots and what hangs below them; the graph must be a forest.
+
+    Without a scene all nodes count.
+    """
+    nodes, level, found = table(document, "nodes"), scene_roots(document), []
+    while level:
+        found += [nodes[number] for number in level]
+        level = [
+            child
+            for number in level
+            for child in indices(nodes[number], "children", "a node", len(nodes))
+        ]
+    return found
+
+
+def scene_roots(document: Document) -> list[int]:
+    """Roots of the default scene: scene 0 where none is named; every root where there is none."""
+    nodes, scenes = table(document, "nodes"), table(document, "scenes")
+    if scenes:
+        scene = scenes[index(document, "scene", "the document", len(scenes)) or 0]
+        return indices(scene, "nodes", "a scene", len(nodes))
+    children = {
+        child for node in nodes for child in indices(node, "children", "a node", len(nodes))
+    }
+    return [number for number in range(len(nodes)) if number not in children]
+
+
+def choice(parent: dict[str, Any], name: str, where: str, allowed: Container) -> Any:
+    """A required value, out of those that are allowed."""
+    value = parent.get(name)
+    if not isinstance(value, (int, str)) or isinstance(value, bool) or value not in allowed:
+        raise bad(f"{name} of {where} is {_brief(value)}")
     return value
 
 
@@ -86,10 +121,11 @@ def numbers(parent: dict[str, Any], name: str, where: str, default: list[float])
     return [float(entry) for entry in entries]
 
 
-def embedded_bytes(entry: dict[str, Any], where: str, *, image: bool) -> bytes | None:
+def embedded_bytes(entry: dict[str, Any], where: str) -> bytes | None:
     """What the `data:` URI of a buffer or image holds; None without a URI.
 
-    Any other URI is refused: a file that points elsewhere must not make us read elsewhere.
+    Any other URI is refused: a file that points elsewhere must not make us read elsewhere. The
+    media type is not looked at, which many exporters leave out: content decides.
     """
     if "uri" not in entry:
         return None
@@ -97,9 +133,8 @@ def embedded_bytes(entry: dict[str, Any], where: str, *, image: bool) -> bytes |
     if not isinstance(uri, str) or not uri[:5].lower() == "data:":
         raise Refusal("external_uri", f"{where} refers to {_brief(uri)}; only data: URIs are read")
     header = _DATA_URI.match(uri)
-    allowed = _IMAGE_TYPES if image else _BUFFER_TYPES
-    if header is None or header[1] not in allowed or not header[0].endswith(";base64,"):
-        raise bad(f"{where} has the data URI {_brief(uri)}; it must be base64 of {allowed}")
+    if header is None or not header[0].lower().endswith(";base64,"):
+        raise bad(f"{where} has the data URI {_brief(uri)}, which is not base64")
     try:
         return base64.b64decode(uri[header.end() :], validate=True)
     except (binascii.Error, ValueError) as error:

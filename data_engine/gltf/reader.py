@@ -11,7 +11,7 @@ from data_engine.errors import Refusal
 from data_engine.gltf.accessors import COMPONENTS, WIDTHS, component_bytes, element_bytes
 from data_engine.gltf.checks import Gltf, check_document
 from data_engine.gltf.container import read_glb
-from data_engine.gltf.document import Document, bad, index, numbers, table
+from data_engine.gltf.document import bad, index, numbers, scene_roots, table
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 
@@ -26,8 +26,13 @@ class Geometry:
     """[f, 3] int64, counter-clockwise seen from outside, mirrored nodes turned back."""
 
     def shown(self) -> np.ndarray:
-        """The vertices [n, 3] that belong to a face."""
-        return self.vertices[np.unique(self.faces)]
+        """The vertices [n, 3] that belong to a face with three different corners.
+
+        Blender drops the other faces, so they must not decide the framing.
+        """
+        a, b, c = self.faces.T
+        proper = (a != b) & (b != c) & (c != a)
+        return self.vertices[np.unique(self.faces[proper])]
 
 
 def load_geometry(path: str | os.PathLike) -> Geometry:
@@ -38,11 +43,11 @@ def load_geometry(path: str | os.PathLike) -> Geometry:
 def read_geometry(gltf: Gltf) -> Geometry:
     """Collects the triangles of the default scene of a checked document."""
     all_vertices, all_faces, base = [], [], 0
-    for node, matrix in _placed_nodes(gltf.document):
-        for vertices, faces in _primitives(gltf, node):
-            placed, flipped = _place(gltf, node, matrix, vertices)
-            all_vertices.append(placed)
-            all_faces.append(base + (faces[:, ::-1] if flipped else faces))
+    for node, matrix in placed_nodes(gltf):
+        for primitive in primitives(gltf, node):
+            vertices, faces = corners(gltf, node, primitive)
+            all_vertices.append(move(matrix, vertices))
+            all_faces.append(base + turned(matrix, faces))
             base += len(vertices)
     faces = np.concatenate(all_faces) if all_faces else np.zeros((0, 3), np.int64)
     if len(faces) == 0:
@@ -67,15 +72,10 @@ def _check_extent(vertices: np.ndarray, faces: np.ndarray) -> None:
         raise Refusal("degenerate", f"all of its {len(faces)} triangles have no area")
 
 
-def _placed_nodes(document: Document) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+def placed_nodes(gltf: Gltf) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Nodes of the default scene with their global matrix (of all roots, if there is no scene)."""
-    nodes, scenes = table(document, "nodes"), table(document, "scenes")
-    if scenes:
-        roots = scenes[document.get("scene", 0)].get("nodes", [])
-    else:
-        children = {child for node in nodes for child in node.get("children", [])}
-        roots = [number for number in range(len(nodes)) if number not in children]
-    stack = [(root, np.eye(4)) for root in reversed(roots)]
+    nodes = table(gltf.document, "nodes")
+    stack = [(root, np.eye(4)) for root in reversed(scene_roots(gltf.document))]
     while stack:
         number, parent = stack.pop()
         matrix = parent @ _local_matrix(nodes[number], f"node {number}")
@@ -102,34 +102,47 @@ def _local_matrix(node: dict[str, Any], where: str) -> np.ndarray:
     return matrix
 
 
-def _primitives(gltf: Gltf, node: dict[str, Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Positions [v, 3] and triangles [f, 3] of the mesh of a node, primitive by primitive."""
+def primitives(gltf: Gltf, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The primitives of the mesh of a node that show triangles; `Refusal` if it is skinned."""
     if "mesh" not in node:
         return
+    for primitive in table(gltf.document, "meshes")[node["mesh"]].get("primitives", []):
+        shows = "POSITION" in primitive["attributes"]
+        if shows and primitive.get("mode", _TRIANGLES) in (_TRIANGLES, _STRIP, _FAN):
+            if index(node, "skin", "a node", len(table(gltf.document, "skins"))) is not None:
+                words = "it is skinned; export it with its pose applied"
+                raise Refusal("unsupported_extension", words)
+            yield primitive
+
+
+def corners(
+    gltf: Gltf, node: dict[str, Any], primitive: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions at rest [v, 3], in the node's own frame, and triangles [f, 3] of a primitive."""
+    vertices = at_rest(gltf, node, primitive, "POSITION")
+    order = np.arange(len(vertices))
+    if "indices" in primitive:
+        order = read_accessor(gltf, primitive["indices"])[:, 0].astype(np.int64)
+        if order.max() >= len(vertices):
+            raise bad(f"an index is {order.max()}; there are {len(vertices)} vertices")
+    return vertices, _triangles(order, primitive.get("mode", _TRIANGLES))
+
+
+def at_rest(gltf: Gltf, node: dict[str, Any], primitive: dict[str, Any], name: str) -> np.ndarray:
+    """An attribute [v, c] with its morph targets at their weights (glTF 2.0, section 3.7.2.2)."""
     mesh = table(gltf.document, "meshes")[node["mesh"]]
-    for primitive in mesh.get("primitives", []):
-        mode, position = primitive.get("mode", _TRIANGLES), primitive["attributes"].get("POSITION")
-        if position is None or mode not in (_TRIANGLES, _STRIP, _FAN):
-            continue
-        vertices = _morphed(gltf, primitive, node.get("weights", mesh.get("weights", [])), position)
-        corners = np.arange(len(vertices))
-        if "indices" in primitive:
-            corners = read_accessor(gltf, primitive["indices"])[:, 0].astype(np.int64)
-            if corners.max() >= len(vertices):
-                raise bad(f"an index is {corners.max()}; there are {len(vertices)} vertices")
-        yield vertices, _triangles(corners, mode)
-
-
-def _morphed(gltf: Gltf, primitive: dict[str, Any], weights: Any, position: int) -> np.ndarray:
-    """Positions [v, 3] with morph targets at their weights at rest (glTF 2.0, section 3.7.2.2)."""
-    vertices, targets = read_accessor(gltf, position), primitive.get("targets", [])
+    weights = node.get("weights", mesh.get("weights", []))
+    values, targets = (
+        read_accessor(gltf, primitive["attributes"][name]),
+        primitive.get("targets", []),
+    )
     if not isinstance(weights, list):
         raise bad("the weights of its morph targets are not an array")
     weights = numbers({"weights": weights}, "weights", "its morph targets", [0.0] * len(weights))
     for target, weight in zip(targets, weights, strict=False):  # Without a weight: at rest.
-        if "POSITION" in target and weight:
-            vertices = vertices + weight * read_accessor(gltf, target["POSITION"])
-    return vertices
+        if name in target and weight:
+            values = values + weight * read_accessor(gltf, target[name])
+    return values
 
 
 def _triangles(corners: np.ndarray, mode: int) -> np.ndarray:
@@ -146,15 +159,16 @@ def _triangles(corners: np.ndarray, mode: int) -> np.ndarray:
     ).reshape(-1, 3)
 
 
-def _place(
-    gltf: Gltf, node: dict[str, Any], matrix: np.ndarray, vertices: np.ndarray
-) -> tuple[np.ndarray, bool]:
-    """Moves vertices into the scene; says whether that mirrors them."""
-    if index(node, "skin", "a node", len(table(gltf.document, "skins"))) is not None:
-        raise Refusal("unsupported_extension", "it is skinned; export it with its pose applied")
+def move(matrix: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """Vertices [v, 3] moved by a matrix [4, 4]."""
     with np.errstate(over="ignore", invalid="ignore"):  # What overflows is refused as not finite.
-        placed = vertices @ matrix[:3, :3].T + matrix[:3, 3]
-        return placed, bool(np.linalg.det(matrix[:3, :3]) < 0)
+        return vertices @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def turned(matrix: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Triangles [f, 3] that stay counter-clockwise where a matrix mirrors them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return faces[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else faces
 
 
 def read_accessor(gltf: Gltf, number: int) -> np.ndarray:

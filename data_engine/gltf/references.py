@@ -1,6 +1,5 @@
 """Indices that lead to no vertex data: scenes, skins, cameras, textures, lights, animations."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from data_engine.gltf.document import (
@@ -13,6 +12,7 @@ from data_engine.gltf.document import (
     objects,
     table,
 )
+from data_engine.gltf.pictures import BASISU, WEBP, texture_uses
 
 
 def check_references(document: Document) -> None:
@@ -56,27 +56,17 @@ def _check_textures(document: Document) -> None:
     for texture in table(document, "textures"):
         index(texture, "source", "a texture", lengths["images"])
         index(texture, "sampler", "a texture", lengths["samplers"])
-        webp = _of_extension(texture, "EXT_texture_webp", "a texture")
-        index(webp, "source", "a texture", lengths["images"])
+        for name in (WEBP, BASISU):
+            holder = _of_extension(texture, name, "a texture")
+            index(holder, "source", "a texture", lengths["images"])
     for number, material in enumerate(table(document, "materials")):
-        for use in _texture_uses(material):
+        for use in texture_uses(material):
             integer(use, "index", f"material {number}", high=lengths["textures"] - 1)
 
 
 def _of_extension(holder: dict[str, Any], name: str, where: str) -> dict[str, Any]:
     """What an object says under an extension; empty when nothing."""
     return mapping(mapping(holder, "extensions", where), name, where)
-
-
-def _texture_uses(value: Any) -> Iterator[dict[str, Any]]:
-    """Texture references anywhere in a material; JSON depth is bounded, so this recursion is."""
-    if not isinstance(value, dict):
-        return
-    for name, entry in value.items():
-        if name.endswith("Texture") and isinstance(entry, dict):
-            yield entry
-        elif name != "extras":
-            yield from _texture_uses(entry)
 
 
 def _check_variants(document: Document) -> None:

@@ -15,7 +15,9 @@ import numpy as np
 from data_engine.catalog.catalog import Catalog
 from data_engine.errors import Refusal
 from data_engine.gltf.reader import Geometry, load_geometry
-from data_engine.identity.clusters import LIVE, NEAR, settle
+from data_engine.identity.clusters import NEAR, settle
+from data_engine.identity.groups import LIVE
+from data_engine.identity.originals import elect
 from data_engine.identity.shape_samples import DESCRIPTOR_POINTS, descriptor, sample
 from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.text.progress import progress
@@ -80,6 +82,7 @@ def find_duplicates(
 ) -> DuplicatesReport:
     """Compares relics that are new, then names the cluster of every relic."""
     report = DuplicatesReport()
+    elect(catalog)  # What takes another's place now is compared as well.
     _describe(workspace, catalog, workers, limits, report)
     _compare(workspace, catalog, workers, limits, report)
     with catalog.transaction():

@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from data_engine.catalog.catalog import Catalog
-from data_engine.identity.clusters import LIVE
+from data_engine.identity.groups import LIVE
 from data_engine.rendering import appearance
 
 MOST = 1000

@@ -18,7 +18,8 @@ from typing import Any
 
 from data_engine.errors import Refusal
 from data_engine.gltf.container import MAX_FILE_BYTES
-from data_engine.gltf.pack import Neighbours
+from data_engine.gltf.pack import Neighbours, same_but_for_case
+from data_engine.ingest.statements import is_notice
 from data_engine.ingest.suffixes import ARCHIVES, MANIFEST, PICTURES, SUFFIXES
 
 MAX_MEMBERS = 4096
@@ -61,7 +62,10 @@ class Members(Neighbours):
         self._beside = pathlib.PurePosixPath(member).parent
 
     def _find(self, name: str) -> pathlib.Path | None:
-        number = self._numbers.get((self._beside / name).as_posix())
+        path = (self._beside / name).as_posix()
+        number = self._numbers.get(path)
+        if number is None and (alike := same_but_for_case(path, self._numbers)):
+            number = self._numbers[alike]
         return None if number is None else self._folder / str(number)
 
 
@@ -150,8 +154,13 @@ def _sorted_out(members: list[zipfile.ZipInfo]) -> tuple[list[zipfile.ZipInfo], 
     if not any(path.suffix in SUFFIXES for path in paths.values()):
         kinds = ", ".join(SUFFIXES)
         raise Refusal("no_mesh", f"it holds no mesh: no name in it ends in {kinds}")
-    wanted = [m for m in shown if paths[m].suffix in _KEPT or paths[m].name == MANIFEST]
+    wanted = [m for m in shown if paths[m].suffix in _KEPT or _is_said(paths[m].name)]
     return wanted, [m.filename for m in shown if paths[m].suffix in ARCHIVES]
+
+
+def _is_said(name: str) -> bool:
+    """Whether a file of this name says something about the models."""
+    return name == MANIFEST or is_notice(name)
 
 
 def _is_hidden(name: str) -> bool:

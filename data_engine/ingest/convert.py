@@ -10,7 +10,7 @@ from data_engine.errors import Refusal
 from data_engine.gltf.checks import check_document
 from data_engine.gltf.container import MAX_FILE_BYTES, parse_glb
 from data_engine.gltf.decompress import decompress, is_compressed
-from data_engine.gltf.pack import Neighbours, pack_gltf, write_glb
+from data_engine.gltf.pack import Neighbours, pack_gltf, tidied, write_glb
 from data_engine.ingest.archives import Members
 
 _FOREIGN = (
@@ -38,7 +38,7 @@ def convert_file(task: dict[str, Any]) -> dict[str, Any]:
         raise Refusal("too_large", f"it has {size} bytes; at most {MAX_FILE_BYTES} are read")
     data = path.read_bytes()
     kind = sniff(data, pathlib.PurePosixPath(task.get("file", path.name)).suffix.lower())
-    glb = data if kind == "glb" else to_glb(data, kind, _neighbours(task))
+    glb = tidied(data) if kind == "glb" else to_glb(data, kind, _neighbours(task))
     if is_compressed((parsed := parse_glb(glb)).document):
         plain = decompress(parsed)
         glb = write_glb(plain.document, plain.binary)

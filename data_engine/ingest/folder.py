@@ -16,7 +16,9 @@ from data_engine.catalog.tombstones import find_tombstone
 from data_engine.errors import Refusal, UserError
 from data_engine.ingest.archives import read_index
 from data_engine.ingest.found import find_meshes
-from data_engine.ingest.manifest import clean, describe, read_manifest
+from data_engine.ingest.manifest import clean, describe, read_manifest, stricter_than_said
+from data_engine.ingest.notices import Notices, in_folder
+from data_engine.ingest.statements import NOTHING
 from data_engine.ingest.suffixes import MANIFEST, SUFFIXES, UP_OF_FORMAT
 from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.text.progress import progress
@@ -90,6 +92,8 @@ class _Ingest:
         self._found, self._incoming, self._opener, self._bar = found, incoming, opener, bar
         self._workspace, self._catalog, self._up = workspace, catalog, up
         self._running: set[str] = set()
+        self._notices = in_folder(found.root, found.meshes)
+        self._stated = NOTHING  # What the file at hand and the notices beside it say.
         self._users: dict[str, int] = {}  # How many tasks still need an unpacked archive.
         self.report = IngestReport(skipped=list(found.skipped), warnings=list(found.warnings))
 
@@ -97,6 +101,7 @@ class _Ingest:
         """Enters the files one by one, and yields those whose content is still to be read."""
         for file in self._found.meshes:
             path = self._found.root / file
+            self._stated = self._notices.stated(file, path)
             relic = self._enter(file, file_sha256(path), self._found.entries.get(file, {}))
             yield from self._task(relic, file, path)
         for file in self._found.archives:
@@ -121,6 +126,7 @@ class _Ingest:
         path = self._found.root / file
         digest = file_sha256(path)
         uid = _uid(digest)
+        self._stated = NOTHING
         if uid in self._catalog and self._catalog.get(uid).state != "found":
             self._enter(file, digest, {})
             return
@@ -141,10 +147,13 @@ class _Ingest:
     def _member_tasks(self, archive: str, folder: str) -> Iterator[dict[str, Any]]:
         index = read_index(folder)
         entries = self._inner_entries(archive, folder, index) | self._found.entries
+        contents = [(name, pathlib.Path(folder, str(n))) for n, (name, _) in enumerate(index)]
+        notices = Notices(contents)
         for number, (name, digest) in enumerate(index):
             if pathlib.PurePosixPath(name).suffix.lower() in SUFFIXES:
                 self._bar.total += 1
                 file = f"{archive}/{name}"
+                self._stated = notices.stated(name, contents[number][1])
                 relic = self._enter(file, digest, entries.get(file, {}))
                 path = pathlib.Path(folder, str(number))
                 yield from self._task(relic, file, path, archive=folder, member=name)
@@ -175,6 +184,8 @@ class _Ingest:
         """The record of a file; None if somebody asked for its removal."""
         if entry.get("sha256") not in (None, sha256):
             self.report.warnings.append(f"{file} is not the file whose sha256 {MANIFEST} gives")
+        if words := stricter_than_said(entry, self._stated):
+            self.report.warnings.append(f"{file}: {words}")
         path = clean(file, 4096)
         uid = _uid(sha256)
         record = {
@@ -182,7 +193,7 @@ class _Ingest:
             "source": "local",
             "source_file": path,
             "source_sha256": sha256,
-            **describe(entry, pathlib.PurePosixPath(path).stem),
+            **describe(entry, pathlib.PurePosixPath(path).stem, self._stated),
             "up_axis": self._up_axis(file, entry),
         }
         marks = {"source_url": record["source_url"], "source_sha256": sha256, "glb_sha256": sha256}

@@ -7,6 +7,7 @@ from typing import Any
 
 from data_engine.errors import UserError
 from data_engine.ingest.manifest import read_manifest
+from data_engine.ingest.statements import is_notice
 from data_engine.ingest.suffixes import COMPANIONS, MANIFEST, SUFFIXES, ZIP
 
 
@@ -101,4 +102,6 @@ def _raise(error: OSError) -> None:
 
 
 def _is_notice(name: str) -> bool:
-    return name.upper().startswith(("README", "LICENSE", "LICENCE", "COPYING", "NOTICE"))
+    return is_notice(name) or name.upper().startswith(
+        ("README", "LICENSE", "LICENCE", "COPYING", "NOTICE")
+    )

@@ -4,7 +4,9 @@
                   "category": ..., "license": ..., "license_evidence": ..., "author": ...,
                   "source": {"origin": ..., "repo": ...}, "up_axis": "Y", "sha256": ...}]}
 
-Every key but `file` is optional and unknown keys are ignored.
+Every key but `file` is optional and unknown keys are ignored; `title`, `licence`, `creator` and
+`url` are understood for `name`, `license`, `author` and `source`. What it says stands above what
+the files themselves say (`statements`).
 """
 
 import json
@@ -14,7 +16,10 @@ import unicodedata
 from typing import Any
 
 from data_engine.errors import UserError
-from data_engine.rights.licenses import credit_line, deed_url, spdx_of
+from data_engine.ingest.statements import NOTHING, Stated
+from data_engine.ingest.suffixes import MANIFEST
+from data_engine.rights.license_words import known_spdx
+from data_engine.rights.licenses import credit_line, deed_url, spdx_of, strictness
 from jaxrelic.data.schema import CATEGORIES
 
 MAX_MANIFEST_BYTES = 64 << 20
@@ -40,6 +45,8 @@ CATEGORY_OF = {
 }
 """Free words of a manifest to the categories of a shard; any other word is `other`."""
 
+_SAME = {"title": "name", "licence": "license", "creator": "author", "url": "source"}
+"""Keys that people write for those of the format."""
 _AUTHOR = re.compile(r"(?P<name>.*\S)\s*\((?P<url>https?://[^\s()<>\"'\\]+)\)")
 _STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of the text after them; right-to-left scripts do without."""
@@ -69,13 +76,22 @@ def read_manifest(path: pathlib.Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def describe(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
-    """Catalog fields that an entry (possibly empty) gives the file it describes."""
-    title = clean(entry.get("name"), MAX_LINE) or clean(file_name, MAX_LINE)
-    author, author_url = _author(clean(entry.get("author"), MAX_LINE))
-    label = clean(entry.get("license"), MAX_LINE) or "unknown"
+def describe(entry: dict[str, Any], file_name: str, stated: Stated = NOTHING) -> dict[str, Any]:
+    """Catalog fields of a file.
+
+    Args:
+        entry: The manifest's, possibly empty.
+        file_name: Its title if nobody gives it one.
+        stated: What the file and the notices beside it say; counts where the manifest is silent.
+    """
+    entry = {_SAME.get(key, key): value for key, value in entry.items()} | entry
+    title = _first(entry.get("name"), stated.title, file_name)
+    author, author_url = _author(_first(entry.get("author"), stated.author))
+    said = clean(entry.get("license"), MAX_LINE)
+    label = _first(said, stated.license) or "unknown"
+    evidence = _first(entry.get("license_evidence"), (said and MANIFEST) or stated.evidence)
     spdx = spdx_of(label)
-    url = _source_url(entry.get("source"))
+    url = _source_url(entry.get("source")) or _source_url(stated.source)
     language = clean(entry.get("description_lang"), MAX_LINE)
     return {
         "source_id": clean(entry.get("id"), MAX_LINE) or clean(file_name, MAX_LINE),
@@ -87,11 +103,26 @@ def describe(entry: dict[str, Any], file_name: str) -> dict[str, Any]:
         "license_spdx": spdx,
         "license_label": label,
         "license_url": deed_url(spdx),
-        "license_evidence": clean(entry.get("license_evidence"), MAX_LINE),
+        "license_evidence": evidence,
         "author_name": author,
         "author_url": author_url,
         "attribution": credit_line(title=title, author=author, url=url, spdx=spdx),
     }
+
+
+def stricter_than_said(entry: dict[str, Any], stated: Stated) -> str:
+    """A word about a file whose own licence is stricter than its manifest's; else empty."""
+    said = clean(entry.get("license", entry.get("licence")), MAX_LINE)
+    if not (said and (own := known_spdx(stated.license))):
+        return ""
+    if strictness(own) <= strictness(spdx_of(said)):
+        return ""
+    return f"{MANIFEST} says {spdx_of(said)}, but {stated.evidence} says {own}; the manifest counts"
+
+
+def _first(*values: Any) -> str:
+    """The first that is a string with something in it, cleaned; empty if there is none."""
+    return next(filter(None, (clean(value, MAX_LINE) for value in values)), "")
 
 
 def clean(value: Any, limit: int, *, lines: bool = False) -> str:
@@ -122,6 +153,8 @@ def _author(words: str) -> tuple[str, str]:
 
 def _source_url(source: Any) -> str:
     """The page a person would visit: http(s) only, so that no report links anywhere else."""
+    if isinstance(source, str):
+        source = {"url": source}
     if not isinstance(source, dict):
         return ""
     for name in ("origin", "url", "repo"):

@@ -1,27 +1,33 @@
 """A relic in Blender: imported, placed, given a material where it has none, and measured."""
 
+import pathlib
+import tempfile
+
 import numpy as np
 
 from data_engine.errors import Refusal
+from data_engine.gltf.checks import check_document
+from data_engine.gltf.container import read_glb
+from data_engine.gltf.scene import scene_glb
 
 NEUTRAL_GREY = 0.6
 """Linear reflectance of a surface that came without a material."""
 
 
-def import_relic(bpy, glb: str, world_from_import: np.ndarray) -> list:
-    """Opens a GLB, places it in the world frame and returns its mesh objects."""
+def import_relic(bpy, glb: str, world_from_gltf: np.ndarray) -> list:
+    """Opens a relic in the world frame and returns its mesh objects.
+
+    Blender gets no foreign file: what it imports is the default scene, written anew by us.
+    """
     ours, our_images = set(bpy.data.objects), set(bpy.data.images)
-    bpy.ops.import_scene.gltf(filepath=glb)
-    bpy.context.scene.frame_set(0)
-    placement = matrix(world_from_import)
-    for item in set(bpy.data.objects) - ours:
-        if item.parent is None:  # One common transform: per-part scaling would move the parts
-            item.matrix_world = placement @ item.matrix_world
-        if item.type in {"LIGHT", "CAMERA"}:
-            item.hide_render = True
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "scene.glb")
+        path.write_bytes(scene_glb(check_document(read_glb(glb)), world_from_gltf))
+        bpy.ops.import_scene.gltf(filepath=str(path))
     bpy.context.view_layer.update()
     visible = set(bpy.context.view_layer.objects)  # Excludes the importer's hidden bone shapes
-    meshes = [item for item in bpy.data.objects if item.type == "MESH" and item in visible]
+    news = set(bpy.data.objects) - ours
+    meshes = [item for item in bpy.data.objects if item.type == "MESH" and item in visible & news]
     if not meshes:
         raise Refusal("no_mesh", "Blender finds no mesh in the file")
     check_textures(set(bpy.data.images) - our_images)

@@ -57,7 +57,7 @@ def render_relic(bpy, setup: dict, job: dict, answer: worker_process.Answer) -> 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_scene.configure(bpy, setup)
     blender_scene.add_lights(bpy, setup["lighting"])
-    meshes = blender_relic.import_relic(bpy, job["glb"], np.array(job["world_from_import"]))
+    meshes = blender_relic.import_relic(bpy, job["glb"], np.array(job["world_from_gltf"]))
     bounds = blender_relic.world_bounds(bpy, meshes)
     camera = blender_scene.add_camera(bpy, setup)
     for index, world_from_cam in enumerate(setup["world_from_cam"]):

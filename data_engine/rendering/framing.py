@@ -40,12 +40,6 @@ class Framing:
         matrix[:3, 3] = -self.scale * np.array(self.centre)
         return matrix
 
-    def world_from_import(self) -> np.ndarray:
-        """[4, 4] from what Blender's importer makes of the GLB, which it always takes as y-up."""
-        matrix = self.world_from_gltf()
-        matrix[:3, :3] = matrix[:3, :3] @ _TURN["Y"].T
-        return matrix
-
     def to_world(self, points_gltf: np.ndarray) -> np.ndarray:
         """Points [n, 3] of the GLB in the world frame."""
         return self.scale * (points_gltf @ _TURN[self.up_axis].T - np.array(self.centre))

@@ -1,9 +1,9 @@
 """Renders every validated relic: leases from the catalog, engines in child processes.
 
-A relic that the renderer refuses, or that takes too much time or memory, is rejected at once with
-that reason: the same limits would end the same way. A process that dies without saying why is given
-one more chance, with a fresh process. A relic that has views under other settings is left out of
-this render alone. `data-engine render --retry` tries all of them again.
+A relic that the renderer refuses, or that takes too much time or memory, is left out of this render
+with that reason: the same limits would end the same way. Other settings may suit it, so it stays in
+the catalog as it is. A process that dies without saying why is given one more chance, with a fresh
+process. `data-engine render --retry` tries all of them again.
 """
 
 import concurrent.futures
@@ -129,6 +129,7 @@ class RenderQueue:
         """
         left = 0
         with Catalog(self._workspace.catalog_path) as catalog:
+            catalog.readmit(STAGE)
             for relic in catalog.relics(READY):
                 if (meta := self._complete(relic)) is None:
                     catalog.reopen(relic.uid, STAGE, self.render_id)
@@ -216,9 +217,9 @@ class RenderQueue:
         self._check_disk()
         if verdict is None:
             return None
-        # Views of another render are as good as before, unless the file itself is gone.
-        kept = relic.render_id not in ("", self.render_id) and verdict.reason != "gone"
-        end, what = (catalog.leave_out, "left out") if kept else (catalog.reject, "rejected")
+        # Only a file that is gone is so under every setting.
+        gone = verdict.reason == "gone"
+        end, what = (catalog.reject, "rejected") if gone else (catalog.leave_out, "left out")
         end(relic.uid, STAGE, verdict.reason, verdict.sentence)
         return Outcome(uid=relic.uid, what=what, file=relic.source_file, detail=str(verdict))
 
@@ -282,7 +283,6 @@ class RenderQueue:
             "uid": relic.uid,
             "glb": str(self._workspace.blob_path(relic.glb_sha256)),
             "world_from_gltf": framing.world_from_gltf().tolist(),
-            "world_from_import": framing.world_from_import().tolist(),
             "out": str(raw),
             "log": str(log),
         }
@@ -299,15 +299,15 @@ class RenderQueue:
 
 
 def check_bounds(seen: np.ndarray, expected: np.ndarray) -> None:
-    """Raises unless Blender shows the geometry that was validated and framed.
+    """Raises unless the engine shows the geometry that was validated and framed.
 
-    A skinned or animated file may look different in Blender; its samples and its depth would then
-    describe two shapes.
+    Samples and depth would otherwise describe two shapes. Blender is given a file of our own, so
+    this is our fault and not the relic's.
     """
     difference = np.abs(seen - expected).max()
     if difference > BOUNDS_TOLERANCE:
         raise Refusal(
             "bad_mesh",
-            f"Blender's bounding box differs by {difference:.3f} world units from the file's own "
-            "geometry (a skin or an animation?)",
+            f"the engine's bounding box differs by {difference:.3f} world units from the file's "
+            "own geometry; please report it",
         )

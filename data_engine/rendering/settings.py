@@ -11,7 +11,7 @@ from data_engine.rendering.pose_set import PoseSet
 from data_engine.rendering.poses import load_poses
 from data_engine.workspace import file_sha256
 
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 """Raised when the same settings would give other pixels; it enters `render_id`."""
 
 LIGHTING = {

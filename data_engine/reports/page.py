@@ -1,5 +1,6 @@
 """The overview page and its galleries: HTML without scripts, text of strangers escaped."""
 
+import collections
 import dataclasses
 import importlib.resources
 import itertools
@@ -205,7 +206,26 @@ def _licences(content: Content) -> str:
     ]
     drawn = _drawing("licenses.svg", "Relics per licence")
     figure = drawn if "licenses.svg" in content.figures else ""
-    return f'<div class="two">{figure}{_table(("licence", "relics"), rows)}</div>'
+    table = _table(("licence", "relics"), rows)
+    return f'<div class="two">{figure}{table}</div>{_unknown_licences(content)}'
+
+
+def _unknown_licences(content: Content) -> str:
+    """Licences that have no SPDX identifier, in their words: for somebody to read."""
+    words = collections.Counter(
+        (relic.license_label or UNKNOWN, relic.license_evidence or "said nowhere")
+        for relic in content.shown
+        if relic.license_spdx.startswith("LicenseRef-")
+    )
+    if not words:
+        return ""
+    rows = [
+        (in_html(label), in_html(place), count)
+        for (label, place), count in words.most_common(LISTED_OUT)
+    ]
+    note = f"Relics whose licence is unknown or has no SPDX identifier: {words.total()}."
+    table = _table(("words", "where", "relics"), rows, numbers=False)
+    return f"{_note(note)}<details><summary>their words</summary>{table}</details>"
 
 
 def _data_sets(sets: Sequence[Mapping[str, Any]]) -> str:

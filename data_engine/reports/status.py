@@ -4,6 +4,7 @@ Nothing here writes, and nothing heavy is imported: it has to answer at once, al
 on and also from a locked disk.
 """
 
+import collections
 import dataclasses
 import datetime
 import json
@@ -30,8 +31,9 @@ def collect(workspace: Workspace, catalog: CatalogReader) -> dict[str, Any]:
     Keys, which stay: `schema`; `workspace`, its folder; `relics`, how many there are; `states`,
     relics per state; `stages`, a list of {stage, done, out, waiting, running, per_hour,
     seconds_left}, the rate that of the last run and null where there was none; `reasons`, a list of
-    {stage, reason, count}; `disk`, with `free_bytes` and a list `used` of {what, bytes, estimated};
-    `datasets`, a list of {name, path, bytes, splits}.
+    {stage, reason, count}; `left_out`, a list of {render_id, reason, count} of relics that are in
+    the catalog and not in that render; `disk`, with `free_bytes` and a list `used` of {what, bytes,
+    estimated}; `datasets`, a list of {name, path, bytes, splits}.
     """
     counts, ended, running = catalog.counts(), catalog.endings(), catalog.running()
     stages = []
@@ -51,6 +53,12 @@ def collect(workspace: Workspace, catalog: CatalogReader) -> dict[str, Any]:
         "reasons": [
             {"stage": stage, "reason": reason, "count": count}
             for (stage, reason), count in catalog.reasons().items()
+        ],
+        "left_out": [
+            {"render_id": key, "reason": reason, "count": count}
+            for (key, reason), count in sorted(
+                collections.Counter((out.key, out.reason) for out in catalog.left_out()).items()
+            )
         ],
         "disk": {"free_bytes": workspace.free_bytes(), "used": disk_use(workspace, catalog)},
         "datasets": data_sets(workspace),

@@ -2,27 +2,30 @@
 
 import re
 
+from data_engine.rights.license_words import known_spdx
+
 UNKNOWN = "LicenseRef-unknown"
 
-_SPDX = {
-    "cc0": "CC0-1.0",
-    "cc0-1.0": "CC0-1.0",
-    "cc0 1.0": "CC0-1.0",
-    "cc0 public domain": "CC0-1.0",
-    "public domain": "LicenseRef-public-domain",
-    "public domain mark 1.0": "LicenseRef-public-domain",
-}
-_CREATIVE_COMMONS = re.compile(r"cc[ -](by(?:-(?:nc-sa|nc-nd|nc|sa|nd))?)[ -]([1-4]\.0)")
-_STRICTER = (
-    "LicenseRef-public-domain",
-    "CC0",
-    "CC-BY",
-    "CC-BY-SA",
-    "CC-BY-ND",
-    "CC-BY-NC",
-    "CC-BY-NC-SA",
-    "CC-BY-NC-ND",
+_RANKS = (
+    ("LicenseRef-public-domain", "CC-PDM", "CC-PDDC"),
+    ("CC0", "Unlicense", "PDDL"),
+    ("CC-BY", "MIT", "Apache", "BSD-2-Clause", "BSD-3-Clause", "ODC-By", "etalab", "OGL-UK"),
+    ("CC-BY-SA", "ODbL", "GPL", "LAL"),
+    ("CC-BY-ND",),
+    ("CC-BY-NC",),
+    ("CC-BY-NC-SA",),
+    ("CC-BY-NC-ND",),
 )
+"""Families of licences, the freest first."""
+_PAGES = {
+    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "CC-PDM-1.0": "https://creativecommons.org/publicdomain/mark/1.0/",
+    "MIT": "https://opensource.org/license/mit",
+    "Apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
+    "ODbL-1.0": "https://opendatacommons.org/licenses/odbl/1-0/",
+    "ODC-By-1.0": "https://opendatacommons.org/licenses/by/1-0/",
+    "PDDL-1.0": "https://opendatacommons.org/licenses/pddl/1-0/",
+}
 _DEED = "https://creativecommons.org/"
 
 
@@ -38,10 +41,8 @@ def spdx_of(words: str) -> str:
     plain = " ".join(words.lower().replace("_", "-").split())
     if plain in ("", "unknown"):
         return UNKNOWN
-    if plain in _SPDX:
-        return _SPDX[plain]
-    if match := _CREATIVE_COMMONS.fullmatch(plain):
-        return f"CC-{match[1].upper()}-{match[2]}"
+    if spdx := known_spdx(words):
+        return spdx
     if re.fullmatch(r"LicenseRef-[A-Za-z0-9.-]+", words):
         return words
     slug = re.sub(r"[^a-z0-9.]+", "-", plain).strip("-.")[:60].rstrip("-.")
@@ -58,17 +59,20 @@ def strictness(spdx: str) -> int:
         >>> max(["CC0-1.0", "CC-BY-NC-4.0", "CC-BY-4.0"], key=strictness)
         'CC-BY-NC-4.0'
     """
-    family = re.sub(r"-[0-9.]+$", "", spdx)
-    return _STRICTER.index(family) if family in _STRICTER else len(_STRICTER)
+    family = re.sub(r"^LicenseRef-(?=CC-)", "", spdx)
+    family = re.sub(r"-[0-9]\.[0-9](?:-(?:[A-Z]{2,3}|only|or-later))?$", "", family)
+    ranks = [rank for rank, families in enumerate(_RANKS) if family in families]
+    return ranks[0] if ranks else len(_RANKS)
 
 
 def deed_url(spdx: str) -> str:
     """Where the licence can be read; empty if we do not know."""
-    if spdx == "CC0-1.0":
-        return _DEED + "publicdomain/zero/1.0/"
-    if match := re.fullmatch(r"CC-(BY[A-Z-]*)-([1-4]\.0)", spdx):
-        return f"{_DEED}licenses/{match[1].lower()}/{match[2]}/"
-    return ""
+    if match := re.fullmatch(
+        r"(?:LicenseRef-)?CC-(BY(?:-[A-Z]{2})*)-([0-9]\.[0-9])(?:-([A-Z]+))?", spdx
+    ):
+        port = f"{match[3].lower()}/" if match[3] else ""
+        return f"{_DEED}licenses/{match[1].lower()}/{match[2]}/{port}"
+    return _PAGES.get(spdx, "")
 
 
 def credit_line(*, title: str, author: str, url: str, spdx: str) -> str:

@@ -15,13 +15,16 @@ SPLITS = ("train", "val", "test")
 class SplitShares:
     """Shares of a data set that are held out; the rest trains."""
 
-    val_percent: int = 10
-    """Relics held out for choosing settings, in percent."""
+    val_percent: int | None = None
+    """Relics held out for choosing settings, in percent; by default 10, or what --test-percent
+    leaves if that is less."""
     test_percent: int = 10
-    """Relics held out for the final numbers, in percent."""
+    """Relics held out for the final numbers, in percent; 100 makes a pure test set."""
 
     def __post_init__(self):
-        if min(self.val_percent, self.test_percent) < 0 or self.train_percent < 1:
+        if self.val_percent is None:
+            object.__setattr__(self, "val_percent", min(10, max(0, 100 - self.test_percent)))
+        if min(self.val_percent, self.test_percent) < 0 or self.train_percent < 0:
             raise UserError(
                 f"{self.val_percent} % for val and {self.test_percent} % for test leave "
                 f"{self.train_percent} % to train on; lower --val-percent or --test-percent"

@@ -83,8 +83,7 @@ def _measure_single_view(args: EvaluateArguments) -> int:
     shards = str(args.shards) if args.shards is not None else data["path"]
     placement = _placement(args.settings, training["supervision"])
     split, records = held_out.single_views(shards, args.split)
-    _, seen = held_out.open_single_views(shards, held_out.TRAINING_SPLIT)
-    mean_shape = evaluate.training_mean_shape(seen, args.settings) if seen else None
+    mean_shape, learned_from = _mean_shape(data, args.settings)
     named = methods.methods(
         predictor,
         mean_shape,
@@ -98,6 +97,7 @@ def _measure_single_view(args: EvaluateArguments) -> int:
         "split": split,
         "icosphere_level": predictor.config.icosphere_level,
         "held_out": split != held_out.TRAINING_SPLIT,
+        "mean_shape_of": learned_from,
         "supervision": training["supervision"],
         "placement": placement,
         "settings": dataclasses.asdict(args.settings),
@@ -107,6 +107,29 @@ def _measure_single_view(args: EvaluateArguments) -> int:
         sheet = gallery.draw(named["model"], predictor.preprocessing, records, args.gallery)
     _report(args, evaluation, page, sheet, num_relics=len(records))
     return 0
+
+
+def _mean_shape(
+    data: Mapping[str, Any], settings: EvaluationSettings
+) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
+    """The mean shape of the relics that the network learned from, and where they are.
+
+    It stands for what one knows without a photograph, so no other relics will do: not those that
+    are measured, nor others beside them. Without any it is left out, with a warning.
+    """
+    from jaxrelic.evaluation import held_out
+    from jaxrelic.evaluation.single_view import evaluate
+
+    path, split = data.get("path") or "", data.get("split") or held_out.TRAINING_SPLIT
+    reason, seen = "the model does not say on what it was trained", None
+    if path:
+        reason, seen = held_out.open_single_views(path, split)
+    mean_shape = evaluate.training_mean_shape(seen, settings) if seen else None
+    if mean_shape is None:
+        reason = reason or f"the relics of {path} have no cameras"
+        logger.warning("no mean shape to compare with: %s", reason)
+        return None, ""
+    return mean_shape, f"{path}, split {split}"
 
 
 def _placement(settings: EvaluationSettings, supervision: str) -> str:

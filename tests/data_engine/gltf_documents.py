@@ -47,9 +47,16 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + crc
 
 
-def with_image(data: bytes, kind: str = "image/png") -> dict:
+def with_image(data: bytes, kind: str = "image/png", copies: int = 1) -> dict:
+    """With a picture that its material shows, `copies` times."""
     uri = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-    return tetrahedron() | {"images": [{"uri": uri}]}
+    document = tetrahedron()
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    return document | {
+        "images": [{"uri": uri}] * copies,
+        "textures": [{"source": number} for number in range(copies)],
+        "materials": [{"emissiveTexture": {"index": number}} for number in range(copies)],
+    }
 
 
 def changed(path: str, value) -> dict:

@@ -38,6 +38,7 @@ EXAMPLES = {
     "data_engine.procedural.relic": ["make_relic"],
     "data_engine.procedural.folder": ["write_relics"],
     "data_engine.rendering.poses": ["load_poses"],
+    "data_engine.rights.license_words": ["known_spdx"],
     "data_engine.rights.licenses": ["credit_line", "spdx_of", "strictness"],
 }
 KNOWN = {"jax": jax, "jnp": jnp, "np": np, "jaxrelic": jaxrelic}

@@ -22,17 +22,22 @@ def test_picture_sizes_are_read_from_headers(tmp_path):
 
 
 def test_the_inventory_counts_materials_pictures_and_extensions(tmp_path):
-    document = with_image(png(30, 70)) | {"materials": [{}, {}, {}]}
-    document["images"] += with_image(png(64, 8))["images"]
+    document = with_image(png(30, 70), copies=2)
+    document["images"][1:] = with_image(png(64, 8))["images"]
+    document["images"] += with_image(b"of no kind, and used by none")["images"]
+    document["materials"].append({})
+    document["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"] = 0
     document["extensionsUsed"] = ["KHR_materials_unlit", "EXT_texture_webp"]
     document["extensionsRequired"] = ["EXT_texture_webp"]
     (tmp_path / "a.glb").write_bytes(write_glb(document, BINARY))
     assert inventory(tmp_path / "a.glb") == {
         "materials": 3,
         "textures": 2,
+        "vertex_colors": True,
         "max_texture_px": 70,
         "extensions": ["EXT_texture_webp", "KHR_materials_unlit"],
     }
     (tmp_path / "b.glb").write_bytes(write_glb(tetrahedron(), BINARY))
     bare = {"materials": 0, "textures": 0, "max_texture_px": 0, "extensions": []}
+    bare["vertex_colors"] = False
     assert inventory(tmp_path / "b.glb") == bare

@@ -13,7 +13,8 @@ from data_engine.catalog.catalog import Catalog
 from data_engine.cli import main
 from data_engine.errors import UserError
 from data_engine.identity import duplicates
-from data_engine.identity.clusters import NEAR, Groups, judge, settle
+from data_engine.identity.clusters import NEAR, judge, settle
+from data_engine.identity.groups import Groups
 from data_engine.ingest.folder import ingest_folder
 from data_engine.processes.pool import ChildLimits
 from data_engine.validate import validate_all

@@ -83,17 +83,12 @@ def test_a_z_up_file_lands_where_its_y_up_twin_does():
 
 
 @pytest.mark.parametrize("up_axis", ["Y", "Z"])
-def test_the_three_ways_to_the_world_agree(up_axis):
-    rng = np.random.default_rng(2)
-    points = rng.normal(size=(20, 3))
+def test_both_ways_to_the_world_agree(up_axis):
+    points = np.random.default_rng(2).normal(size=(20, 3))
     found = framing.Framing(scale=0.3, centre=(1.0, -2.0, 0.5), up_axis=up_axis)
-    imported = np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=-1)  # By Blender
-    for matrix, source in (
-        (found.world_from_gltf(), points),
-        (found.world_from_import(), imported),
-    ):
-        moved = source @ matrix[:3, :3].T + matrix[:3, 3]
-        np.testing.assert_allclose(moved, found.to_world(points), atol=1e-12)
+    matrix = found.world_from_gltf()
+    moved = points @ matrix[:3, :3].T + matrix[:3, 3]
+    np.testing.assert_allclose(moved, found.to_world(points), atol=1e-12)
 
 
 def test_a_mesh_without_extent_is_refused():

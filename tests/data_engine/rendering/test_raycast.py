@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import trimesh
 
+from data_engine import cli
 from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.schema import COLUMNS
+from data_engine.catalog.stages import count_stages
 from data_engine.commands import render as command
 from data_engine.errors import UserError
 from data_engine.rendering import raycast_worker, views
@@ -94,6 +97,41 @@ def test_a_refusal_under_one_setting_leaves_the_views_of_another_in_the_data_set
     run(workspace, other, retry=True)
     with Catalog(workspace.catalog_path) as catalog:
         assert [relic.render_id for relic in catalog.relics("rendered")] == [other.render_id()] * 2
+
+
+def test_a_refusal_under_the_first_setting_keeps_no_relic_from_the_second(workspace, capsys):
+    strict = dataclasses.replace(SETTINGS, size=40)
+    run(workspace, strict, timeout_s=1e-3)
+    with CatalogReader(workspace.catalog_path) as catalog:
+        assert {relic.state for relic in catalog.relics()} == {"validated"}
+        assert {(out.key, out.reason) for out in catalog.left_out()} == {
+            (strict.render_id(), "timeout")
+        }
+        (stage,) = [entry for entry in count_stages(catalog.tallies()) if entry.stage == "render"]
+        assert (stage.done, stage.out, stage.waiting) == (0, 2, 0)
+    assert cli.main(["status", "--workspace", str(workspace.root), "--rejected"]) == 0
+    out = capsys.readouterr().out
+    assert f"{strict.render_id()} timeout" in out
+    assert f"raise --timeout-s (in render {strict.render_id()} alone)" in out
+    render_id = run(workspace)
+    with CatalogReader(workspace.catalog_path) as catalog:
+        assert {relic.render_id for relic in catalog.relics("rendered")} == {render_id}
+        (stage,) = [entry for entry in count_stages(catalog.tallies()) if entry.stage == "render"]
+        assert (stage.done, stage.out, stage.waiting) == (2, 0, 0)
+
+
+def test_what_an_earlier_version_rejected_is_left_out_of_that_render_alone(workspace):
+    uid, former = str(uuid.UUID(int=0)), SETTINGS.render_id()
+    with Catalog(workspace.catalog_path) as catalog:
+        assert catalog.claim("render", "validated", former).uid == uid
+        catalog.reject(uid, "render", "crash", "it died")
+    run(workspace)
+    with CatalogReader(workspace.catalog_path) as catalog:
+        assert catalog.get(uid).state == "validated"
+        assert [(out.uid, out.reason) for out in catalog.left_out()] == [(uid, "crash")]
+    other = run(workspace, dataclasses.replace(SETTINGS, size=40))
+    with Catalog(workspace.catalog_path) as catalog:
+        assert (catalog.get(uid).state, catalog.get(uid).render_id) == ("rendered", other)
 
 
 def test_a_relic_whose_file_is_gone_waits_for_its_return(workspace, capsys):

@@ -228,8 +228,8 @@ def test_a_relic_that_kills_or_hangs_blender_fails_alone(
     workspace, uids = three_relics(tmp_path)
     strike(monkeypatch, uids["b"], lambda child: os.kill(child.pid, number))
     outcomes = run_queue(workspace, limits=limits)
-    assert states(workspace, uids) == {"a": "rendered", "b": "rejected", "c": "rendered"}
-    assert re.match(words, next(o.detail for o in outcomes if o.what == "rejected"))
+    assert states(workspace, uids) == {"a": "rendered", "b": "validated", "c": "rendered"}
+    assert re.match(words, next(o.detail for o in outcomes if o.what == "left out"))
     assert not list(workspace.renders.rglob("*.part"))
 
 
@@ -239,11 +239,12 @@ def test_a_file_blender_refuses_fails_and_the_same_child_serves_the_next(tmp_pat
     broken.write_bytes(data[: len(data) // 2])
     good.write_bytes(data)
     child = RenderChild(SETTINGS, SETTINGS.pose_set(), LIMITS)
-    job = {"world_from_import": np.eye(4).tolist(), "out": str(tmp_path), "uid": "x"}
+    upright = Framing(scale=1.0, centre=(0.0, 0.0, 0.0)).world_from_gltf()
+    job = {"world_from_gltf": upright.tolist(), "out": str(tmp_path), "uid": "x"}
     job["log"] = str(tmp_path / "log.txt")
     seen = []
     try:
-        with pytest.raises(Refusal, match=r"crash: .*Bad GLB"):
+        with pytest.raises(Refusal, match=r"bad_glb: its header promises"):
             child.render({**job, "glb": str(broken)}, seen.append)
         bounds = child.render({**job, "glb": str(good)}, seen.append)
     finally:

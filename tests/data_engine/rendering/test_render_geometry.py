@@ -40,7 +40,7 @@ def blender(tmp_path_factory):
             "glb": str(folder / "relic.glb"),
             "out": str(folder),
             "log": str(folder / "log.txt"),
-            "world_from_import": UPRIGHT.world_from_import().tolist(),
+            "world_from_gltf": UPRIGHT.world_from_gltf().tolist(),
         }
         children[key].render(job, lambda index: None)
         return [exr.read_exr(folder / f"{index}.exr") for index in range(len(pose_set))]

@@ -335,3 +335,15 @@ def test_a_real_browser_shows_the_pages_whole(browser, workspace, width_px):
         sizes = "const d = document.documentElement; return d.scrollWidth - d.clientWidth"
         assert browser.execute_script(sizes) == 0
         assert browser.get_log("browser") == []
+
+
+def test_words_that_are_no_known_licence_are_listed_for_a_human(workspace):
+    with Catalog(workspace.catalog_path) as catalog:
+        for uid, label in (("aaaa", "Ask <us>"), ("bbbb", "CC BY 4.0")):
+            spdx = "CC-BY-4.0" if label.startswith("CC") else "LicenseRef-ask-us"
+            words = {"license_label": label, "license_evidence": "README", "license_spdx": spdx}
+            catalog.add({"uid": uid, **words})
+    write_reports(workspace, "0", POSES)
+    text = (workspace.reports / "index.html").read_text()
+    assert "has no SPDX identifier: 1." in text
+    assert "Ask &lt;us&gt;</td>" in text

@@ -16,7 +16,8 @@ from data_engine.cli import main
 from data_engine.commands import shards as command
 from data_engine.errors import UserError
 from data_engine.rendering import poses, views
-from jaxrelic.data import schema
+from data_engine.shards.splits import SplitShares
+from jaxrelic.data import relics, schema
 from jaxrelic.data.image_sets import locate
 
 SIZE, RENDER_ID = 16, "0123456789ab"
@@ -113,6 +114,18 @@ def test_four_relics_fill_three_splits_and_the_catalog_knows_which(built):
         relics = catalog.relics()
     assert {relic.uid: relic.split for relic in relics} == split_of
     assert {relic.state for relic in relics} == {"sharded"}
+
+
+def test_a_pure_test_set_holds_every_relic_and_nothing_else(make, tmp_path, capsys):
+    make(tmp_path)
+    command.run(command.Shards(workspace=tmp_path, held_out=SplitShares(test_percent=100)))
+    assert "1.0.0: 4 test\n" in capsys.readouterr().out
+    folder = tmp_path / "shards" / "relic_views" / "v3_16" / "1.0.0"
+    _, split_of = load(folder)
+    assert list(split_of.values()) == ["test"] * 4
+    assert len(relics.open_relics(str(folder), "test")) == 4
+    with pytest.raises(UserError, match="train"):
+        relics.open_relics(str(folder), "train")
 
 
 def test_tensorflow_is_not_imported_to_write_or_read(built):

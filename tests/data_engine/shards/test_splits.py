@@ -70,6 +70,20 @@ def test_a_larger_test_split_keeps_the_relics_of_the_smaller_one():
     assert all(large[uid] == "test" for uid, split in small.items() if split == "test")
 
 
-def test_shares_that_leave_nothing_to_train_on_are_refused():
+@pytest.mark.parametrize(("val", "test"), [(60, 50), (None, 101), (0, -1), (-1, 10)])
+def test_shares_of_more_than_there_is_are_refused(val, test):
     with pytest.raises(UserError, match="lower --val-percent"):
-        splits.SplitShares(val_percent=50, test_percent=50)
+        splits.SplitShares(val_percent=val, test_percent=test)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 500])
+def test_a_hundred_percent_for_test_makes_a_pure_test_set(count):
+    shares = splits.SplitShares(test_percent=100)
+    split_of, moved = splits.assign_splits(clusters(count), shares)
+    assert (set(split_of.values()), moved) == ({"test"}, {})
+    assert shares.rule().endswith("0/0/100 percent")
+
+
+def test_validation_takes_what_a_large_test_set_leaves():
+    shares = splits.SplitShares(test_percent=95)
+    assert (shares.train_percent, shares.val_percent) == (0, 5)

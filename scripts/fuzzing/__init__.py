@@ -1,0 +1,1 @@
+"""Inputs for `scripts/fuzz.py`: sound folders, and what may be wrong with them."""
