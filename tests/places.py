@@ -6,3 +6,4 @@ TESTS = pathlib.Path(__file__).resolve().parent
 ROOT = TESTS.parent
 GOLDENS = TESTS / "goldens"
 SHARED_DATA = ROOT.parent / "shared" / "data"
+SHARED_FIELD = ROOT.parent / "shared" / "field"

@@ -15,13 +15,14 @@ _INDENTED = re.compile(rb"(?m)^[ \t\v\f]+")
 _COMMENT = re.compile(rb"#[^\n]*")
 _MSVC = re.compile(rb"[-+]?(?:1\.#(?:QNAN|SNAN|IND|INF)\w*|nan\([^)\s]*\))", re.IGNORECASE)
 """Numbers that are none, as the C library of Windows prints them."""
-_SPACE = np.zeros(256, bool)
-_SPACE[list(b" \t\v\f\r\n")] = True
-_NEWLINE = 10
+_NEWLINE, _SPACE = 10, 32
+"""Whatever is not above a space in ASCII divides words."""
+_DEEP = 64
+"""Indents up to this many bytes are stepped over; deeper ones are removed."""
 
 
 def plain_text(data: bytes) -> bytes:
-    r"""Text in UTF-8 or an older code, lines ended by \n, without a mark, indents or continuations.
+    r"""Text in UTF-8 or an older code, lines ended by \n, without a mark or continuations.
 
     Raises:
         Refusal: It begins like UTF-16 and is none.
@@ -36,8 +37,6 @@ def plain_text(data: bytes) -> bytes:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b"\\\n" in data:
         data = data.replace(b"\\\n", b" ")
-    if b"\n " in data or b"\n\t" in data or data[:1] in (b" ", b"\t"):
-        data = _INDENTED.sub(b"", data)
     return data if data.endswith(b"\n") else data + b"\n"
 
 
@@ -45,28 +44,51 @@ class Lines:
     """The lines of a text that `plain_text` made."""
 
     def __init__(self, text: bytes):
-        """Finds where they begin and end."""
-        self._buffer = np.frombuffer(text, np.uint8)
-        self._text = text
+        """Finds where they begin, where their first word begins, and where they end."""
+        self._text, self._buffer = text, np.frombuffer(text, np.uint8)
+        self._find()
+        for _ in range(_DEEP):
+            indented = self._buffer[self._words] <= _SPACE
+            indented &= self._buffer[self._words] != _NEWLINE
+            if not indented.any():
+                return
+            self._words += indented
+        self._text = _INDENTED.sub(b"", text)
+        self._buffer = np.frombuffer(self._text, np.uint8)
+        self._find()
+
+    def _find(self) -> None:
         ends = np.flatnonzero(self._buffer == _NEWLINE) + 1
         self._starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         self._lengths = ends - self._starts
-
-    def __len__(self) -> int:
-        return len(self._starts)
+        self._words = self._starts.copy()
 
     def starting_with(self, word: bytes) -> np.ndarray:
         """Whether each line [n] begins with a word and a space, in either case of letters."""
-        found = self._lengths > len(word)
+        lines = np.flatnonzero(self._buffer[self._words] | 0x20 == word.lower()[0])
+        room = self._starts[lines] + self._lengths[lines] - self._words[lines]
+        lines = lines[room > len(word)]
         for offset, letter in enumerate(word.lower()):
-            here = self._buffer[np.where(found, self._starts + offset, 0)]
-            found &= (here | 0x20) == letter
-        after = self._buffer[np.where(found, self._starts + len(word), 0)]
-        return found & _SPACE[after]
+            lines = lines[self._buffer[self._words[lines] + offset] | 0x20 == letter]
+        lines = lines[self._buffer[self._words[lines] + len(word)] <= _SPACE]
+        found = np.zeros(len(self._starts), bool)
+        found[lines] = True
+        return found
 
-    def take(self, wanted: np.ndarray) -> bytes:
-        """The wanted lines, one after the other."""
-        return self._buffer[np.repeat(wanted, self._lengths)].tobytes()
+    def block(self, wanted: np.ndarray, width: int) -> bytes:
+        """The wanted lines one after the other, without their first `width` letters and comments.
+
+        What is left are numbers.
+        """
+        block = self._buffer[np.repeat(wanted, self._lengths)]
+        lengths = self._lengths[wanted]
+        words = np.cumsum(lengths) - lengths + (self._words - self._starts)[wanted]
+        for offset in range(width):
+            block[words + offset] = _SPACE
+        text = block.tobytes()
+        if b"#" in text or b"(" in text:
+            return _COMMENT.sub(b"", _MSVC.sub(b"nan", text))
+        return text
 
     def texts(self, wanted: np.ndarray) -> list[bytes]:
         """The wanted lines without their ends, as objects: for the few that are words."""
@@ -75,28 +97,18 @@ class Lines:
         return [self._text[start : start + length].strip() for start, length in places]
 
 
-def without_words(block: bytes, width: int) -> bytes:
-    """Lines of numbers without their first word of `width` letters, and without comments."""
-    block = (b"\n" + block).replace(b"\r", b"\n")
-    buffer = np.frombuffer(block, np.uint8).copy()
-    starts = np.flatnonzero(buffer == _NEWLINE)[:-1] + 1
-    for offset in range(width):
-        buffer[starts + offset] = ord(" ")
-    block = buffer[1:].tobytes()
-    if b"#" in block or b"(" in block:
-        block = _COMMENT.sub(b"", _MSVC.sub(b"nan", block))
-    return block
-
-
 def tokens_per_line(block: bytes) -> np.ndarray:
     r"""How many words each line [n] of a block has that ends in \n."""
-    buffer = np.frombuffer(block, np.uint8)
-    space = _SPACE[buffer]
-    begins = ~space
-    begins[1:] &= space[:-1]
-    ends = np.flatnonzero(buffer == _NEWLINE)
-    total = np.cumsum(begins, dtype=np.int64)[ends]
-    return np.diff(total, prepend=0)
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
+    return np.diff(np.searchsorted(word_places(block), ends), prepend=0)
+
+
+def word_places(block: bytes) -> np.ndarray:
+    """Where the words of a block begin, [n]."""
+    letter = np.frombuffer(block, np.uint8) > _SPACE
+    begins = letter.copy()
+    begins[1:] &= ~letter[:-1]
+    return np.flatnonzero(begins)
 
 
 def numbers(block: bytes, what: str, kind: type = np.float64) -> np.ndarray:

@@ -18,7 +18,6 @@ from data_engine.ingest.meshes.lines import (
     numbers,
     plain_text,
     tokens_per_line,
-    without_words,
 )
 from data_engine.ingest.meshes.materials import Laid, as_gltf, read_libraries
 from data_engine.ingest.meshes.model import Material, Model, Soup
@@ -40,12 +39,12 @@ def read_obj(data: bytes, companions: Companions) -> Model:
     lines = Lines(text)
     notes: list[Note] = []
     is_vertex = lines.starting_with(b"v")
-    positions, colours = _vertices(lines.take(is_vertex), notes)
+    positions, colours = _vertices(lines.block(is_vertex, 1), notes)
     if colours is None and b"#MRGB" in text:
         colours = _zbrush_colours(text, len(positions))
     is_uv, is_normal = lines.starting_with(b"vt"), lines.starting_with(b"vn")
-    uvs = _rows(lines.take(is_uv), 2, "texture coordinates", at_least=1)
-    normals = _rows(lines.take(is_normal), 3, "normals")
+    uvs = _rows(lines.block(is_uv, 2), 2, "texture coordinates", at_least=1)
+    normals = _rows(lines.block(is_normal, 2), 3, "normals")
     faces = read_faces(lines, is_vertex, is_uv, is_normal)
     triangles, owner = triangles_of(faces.counts, faces.check(len(positions)), positions)
     materials, face_materials, uvs, uv_faces = _materials(
@@ -79,7 +78,6 @@ def library_names(text: bytes | mmap.mmap) -> list[bytes]:
 
 def _vertices(block: bytes, notes: list[Note]) -> tuple[np.ndarray, np.ndarray | None]:
     """Positions [v, 3], and linear colours [v, 3] if there are any."""
-    block = without_words(block, 1)
     counts, values = tokens_per_line(block), numbers(block, "vertices")
     if len(counts) == 0:
         return np.zeros((0, 3)), None
@@ -118,7 +116,6 @@ def _rows(block: bytes, width: int, what: str, at_least: int | None = None) -> n
     """The first `width` numbers of each line, [n, width]; None if there are no lines."""
     if not block:
         return None
-    block = without_words(block, 2)
     counts, values = tokens_per_line(block), numbers(block, what)
     if counts.min() < (at_least or width):
         raise Refusal("bad_mesh", f"some of its {what} have fewer than {width} numbers")
@@ -154,7 +151,7 @@ def _materials(
     distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
     order = np.array([-1] + [distinct[name] for name in names])
     face_names = order[np.searchsorted(np.flatnonzero(uses), face_lines)]
-    used = set(np.unique(face_names).tolist()) - {-1}
+    used = set(np.flatnonzero(np.bincount(face_names + 1)[1:]).tolist())
     mtl = read_libraries(
         [line[6:].strip() for line in lines.texts(libraries)], companions, notes
     ) if used else {}  # fmt: skip

@@ -6,12 +6,10 @@ import re
 import numpy as np
 
 from data_engine.errors import Refusal
-from data_engine.ingest.meshes.lines import Lines, numbers, tokens_per_line, without_words
+from data_engine.ingest.meshes.lines import Lines, numbers, tokens_per_line, word_places
 
 _OPEN_END = re.compile(rb"/+(?=\s)")
 _SLASH = ord("/")
-_SPACES = np.zeros(256, bool)
-_SPACES[list(b" \t\v\f\r\n")] = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ def read_faces(
     """
     is_face = lines.starting_with(b"f")
     numbers_of_lines = np.flatnonzero(is_face)
-    block = without_words(lines.take(is_face), 1)
+    block = lines.block(is_face, 1)
     counts = tokens_per_line(block)
     table = _corner_table(block, int(counts.sum()))
     columns = []
@@ -91,11 +89,5 @@ def _corner_table(block: bytes, count: int) -> np.ndarray:
 
 def _slashes(block: bytes) -> np.ndarray:
     """Slashes in each word [c] of a block."""
-    buffer = np.frombuffer(block, np.uint8)
-    space = _SPACES[buffer]
-    begins = ~space
-    begins[1:] &= space[:-1]
-    total = np.cumsum(buffer == _SLASH, dtype=np.int64)
-    starts = np.flatnonzero(begins)
-    before = total[starts]  # No word begins with a slash, or the numbers fall short.
-    return np.diff(before, append=total[-1] if len(total) else 0)
+    slashes = np.flatnonzero(np.frombuffer(block, np.uint8) == _SLASH)
+    return np.diff(np.searchsorted(slashes, word_places(block)), append=len(slashes))

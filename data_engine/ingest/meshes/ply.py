@@ -27,6 +27,7 @@ _UVS = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "textu
 _CORNERS = ("vertex_indices", "vertex_index", "vertex_indexes", "indices")
 _CORNER_UVS = ("texcoord", "texcoords", "texture_coordinates", "uv")
 _ELEMENTS = frozenset({"vertex", "vertices", "face", "faces", "tristrips"})
+_MAX_INDEX = float(1 << 53)
 _TOP = {"u1": 255.0, "i1": 127.0, "u2": 65535.0}
 
 
@@ -42,6 +43,8 @@ def read_ply(data: bytes, companions: Companions) -> Model:
     polygons = _polygons(faces, tables.get("tristrips", Table()))
     _check(polygons.corners, len(positions))
     triangles, owner = triangles_of(polygons.counts, polygons.corners, positions)
+    if len(triangles) == 0:
+        raise Refusal("no_mesh", "the PLY holds no triangle")
     soup = Soup(positions=positions, faces=polygons.corners[triangles])
     soup.vertex_colours = _colours(vertices, notes)
     if soup.vertex_colours is None and (colours := _colours(faces, notes)) is not None:
@@ -99,8 +102,8 @@ def _strip_triangles(strips: Lists) -> np.ndarray:
 
 
 def _integers(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise Refusal("bad_mesh", "a face names a vertex by what is no number")
+    if values.dtype.kind == "f" and not (np.abs(values) < _MAX_INDEX).all():
+        raise Refusal("bad_mesh", "a face names a vertex or a picture by what is no number")
     return values.astype(np.int64)
 
 

@@ -21,7 +21,7 @@ def triangles_of(
     if (total := int(np.maximum(counts - 2, 0).sum())) > MAX_TRIANGLES:
         raise Refusal("bomb", f"it has {total} triangles; at most {MAX_TRIANGLES} are read")
     made, owners = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
-    for sides in np.unique(counts[counts >= 3]):
+    for sides in _different(counts):
         faces = np.flatnonzero(counts == sides)
         places = starts[faces][:, None] + np.arange(sides)
         cut = _cut(places, points[corners[places]]) if sides > 3 else places[:, None]
@@ -32,6 +32,13 @@ def triangles_of(
         order = np.argsort(owner, kind="stable")
         triangles, owner = triangles[order], owner[order]
     return triangles, owner
+
+
+def _different(counts: np.ndarray) -> np.ndarray:
+    """The numbers of corners that occur, from three on."""
+    if len(counts) and counts.min() == counts.max():
+        return counts[:1][counts[:1] >= 3]
+    return np.unique(counts[counts >= 3])
 
 
 def _cut(places: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -23,10 +23,12 @@ def convert_mesh(data: bytes, kind: str, companions: Companions) -> tuple[bytes,
         kind: obj, ply or stl.
         companions: What lies around it.
     """
-    model = _read(data, kind, companions)
-    parts = split(model.soup)
-    _note_unused_colours(model, parts)
-    _move(parts, model.notes)
+    # What overflows or is no number is refused by `split`, or by the writer, if a face uses it.
+    with np.errstate(all="ignore"):
+        model = _read(data, kind, companions)
+        parts = split(model.soup)
+        _note_unused_colours(model, parts)
+        _move(parts, model.notes)
     notes = list(dict.fromkeys(model.notes))
     return write_parts(parts, model.materials), notes[:MAX_NOTES]
 

@@ -11,7 +11,7 @@ from data_engine.catalog.notes import Note
 from data_engine.errors import Refusal
 from data_engine.gltf.checks import MAX_TRIANGLES
 from data_engine.ingest.meshes.colours import linear
-from data_engine.ingest.meshes.lines import Lines, numbers, plain_text, without_words
+from data_engine.ingest.meshes.lines import Lines, numbers, plain_text
 from data_engine.ingest.meshes.model import NEUTRAL_GREY, Model, Soup
 
 _HEADER, _FACET = 84, 50
@@ -52,7 +52,7 @@ def _read_text(data: bytes) -> np.ndarray:
     facets = int(lines.starting_with(b"facet").sum())
     if facets > MAX_TRIANGLES:
         raise Refusal("bomb", f"it has {facets} triangles; at most {MAX_TRIANGLES} are read")
-    block = without_words(lines.take(lines.starting_with(b"vertex")), len(b"vertex"))
+    block = lines.block(lines.starting_with(b"vertex"), len(b"vertex"))
     values = numbers(block, "vertices")
     if len(values) != 9 * facets:
         words = f"{len(values)} numbers for the corners of {facets} facets"
