@@ -41,7 +41,8 @@ class Companion:
     """Whether it is where its name says, but for case, slashes and the form of accents."""
 
     def __str__(self) -> str:
-        return "/".join(self.path)
+        """Its path as text, also where the file system's name is none."""
+        return "/".join(on_disk(part)[0] for part in self.path)
 
 
 class Companions(abc.ABC):

@@ -91,8 +91,8 @@ def _vertices(block: bytes, notes: list[Note]) -> tuple[np.ndarray, np.ndarray |
     else:
         positions = values[starts[:, None] + np.arange(3)]
         colours = values[starts[coloured][:, None] + np.arange(3, 6)]
-    if not coloured.any():
-        return positions, None
+    if not coloured.any() or (colours == 1.0).all():
+        return positions, None  # Programs that know no colours write white.
     codes, to_255 = unit_range(colours)
     if to_255:
         words = "vertex colours count to 255 and not to 1"
