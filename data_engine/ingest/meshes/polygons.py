@@ -4,7 +4,7 @@ import numpy as np
 
 from data_engine.errors import Refusal
 from data_engine.gltf.checks import MAX_TRIANGLES
-from data_engine.ingest.meshes.ears import area_vectors, cut_ears
+from data_engine.ingest.meshes.ears import cut_ears
 
 
 def triangles_of(
@@ -47,7 +47,7 @@ def _cut(places: np.ndarray, points: np.ndarray) -> np.ndarray:
     spokes = np.arange(1, sides - 1)
     fan = np.stack([np.zeros_like(spokes), spokes, spokes + 1], axis=-1)
     cut = np.broadcast_to(fan, (len(places), *fan.shape)).copy()
-    folded = _folded(points, fan)
+    folded = _folded(points)
     if sides == 4:  # The other diagonal is right where this one is not.
         cut[folded] = [[1, 2, 3], [1, 3, 0]]
     else:
@@ -56,15 +56,13 @@ def _cut(places: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.take_along_axis(places, cut.reshape(len(places), -1), axis=1).reshape(cut.shape)
 
 
-def _folded(points: np.ndarray, fan: np.ndarray) -> np.ndarray:
-    """Whether a fan [n - 2, 3] of each polygon [f, n, 3] has a triangle that faces the other way.
+def _folded(points: np.ndarray) -> np.ndarray:
+    """Whether a fan from the first corner of each polygon [f, n, 3] has a triangle folded back.
 
     A polygon that is not finite, or has no area, is left as a fan.
     """
-    with np.errstate(invalid="ignore", over="ignore"):
-        normals = area_vectors(points)
-        backwards = np.zeros(len(points), bool)
-        for a, b, c in fan:
-            normal = np.cross(points[:, b] - points[:, a], points[:, c] - points[:, a])
-            backwards |= (normal * normals).sum(-1) < 0
+    spokes = points - points[:, :1]
+    normals = np.cross(spokes[:, 1:-1], spokes[:, 2:])
+    whole = normals.sum(axis=1, keepdims=True)
+    backwards = ((normals * whole).sum(axis=-1) < 0).any(axis=-1)
     return backwards & np.isfinite(points).all(axis=(-2, -1))

@@ -1,4 +1,4 @@
-"""MTL and its pictures: found wherever people put them, inside the folder; copied, never guessed."""
+"""MTL and its pictures: found wherever people put them inside the folder, and copied."""
 
 import io
 import os
