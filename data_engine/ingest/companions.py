@@ -2,12 +2,14 @@
 
 A name may be in other case than the file, be a path of the computer where the model was made, or
 lead to a folder that was renamed; so what is not where its name says is looked for by its base
-name, beside the model, below it, and in the folders beside its own.
+name: beside the model, below it, and in the folders for pictures beside its own. Folders in which
+another model lies are left out, because their pictures are its pictures.
 """
 
 import abc
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -15,10 +17,18 @@ from collections.abc import Iterable, Iterator
 from data_engine.errors import Refusal
 from data_engine.gltf.container import MAX_FILE_BYTES
 from data_engine.ingest.names import base_name, key, on_disk, parts_of, spellings
+from data_engine.ingest.suffixes import SUFFIXES
 from data_engine.workspace import file_sha256
 
 MAX_FOLDERS = 256
 """Folders that one model is searched in."""
+
+PICTURE_FOLDERS = frozenset(
+    name + ending
+    for name in ("image", "map", "material", "picture", "tex", "texture")
+    for ending in ("", "s")
+)
+"""Names of folders, in lower case, that hold the pictures of the folders beside them."""
 
 Path = tuple[str, ...]
 """Parts of a path below the root."""
@@ -30,6 +40,11 @@ class Listing:
 
     files: dict[str, str]
     folders: dict[str, str]
+
+    @functools.cached_property
+    def has_mesh(self) -> bool:
+        """Whether there is a model in it."""
+        return any(name.lower().endswith(SUFFIXES) for name in self.files.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,21 +126,20 @@ class Companions(abc.ABC):
 
     def _around(self) -> Iterator[Path]:
         """Folders to search, the nearest first: its own, those below, those beside."""
-        seen = 0
-        for folder in self._nearest_first():
-            yield folder
-            if (seen := seen + 1) >= MAX_FOLDERS:
-                return
+        yield self._home
+        others = itertools.islice(self._others(), MAX_FOLDERS)
+        yield from (folder for folder in others if not self._list(folder).has_mesh)
 
-    def _nearest_first(self) -> Iterator[Path]:
-        level: list[Path] = [self._home]
-        for _ in range(3):
-            yield from level
-            level = [inner for folder in level[:MAX_FOLDERS] for inner in self._below(folder)]
+    def _others(self) -> Iterator[Path]:
+        inner = self._below(self._home)
+        yield from inner
+        yield from (deeper for folder in inner[:MAX_FOLDERS] for deeper in self._below(folder))
         if self._home:
             parent = self._home[:-1]
             yield parent
-            yield from self._below(parent)
+            for folder in self._below(parent):
+                if folder[-1].lower() in PICTURE_FOLDERS:
+                    yield folder
 
     def _below(self, folder: Path) -> list[Path]:
         return [(*folder, name) for name in dict.fromkeys(self._list(folder).folders.values())]
@@ -154,7 +168,7 @@ class FolderCompanions(Companions):
         return file_sha256(pathlib.Path(self._root, *path))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=512)
 def _list_folder(place: str, changed_ns: int) -> Listing:
     with os.scandir(place) as entries:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import mmap
 import pathlib
 from collections.abc import Iterator
@@ -13,14 +14,14 @@ from data_engine.gltf.document import table
 from data_engine.ingest.companions import Companion, Companions
 from data_engine.ingest.meshes.lines import plain_text
 from data_engine.ingest.meshes.materials import find_libraries
-from data_engine.ingest.meshes.mtl import parse_mtl
+from data_engine.ingest.meshes.mtl import MAX_BYTES, parse_mtl
 from data_engine.ingest.meshes.obj import library_names
 from data_engine.ingest.meshes.pictures import find_picture
 from data_engine.ingest.meshes.ply_header import MAX_HEADER, read_header
 from data_engine.ingest.names import percent_decoded
 
 MAX_NAMED = 4096
-"""Files that count towards one digest."""
+"""Names of files that are looked for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +45,10 @@ def digests_of(path: pathlib.Path, main: str, suffix: str, companions: Companion
     """
     found: dict[str, str] = {}
     try:
-        for number, companion in enumerate(_named(path, suffix, companions)):
-            if number >= MAX_NAMED:
-                break
-            found[companions.relative(companion.path)] = companions.digest(companion.path)
+        for companion in itertools.islice(_named(path, suffix, companions), MAX_NAMED):
+            if companion is not None:
+                name = companions.relative(companion.path)
+                found[name] = found.get(name) or companions.digest(companion.path)
     except (Refusal, OSError, ValueError):
         pass  # What was found until then counts.
     if not found:
@@ -57,8 +58,8 @@ def digests_of(path: pathlib.Path, main: str, suffix: str, companions: Companion
     return Digests(main, whole)
 
 
-def _named(path: pathlib.Path, suffix: str, companions: Companions) -> Iterator[Companion]:
-    """Files that a model names and that are there."""
+def _named(path: pathlib.Path, suffix: str, companions: Companions) -> Iterator[Companion | None]:
+    """Files that a model names; None for each that is not there."""
     if suffix == ".obj":
         yield from _of_obj(path, companions)
     elif suffix == ".gltf" and path.stat().st_size <= MAX_JSON_BYTES:
@@ -69,13 +70,17 @@ def _named(path: pathlib.Path, suffix: str, companions: Companions) -> Iterator[
         yield from _pictures(header.textures, companions)
 
 
-def _of_obj(path: pathlib.Path, companions: Companions) -> Iterator[Companion]:
-    for name in _libraries(path):
+def _of_obj(path: pathlib.Path, companions: Companions) -> Iterator[Companion | None]:
+    left = MAX_BYTES  # Of all files of materials together: this runs in the parent process.
+    for name in dict.fromkeys(_libraries(path)):
         for _, library in find_libraries(name, companions):
+            yield library
             if library is None:
                 continue
-            yield library
-            for material in parse_mtl(companions.read(library.path)).values():
+            text = companions.read(library.path)
+            if (left := left - len(text)) < 0:
+                return
+            for material in parse_mtl(text).values():
                 maps = [entry.name for entry in (material.colour, material.opacity) if entry]
                 yield from _pictures(maps, companions)
 
@@ -89,17 +94,14 @@ def _libraries(path: pathlib.Path) -> list[bytes]:
         return library_names(text)
 
 
-def _of_gltf(document: dict[str, Any], companions: Companions) -> Iterator[Companion]:
+def _of_gltf(document: dict[str, Any], companions: Companions) -> Iterator[Companion | None]:
     for name in ("buffers", "images"):
         for entry in table(document, name):
             uri = entry.get("uri")
-            if not isinstance(uri, str) or uri[:5].lower() == "data:":
-                continue
-            if found := companions.find(percent_decoded(uri)):
-                yield found
+            if isinstance(uri, str) and uri[:5].lower() != "data:":
+                yield companions.find(percent_decoded(uri))
 
 
-def _pictures(names: Any, companions: Companions) -> Iterator[Companion]:
+def _pictures(names: Any, companions: Companions) -> Iterator[Companion | None]:
     for name in names:
-        if found := find_picture(companions, name):
-            yield found
+        yield find_picture(companions, name)

@@ -15,6 +15,7 @@ from data_engine.ingest.meshes.mtl import MtlMaterial, parse_mtl
 from data_engine.ingest.meshes.pictures import Pictures
 from data_engine.ingest.names import decode
 
+MAX_LIBRARIES = 1024
 _ONE_FILE = re.compile(rb"\S.*?\.mtl(?=\s|$)", re.IGNORECASE)
 
 
@@ -23,7 +24,7 @@ def read_libraries(
 ) -> dict[bytes, MtlMaterial]:
     """The materials of all `mtllib` statements; the first of a name holds."""
     materials: dict[bytes, MtlMaterial] = {}
-    for name in dict.fromkeys(names):
+    for name in list(dict.fromkeys(names))[:MAX_LIBRARIES]:
         for part, found in find_libraries(name, companions):
             shown = decode(part)
             if found is None:

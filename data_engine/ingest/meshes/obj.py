@@ -28,7 +28,7 @@ from data_engine.ingest.names import decode
 
 MAX_STATEMENTS = 1 << 20
 """`usemtl` and `mtllib` lines."""
-MAX_LIBRARIES, MAX_LIBRARY_LINE, MAX_INDENT = 1024, 4096, 64
+MAX_MENTIONS, MAX_LIBRARY_LINE, MAX_INDENT = 1 << 16, 4096, 64
 _LINE_BEGINS = re.compile(rb"[\r\n][ \t]*\Z")
 _ZBRUSH = re.compile(rb"(?m)^#MRGB ((?:[0-9a-fA-F]{8})+)\s*$")
 
@@ -66,7 +66,7 @@ def read_obj(data: bytes, companions: Companions) -> Model:
 def library_names(text: bytes | mmap.mmap) -> list[bytes]:
     """What the `mtllib` lines of an OBJ name, for those who need no more of it."""
     names, at = [], -1
-    for _ in range(MAX_LIBRARIES):
+    for _ in range(MAX_MENTIONS):
         if (at := text.find(b"mtllib", at + 1)) < 0:
             break
         before = text[max(0, at - MAX_INDENT) : at].removeprefix(b"\xef\xbb\xbf")

@@ -93,6 +93,18 @@ def test_nothing_outside_the_ingested_folder_is_taken(tmp_path):
         np.testing.assert_allclose(look.colours[0, 0], GREY, atol=1)
 
 
+def test_the_pictures_of_another_model_are_left_to_it(tmp_path):
+    model = {"a.obj": f"mtllib m.mtl\n{QUAD}".encode(), "m.mtl": b"newmtl m\nmap_Kd t.png\n"}
+    for other in ("one/two", "beside", ".", "textures"):
+        put(tmp_path / other, {"b.obj": b"", "t.png": png(RED)})
+    look = look_at(put(tmp_path / "one", model), tmp_path / "out.glb", tmp_path)
+    assert look.codes == ["picture_missing"]
+    (tmp_path / "beside too").mkdir()
+    (tmp_path / "beside too" / "t.png").write_bytes(png(RED))
+    look = look_at(put(tmp_path / "one", model), tmp_path / "out.glb", tmp_path)
+    assert look.codes == ["picture_missing"]
+
+
 @pytest.mark.parametrize(
     ("lines", "files"),
     [
