@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from data_engine.catalog import schema as catalog_schema
@@ -75,6 +75,22 @@ class Catalog(Records):
             for name in (uid, *(copy for (copy,) in copies)):
                 for table in ("event", "stage", "relic"):
                     self._db.execute(f"DELETE FROM {table} WHERE uid = ?", [name])
+
+    def renew(self, uid: str, stage: str, record: Mapping[str, Any]) -> None:
+        """Puts a relic whose files have changed back to the start; every stage has it anew.
+
+        Its uid and what humans decided stay. The digest of its blob stays until there is another,
+        so that the old one can be found.
+        """
+        cleared = {
+            "state": "found", "reason": "", "detail": "", "reason_stage": "", "notes": None,
+            "dup_of": "", "dup_kind": "", "geometry_sha256": "", "appearance_hash": "",
+            "render_id": "", "render_sha256": "",
+        }  # fmt: skip
+        with self.transaction():
+            # A worker that still has the old version finds its lease gone.
+            self.execute("UPDATE stage SET state = 'retry', attempts = 0 WHERE uid = ?", [uid])
+            self.change(uid, stage, "renewed", **{**record, **cleared})
 
     def claim(
         self,

@@ -1,6 +1,8 @@
 """The catalog for those who only look: status, reports and releases."""
 
+import collections
 import dataclasses
+import json
 import os
 import pathlib
 import sqlite3
@@ -9,6 +11,7 @@ import typing
 import urllib.parse
 
 from data_engine.catalog.catalog import Catalog
+from data_engine.catalog.notes import code_of
 from data_engine.catalog.schema import Relic
 
 TIMEOUT_S = 10.0
@@ -65,6 +68,17 @@ class CatalogReader(Catalog):
             f" WHERE {_LEFT_OUT} ORDER BY source_file, uid, stage.key"
         )
         return [LeftOut(uid, file, key, *error.split(": ", 1)) for uid, file, key, error in rows]
+
+    def notes(self) -> dict[str, int]:
+        """How many relics that are not out have a note of each code, the most frequent first."""
+        rows = self._db.execute(
+            "SELECT notes FROM relic WHERE notes IS NOT NULL"
+            " AND state NOT IN ('rejected', 'failed', 'duplicate')"
+        )
+        codes: collections.Counter[str] = collections.Counter()
+        for (text,) in rows:
+            codes.update({code_of(note) for note in json.loads(text)})
+        return dict(sorted(codes.items(), key=lambda item: (-item[1], item[0])))
 
     def blob_bytes(self) -> int:
         """Bytes of the distinct GLB files."""

@@ -45,7 +45,10 @@ class Relic:
     source_format: str = ""
     """Format of that file, from its content: glb, gltf, obj, ply or stl."""
     source_sha256: str = ""
-    """Digest of that file before any conversion."""
+    """Digest, before any conversion, of that file and of everything it names: materials, pictures,
+    buffers. The plain sha256 of a file that names nothing."""
+    main_sha256: str = ""
+    """Digest of that file alone."""
     retrieved_at: str = ""
     """When it entered the catalog, RFC 3339 UTC."""
     raw_sha256: str = ""
@@ -142,6 +145,8 @@ class Relic:
     """train, val or test."""
     state: str = "found"
     """One of `STATES`."""
+    notes: Names | None = None
+    """What was missing or assumed when it was read: a code of `catalog.notes` and a sentence."""
     reason: str = ""
     """Stable code of why it is rejected or failed."""
     detail: str = ""

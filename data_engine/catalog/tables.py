@@ -74,6 +74,7 @@ CREATE INDEX IF NOT EXISTS relic_by_state ON relic (state, uid);
 CREATE INDEX IF NOT EXISTS relic_by_reason ON relic (state, reason_stage, reason);
 CREATE INDEX IF NOT EXISTS relic_by_geometry ON relic (geometry_sha256);
 CREATE INDEX IF NOT EXISTS relic_by_source_sha256 ON relic (source_sha256);
+CREATE INDEX IF NOT EXISTS relic_by_source_file ON relic (source_file);
 CREATE INDEX IF NOT EXISTS relic_by_glb_sha256 ON relic (glb_sha256);
 CREATE INDEX IF NOT EXISTS relic_by_cluster ON relic (cluster);
 CREATE INDEX IF NOT EXISTS relic_by_dup_of ON relic (dup_of);

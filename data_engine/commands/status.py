@@ -6,7 +6,7 @@ import pathlib
 from typing import Any
 
 from data_engine.catalog.reader import CatalogReader, LeftOut
-from data_engine.catalog.schema import Relic
+from data_engine.catalog.schema import STATES, Relic
 from data_engine.catalog.stages import OUT
 from data_engine.reports.status import collect
 from data_engine.text.quantities import duration, rate, size
@@ -21,6 +21,8 @@ class Status:
     """Folder made by `data-engine ingest`."""
     rejected: bool = False
     """List every file that cannot be used, with its reason."""
+    notes: bool = False
+    """List what was missing or assumed in the files of each relic that is used."""
     json: bool = False
     """Print one JSON object instead of the table; its keys stay the same."""
 
@@ -32,9 +34,16 @@ def run(args: Status) -> None:
         summary = collect(workspace, catalog)
         out = catalog.relics(OUT) if args.rejected else []
         left_out = catalog.left_out() if args.rejected else []
+        used = catalog.relics(set(STATES) - set(OUT)) if args.notes else []
     if args.rejected:
         summary["rejected"] = [unusable(relic) for relic in sorted(out, key=_by_file)]
         summary["rejected"] += [_without_views(entry) for entry in left_out]
+    if args.notes:
+        summary["noted"] = [
+            {"file": relic.source_file, "uid": relic.uid, "note": note}
+            for relic in sorted(used, key=_by_file)
+            for note in relic.notes or ()
+        ]
     print(json.dumps(summary, indent=2, ensure_ascii=False) if args.json else table(summary))
 
 
@@ -78,6 +87,11 @@ def table(summary: dict[str, Any]) -> str:
         f"  {entry['render_id']:<12} {entry['reason']:<20}{entry['count']:>7}"
         for entry in summary["left_out"]
     ]
+    if summary["notes"]:
+        lines.append("notes on files that are used")
+    lines += [
+        f"  {entry['count']:>5} {entry['note']:<28}{entry['meaning']}" for entry in summary["notes"]
+    ]
     lines.append(f"disk, {size(summary['disk']['free_bytes'])} free")
     lines += [
         f"  {entry['what']:<26}{'about ' if entry['estimated'] else '':>6}{size(entry['bytes']):>9}"
@@ -96,6 +110,9 @@ def table(summary: dict[str, Any]) -> str:
         f"  {entry['file']}: {entry['reason']}: {entry['detail']}"
         for entry in summary.get("rejected", [])
     ]
+    if summary.get("noted"):
+        lines.append("notes")
+    lines += [f"  {entry['file']}: {entry['note']}" for entry in summary.get("noted", [])]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ Coordinates are kept as they are, so the catalog's `up_axis` stays true of the b
 """
 
 import pathlib
+import re
 from typing import Any
 
 from data_engine.errors import Refusal
@@ -11,8 +12,11 @@ from data_engine.gltf.checks import check_document
 from data_engine.gltf.container import MAX_FILE_BYTES, parse_glb
 from data_engine.gltf.decompress import decompress, is_compressed
 from data_engine.gltf.pack import Neighbours, pack_gltf, tidied, write_glb
-from data_engine.ingest.archives import Members
+from data_engine.ingest.archives import MemberCompanions, Members
+from data_engine.ingest.companions import Companions, FolderCompanions
+from data_engine.ingest.meshes.read import convert_mesh
 
+_BOM, _UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _FOREIGN = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -29,25 +33,33 @@ _FOREIGN = (
 def convert_file(task: dict[str, Any]) -> dict[str, Any]:
     """Child function: reads `path`, writes the GLB to `target`, tells the format by content.
 
-    In a task with an `archive`, `path` is the unpacked `member` of it.
+    In a task with an `archive`, `path` is the unpacked `member` of it; else `file` is the path of
+    the model below the folder `root`, which bounds where its pictures may be.
 
-    A plain GLB is checked and not copied; `converted` says which happened.
+    A plain GLB is checked and not copied; `converted` says which happened. `notes` are what was
+    missing or assumed, as the catalog keeps them.
     """
     path = pathlib.Path(task["path"])
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
         raise Refusal("too_large", f"it has {size} bytes; at most {MAX_FILE_BYTES} are read")
     data = path.read_bytes()
     kind = sniff(data, pathlib.PurePosixPath(task.get("file", path.name)).suffix.lower())
-    glb = tidied(data) if kind == "glb" else to_glb(data, kind, _neighbours(task))
+    glb, notes = data, []
+    if kind == "glb":
+        glb = tidied(data)
+    elif kind == "gltf":
+        glb = pack_gltf(data, _neighbours(task))
+    else:
+        glb, notes = convert_mesh(data, kind, companions_of(task))
     if is_compressed((parsed := parse_glb(glb)).document):
         plain = decompress(parsed)
         glb = write_glb(plain.document, plain.binary)
         parsed = parse_glb(glb)
     check_document(parsed)
     if glb is data:
-        return {"format": kind, "converted": False}
+        return {"format": kind, "converted": False, "notes": []}
     pathlib.Path(task["target"]).write_bytes(glb)
-    return {"format": kind, "converted": True}
+    return {"format": kind, "converted": True, "notes": [str(note) for note in notes]}
 
 
 def sniff(data: bytes, suffix: str) -> str:
@@ -57,7 +69,7 @@ def sniff(data: bytes, suffix: str) -> str:
     head = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
     if data[:4] == b"glTF":
         return "glb"
-    if data[:4] in (b"ply\n", b"ply\r"):
+    if re.match(rb"ply\s", data[:8].removeprefix(_BOM)):
         return "ply"
     for magic, name in _FOREIGN:
         if head.startswith(magic):
@@ -66,7 +78,7 @@ def sniff(data: bytes, suffix: str) -> str:
         return "stl"
     if head.startswith(b"{"):
         return "gltf"
-    if suffix == ".obj" and b"\0" not in data[:4096]:
+    if suffix == ".obj" and (b"\0" not in data[:4096] or data[:2] in _UTF16):
         return "obj"
     raise Refusal("not_glb", f"its content ({bytes(data[:8])!r}) is not GLB, glTF, OBJ, PLY or STL")
 
@@ -78,11 +90,11 @@ def _neighbours(task: dict[str, Any]) -> Neighbours:
     return Members(task["archive"], task["member"])
 
 
-def to_glb(data: bytes, kind: str, neighbours: Neighbours) -> bytes:
-    """Converts a file other than a GLB."""
-    if kind == "gltf":
-        return pack_gltf(data, neighbours)
-    # Half a second to import; children that only check GLB never pay it.
-    from data_engine.ingest.foreign_meshes import convert_mesh
-
-    return convert_mesh(data, kind, neighbours)
+def companions_of(task: dict[str, Any]) -> Companions:
+    """What may belong to a mesh: the ingested folder, or the archive it came in."""
+    if "archive" in task:
+        return MemberCompanions(task["archive"], task["member"])
+    path = pathlib.Path(task["path"])
+    if "root" in task:
+        return FolderCompanions(task["root"], task["file"])
+    return FolderCompanions(path.parent, path.name)

@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from data_engine.catalog.catalog import Catalog, Relic
-from data_engine.catalog.tombstones import find_tombstone
+from data_engine.catalog.tombstones import Tombstone, find_tombstone
 from data_engine.errors import Refusal, UserError
-from data_engine.ingest.archives import read_index
+from data_engine.ingest.archives import MemberCompanions, read_index
+from data_engine.ingest.companions import FolderCompanions
 from data_engine.ingest.found import find_meshes
 from data_engine.ingest.manifest import clean, describe, read_manifest, stricter_than_said
 from data_engine.ingest.notices import Notices, in_folder
 from data_engine.ingest.statements import NOTHING
 from data_engine.ingest.suffixes import MANIFEST, SUFFIXES, UP_OF_FORMAT
+from data_engine.ingest.whole import Digests, digests_of
 from data_engine.processes.pool import ChildLimits, ChildPool
 from data_engine.text.progress import progress
 from data_engine.workspace import Workspace, file_sha256, remove_leftovers
@@ -36,12 +38,16 @@ class IngestReport:
 
     added: int = 0
     converted: int = 0
+    renewed: int = 0
+    """Known models whose materials, pictures or buffers have changed."""
     known: int = 0
     duplicates: int = 0
     rejected: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """(file, reason, sentence)."""
     forgotten: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     """(file, sentence): not taken, because somebody asked for its removal."""
+    notes: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """(file, note): what was missing or assumed in what was taken."""
     skipped: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
@@ -102,7 +108,9 @@ class _Ingest:
         for file in self._found.meshes:
             path = self._found.root / file
             self._stated = self._notices.stated(file, path)
-            relic = self._enter(file, file_sha256(path), self._found.entries.get(file, {}))
+            around = FolderCompanions(self._found.root, file)
+            digests = digests_of(path, file_sha256(path), path.suffix.lower(), around)
+            relic = self._enter(file, digests, self._found.entries.get(file, {}))
             yield from self._task(relic, file, path)
         for file in self._found.archives:
             yield from self._archive_tasks(file)
@@ -119,7 +127,7 @@ class _Ingest:
             self._users[inside["archive"]] += 1
         target = self._incoming / f"{relic.uid}.glb"
         task = {"uid": relic.uid, "file": file, "path": str(path), "target": str(target)}
-        yield task | inside
+        yield task | (inside or {"root": str(self._found.root)})
 
     def _archive_tasks(self, file: str) -> Iterator[dict[str, Any]]:
         """Unpacks an archive and enters its members; one that is refused is itself a record."""
@@ -128,12 +136,12 @@ class _Ingest:
         uid = _uid(digest)
         self._stated = NOTHING
         if uid in self._catalog and self._catalog.get(uid).state != "found":
-            self._enter(file, digest, {})
+            self._enter(file, Digests(digest, digest), {})
             return
         folder = str(self._incoming / f"{uid}-{len(self._users)}")
         ((_, outcome),) = self._opener.run([{"path": str(path), "folder": folder}])
         if isinstance(outcome, Refusal):
-            relic = self._enter(file, digest, {})
+            relic = self._enter(file, Digests(digest, digest), {})
             if relic is not None and relic.state == "found":
                 self._reject(relic.uid, file, outcome)
             return
@@ -152,10 +160,12 @@ class _Ingest:
         for number, (name, digest) in enumerate(index):
             if pathlib.PurePosixPath(name).suffix.lower() in SUFFIXES:
                 self._bar.total += 1
-                file = f"{archive}/{name}"
-                self._stated = notices.stated(name, contents[number][1])
-                relic = self._enter(file, digest, entries.get(file, {}))
-                path = pathlib.Path(folder, str(number))
+                file, path = f"{archive}/{name}", pathlib.Path(folder, str(number))
+                self._stated = notices.stated(name, path)
+                around = MemberCompanions(folder, name)
+                suffix = pathlib.PurePosixPath(name).suffix.lower()
+                digests = digests_of(path, digest, suffix, around)
+                relic = self._enter(file, digests, entries.get(file, {}))
                 yield from self._task(relic, file, path, archive=folder, member=name)
 
     def _inner_entries(
@@ -180,34 +190,74 @@ class _Ingest:
         if not self._users[folder]:
             shutil.rmtree(folder)
 
-    def _enter(self, file: str, sha256: str, entry: dict[str, Any]) -> Relic | None:
+    def _enter(self, file: str, digests: Digests, entry: dict[str, Any]) -> Relic | None:
         """The record of a file; None if somebody asked for its removal."""
-        if entry.get("sha256") not in (None, sha256):
+        if entry.get("sha256") not in (None, digests.main):
             self.report.warnings.append(f"{file} is not the file whose sha256 {MANIFEST} gives")
         if words := stricter_than_said(entry, self._stated):
             self.report.warnings.append(f"{file}: {words}")
         path = clean(file, 4096)
-        uid = _uid(sha256)
         record = {
-            "uid": uid,
             "source": "local",
             "source_file": path,
-            "source_sha256": sha256,
+            "source_sha256": digests.whole,
+            "main_sha256": digests.main,
             **describe(entry, pathlib.PurePosixPath(path).stem, self._stated),
             "up_axis": self._up_axis(file, entry),
         }
-        marks = {"source_url": record["source_url"], "source_sha256": sha256, "glb_sha256": sha256}
-        if stone := find_tombstone(self._catalog, uid=uid, **marks):
+        if stone := self._tombstone(digests, record["source_url"]):
             self.report.forgotten.append((file, stone.words()))
             return None
-        first = self._catalog.get(uid) if uid in self._catalog else None
-        if first is not None and first.source_file != path:
-            record |= {"uid": _uid(f"{sha256}:{path}")}
-            record |= {"state": "duplicate", "dup_of": uid, "dup_kind": "exact"}
+        return self._record(path, digests, record)
+
+    def _tombstone(self, digests: Digests, source_url: str) -> Tombstone | None:
+        """The tombstone of a model, or of its main file as earlier versions kept it."""
+        for digest in dict.fromkeys((digests.whole, digests.main)):
+            marks = {"source_url": source_url, "source_sha256": digest, "glb_sha256": digest}
+            if stone := find_tombstone(self._catalog, uid=_uid(digest), **marks):
+                return stone
+        return None
+
+    def _record(self, path: str, digests: Digests, record: dict[str, Any]) -> Relic:
+        """Enters a file, or finds it: as it was, with other files around it, or as a copy."""
+        before = self._known_at(path, digests.main)
+        original = self._original(digests.whole, besides=path)
+        uid = before.uid if before else self._free_uid(digests.whole, path)
+        if original is not None:
             self.report.duplicates += 1
-        elif first is not None and first.state != "found":
+            copy = {"state": "duplicate", "dup_of": original, "dup_kind": "exact"}
+            if before is not None and before.dup_of != original:
+                self._catalog.change(uid, STAGE, "repeated", **record, **copy)
+            return self._catalog.get(self._catalog.add({"uid": uid, **record, **copy}))
+        if before is not None and _has_changed(before, digests):
+            self._catalog.renew(uid, STAGE, record)
+            self.report.renewed += 1
+        elif before is not None and before.state != "found":
             self.report.known += 1
-        return self._catalog.get(self._catalog.add(record))
+        return self._catalog.get(self._catalog.add({"uid": uid, **record}))
+
+    def _known_at(self, path: str, main: str) -> Relic | None:
+        """The relic of this very file, whatever lay around it then."""
+        rows = self._catalog.query(
+            "SELECT uid FROM relic WHERE source_file = :path AND (main_sha256 = :main"
+            " OR (main_sha256 = '' AND source_sha256 = :main)) ORDER BY uid LIMIT 1",
+            {"path": path, "main": main},
+        )
+        return self._catalog.get(rows[0]["uid"]) if rows else None
+
+    def _original(self, whole: str, *, besides: str) -> str | None:
+        """The relic (its uid) of another file that has this content; copies do not count."""
+        rows = self._catalog.query(
+            "SELECT uid FROM relic WHERE source_sha256 = ? AND source_file != ?"
+            " AND dup_kind != 'exact' ORDER BY uid LIMIT 1",
+            [whole, besides],
+        )
+        return rows[0]["uid"] if rows else None
+
+    def _free_uid(self, whole: str, path: str) -> str:
+        """The uid that the content gives, unless a copy or an earlier version has it."""
+        uid = _uid(whole)
+        return _uid(f"{whole}:{path}") if uid in self._catalog else uid
 
     def _up_axis(self, file: str, entry: dict[str, Any]) -> str:
         said = str(entry.get("up_axis", "")).upper()
@@ -242,11 +292,26 @@ class _Ingest:
             return
         digest = self._workspace.store_blob(data)
         facts = {"glb_sha256": digest, "glb_bytes": len(data), "source_format": outcome["format"]}
-        self._catalog.finish(task["uid"], STAGE, "fetched", **facts)
+        former = self._catalog.get(task["uid"]).glb_sha256
+        self._catalog.finish(task["uid"], STAGE, "fetched", notes=outcome["notes"] or None, **facts)
+        self._remove_former(former)
+        self.report.notes += [(task["file"], note) for note in outcome["notes"]]
         self.report.added += 1
         if outcome["converted"]:
             self.report.converted += 1
             made.unlink()
+
+    def _remove_former(self, digest: str) -> None:
+        """Deletes the blob of an earlier version, unless a relic still has it."""
+        if digest and not self._catalog.query(
+            "SELECT 1 FROM relic WHERE glb_sha256 = ? LIMIT 1", [digest]
+        ):
+            self._workspace.blob_path(digest).unlink(missing_ok=True)
+
+
+def _has_changed(relic: Relic, digests: Digests) -> bool:
+    """Whether a relic is of other files than it was, or a copy of one that is no longer equal."""
+    return relic.source_sha256 != digests.whole or relic.dup_kind == "exact"
 
 
 def _uid(sha256: str) -> str:

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from data_engine.catalog.notes import code_of
 from data_engine.catalog.schema import Relic
 from data_engine.catalog.stages import StageCount, count_stages
 from data_engine.reports.centuries import century_of, count_centuries
@@ -40,6 +41,8 @@ class Census:
     splits: dict[str, int]
     centuries: dict[str, int]
     watertight: dict[str, int]
+    notes: dict[str, int]
+    """Kept relics with a note of each code: what was missing or assumed in their files."""
     triangles: tuple[int, ...]
     """Triangles of each kept relic that was measured."""
     blob_bytes: tuple[int, ...]
@@ -74,6 +77,9 @@ def take(relics: Sequence[Relic], kept: Sequence[Relic]) -> Census:
             century_of(relic.title, relic.description, relic.caption_en) for relic in kept
         ),
         watertight=tally(_watertight(relic) for relic in kept),
+        notes=tally(
+            code for relic in kept for code in sorted({code_of(note) for note in relic.notes or ()})
+        ),
         triangles=tuple(relic.triangles for relic in kept if relic.triangles is not None),
         blob_bytes=tuple(relic.glb_bytes for relic in kept if relic.glb_bytes is not None),
     )

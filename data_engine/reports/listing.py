@@ -16,6 +16,7 @@ def credit(relic: Relic, thumbnail: pathlib.Path | None, root: pathlib.Path) -> 
         **{name: getattr(relic, name) for name in names},
         "license": relic.license_spdx,
         "detail": relic.detail,
+        "notes": list(relic.notes or ()),
         "source_file": relic.source_file,
         "thumbnail": None if thumbnail is None else thumbnail.relative_to(root).as_posix(),
     }
@@ -38,6 +39,7 @@ def overview(
             {"stage": stage, "reason": reason, "count": number}
             for (stage, reason), number in sorted(reasons.items())
         ],
+        "notes": census.notes,
         "categories": census.categories,
         "licenses": census.licenses,
         "sources": census.sources,

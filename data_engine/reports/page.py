@@ -8,6 +8,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from data_engine.catalog.notes import NOTES
 from data_engine.catalog.schema import Relic
 from data_engine.catalog.stages import OUT
 from data_engine.reports.census import UNKNOWN, Census
@@ -80,6 +81,7 @@ def _overview(content: Content) -> str:
         ("figures", "What they are", _figures(content)),
         ("licences", "Licences", _licences(content)),
         ("datasets", "Data sets", _data_sets(content.facts["datasets"])),
+        ("notes", "Missing or assumed", _noted(content)),
         ("out", "Left out", _left_out(content)),
     ]
     body = "".join(
@@ -241,6 +243,25 @@ def _data_sets(sets: Sequence[Mapping[str, Any]]) -> str:
         for entry in sets
     ]
     return _table(("data set", "size", *names), rows)
+
+
+def _noted(content: Content) -> str:
+    """Relics of the data set whose files were not complete, or not clear."""
+    counts = content.census.notes
+    if not counts:
+        return _note("Every file had all that it names.")
+    kinds = [(in_html(NOTES.get(code, code)), count) for code, count in counts.items()]
+    rows = [
+        (in_html(relic.source_file or relic.title), in_html(note.partition(": ")[2]))
+        for relic in content.relics
+        if relic.state not in OUT
+        for note in relic.notes or ()
+    ]
+    more = len(rows) - LISTED_OUT
+    rest = _note(f"{more} more are in relics.json.") if more > 0 else ""
+    table = _table(("file", "note"), rows[:LISTED_OUT], numbers=False)
+    listed = f"<details><summary>{len(rows)} notes</summary>{table}{rest}</details>"
+    return _table(("what", "relics"), kinds) + listed
 
 
 def _left_out(content: Content) -> str:

@@ -13,6 +13,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from data_engine.catalog.notes import NOTES
 from data_engine.catalog.reader import CatalogReader
 from data_engine.catalog.stages import count_stages
 from data_engine.workspace import Workspace
@@ -32,8 +33,9 @@ def collect(workspace: Workspace, catalog: CatalogReader) -> dict[str, Any]:
     relics per state; `stages`, a list of {stage, done, out, waiting, running, per_hour,
     seconds_left}, the rate that of the last run and null where there was none; `reasons`, a list of
     {stage, reason, count}; `left_out`, a list of {render_id, reason, count} of relics that are in
-    the catalog and not in that render; `disk`, with `free_bytes` and a list `used` of {what, bytes,
-    estimated}; `datasets`, a list of {name, path, bytes, splits}.
+    the catalog and not in that render; `notes`, a list of {note, count, meaning} on relics that are
+    used, in whose files something was missing or assumed; `disk`, with `free_bytes` and a list
+    `used` of {what, bytes, estimated}; `datasets`, a list of {name, path, bytes, splits}.
     """
     counts, ended, running = catalog.counts(), catalog.endings(), catalog.running()
     stages = []
@@ -59,6 +61,10 @@ def collect(workspace: Workspace, catalog: CatalogReader) -> dict[str, Any]:
             for (key, reason), count in sorted(
                 collections.Counter((out.key, out.reason) for out in catalog.left_out()).items()
             )
+        ],
+        "notes": [
+            {"note": code, "count": count, "meaning": NOTES.get(code, "")}
+            for code, count in catalog.notes().items()
         ],
         "disk": {"free_bytes": workspace.free_bytes(), "used": disk_use(workspace, catalog)},
         "datasets": data_sets(workspace),

@@ -138,6 +138,48 @@ def patched(path, offset_of: bytes, skip: int, value: bytes) -> None:
     path.write_bytes(data)
 
 
+def renamed(path, names: dict[str, bytes]) -> None:
+    """Puts the bytes of other names of the same length into an archive."""
+    data = path.read_bytes()
+    for name, other in names.items():
+        assert len(name) == len(other)
+        assert data.count(name.encode()) == 2  # Before the data, and in the list at the end.
+        data = data.replace(name.encode(), other)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("gbk", "模型"), ("utf-8", "模型"), ("cp437", "Töpfe"), ("utf-8", "Töpfe"), ("gbk", "vase")],
+)
+def test_names_of_no_encoding_are_read_as_utf8_gbk_or_the_code_page_of_zip(
+    encoding, name, folder, workspace
+):
+    said = f"{name}.ply".encode(encoding)
+    write_zip(folder / "a.zip", ("x" * len(said), wedge().export(file_type="ply")))
+    renamed(folder / "a.zip", {"x" * len(said): said})
+    assert ingest(folder, workspace).added == 1
+    assert set(relics(workspace)) == {f"a.zip/{name}.ply"}
+
+
+def test_backslashes_of_old_archivers_divide_folders(folder, workspace):
+    write_gltf(folder.parent / "scene", "scene.gltf", wedge(4))
+    files = sorted((folder.parent / "scene").iterdir())
+    write_zip(folder / "a.zip", *((f"one\\two\\{p.name}", p.read_bytes()) for p in files))
+    assert ingest(folder, workspace).added == 1
+    assert set(relics(workspace)) == {"a.zip/one/two/scene.gltf"}
+
+
+def test_a_flat_picture_or_a_text_that_is_not_read_is_no_bomb(folder, workspace):
+    write_zip(
+        folder / "a.zip",
+        ("model.glb", glb()),
+        ("textures/black.TGA", bytes(8 << 20)),
+        ("notes.txt", bytes(8 << 20)),
+    )
+    assert ingest(folder, workspace).added == 1
+
+
 CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"
 
 

@@ -248,7 +248,7 @@ def opened_outside(root: pathlib.Path, touched: list[tuple[str, str]]) -> set[st
     allowed = [os.path.realpath(path) for path in (*mine, *python, *system)]
     opened = {os.path.realpath(path) for call, path in touched if call.startswith("open")}
     assert any(path.endswith("catalog.sqlite") for path in opened)  # The trace is not blind,
-    assert any("foreign_meshes" in path for path in opened)  # nor is it in the children.
+    assert any("ply_body" in path for path in opened)  # nor is it in the children.
     return {
         path
         for path in opened

@@ -1,0 +1,1 @@
+"""OBJ, PLY and STL read as people write them: shape, colours and pictures, with notes on gaps."""

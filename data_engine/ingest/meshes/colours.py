@@ -1,0 +1,18 @@
+"""Colours of mesh files, which are written for the screen, as the light that glTF counts in."""
+
+import numpy as np
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    """Light [*b] of codes in [0, 1] (IEC 61966-2-1)."""
+    srgb = np.clip(np.nan_to_num(srgb), 0.0, 1.0)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def unit_range(colours: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Float colours [*b] as codes in [0, 1], and whether they were found to count to 255.
+
+    Floats are meant to end at 1; files that write bytes as floats go beyond.
+    """
+    to_255 = bool((np.nan_to_num(colours) > 1.0 + 1e-6).any())
+    return colours / 255.0 if to_255 else colours, to_255
