@@ -6,8 +6,8 @@ import numpy as np
 
 from data_engine.catalog.notes import Note
 from data_engine.errors import Refusal
-from data_engine.gltf.checks import MAX_IMAGE_PIXELS
 from data_engine.gltf.image_headers import image_size, image_type
+from data_engine.gltf.pictures import MAX_IMAGE_PIXELS
 from data_engine.ingest.companions import Companion, Companions
 from data_engine.ingest.meshes.model import Picture
 from data_engine.ingest.names import base_name, decode
