@@ -38,7 +38,7 @@ from jaxrelic.nn import feature_bank
 from jaxrelic.rendering import overlap
 from jaxrelic.rendering.settings import RasterSettings
 from jaxrelic.rendering.views import render_silhouettes
-from jaxrelic.saved import load
+from jaxrelic.saved import runs
 from jaxrelic.train import loop
 
 SIDE_PX = 64
@@ -256,7 +256,7 @@ def main(settings: ToyBenchmark) -> None:
     cpu, wall = time.process_time(), time.perf_counter()
     loop.train(experiment, run, devices=jax.local_devices()[:1])
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    model = load.open_run(run)[0]
+    model = runs.open_run(run)[0]
     seen = {
         name: look(model, locate.open_images(photographs, split))
         for name, split in {"training": "train", "views": "val", "objects": "test"}.items()

@@ -8,12 +8,14 @@ jaxrelic reconstruct --views folder --poses poses.json --model RUN -o relic.glb
 import dataclasses
 import logging
 import pathlib
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 
 from jaxrelic.errors import UserError
-from jaxrelic.photos.posed import Up
+from jaxrelic.geometry.directions import Up
 
 logger = logging.getLogger(__name__)
 
@@ -105,22 +107,21 @@ def _refuse(args: ReconstructArguments, options: tuple[str, ...], kind: str) -> 
 
 
 def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
-    from jaxrelic.inference import previews
     from jaxrelic.mesh_files import glb_writer
     from jaxrelic.photos import photo
-    from jaxrelic.saved import load
 
     if args.output.suffix.lower() != ".glb":
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     if args.model is not None:
         _refuse(args, ("method",), "photographs without --model")
     # The photograph first: a bad one should not cost the time to load a model.
-    finder = load.open_mask_finder(args.segment_onnx, args.foreground)
-    picture = photo.read_photo(path, args.mask, find=finder.find)
+    picture = photo.read_photo(path, args.mask, find=_mask_finder(args))
     reconstruction = _reconstruct(args, picture)
     glb_writer.write_glb(reconstruction.mesh, args.output)
     print(args.output)
     if args.previews is not None:
+        from jaxrelic.inference import previews
+
         previews.write(
             reconstruction, args.previews, photo_name=path.name, glb_name=args.output.name
         )
@@ -128,6 +129,17 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     if args.overlay is not None:
         _overlay(reconstruction, args.overlay)
     return 0
+
+
+def _mask_finder(args: ReconstructArguments) -> Callable[[np.ndarray], np.ndarray]:
+    """Function from a photograph to the mask of its object."""
+    from jaxrelic.photos.masks import salient
+
+    if args.segment_onnx is None and args.foreground is None:
+        return salient.find
+    from jaxrelic.saved import mask_finders
+
+    return mask_finders.open_mask_finder(args.segment_onnx, args.foreground).find
 
 
 def _overlay(reconstruction: Any, path: pathlib.Path) -> None:
@@ -175,7 +187,7 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
         raise UserError(f"--max-views {args.max_views}; the network compares two views or more")
     settings = _surface(args)
     model = load.load(args.model, role="posed views into a mesh")
-    finder = load.open_mask_finder(args.segment_onnx, args.foreground)
+    find = _mask_finder(args)
     result = posed.reconstruct(
         folder,
         args.poses,
@@ -186,7 +198,7 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
         front=args.front,
         max_views=args.max_views,
         surface=settings,
-        find=finder.find,
+        find=find,
     )
     in_poses = not args.upright and args.front is None
     formats.write(result.mesh, args.output, as_it_is=in_poses)

@@ -43,11 +43,11 @@ def run(args: SegmentArguments) -> int:
     """Writes a mask per photograph; a photograph that cannot be read does not stop the others."""
     from jaxrelic.errors import UserError
     from jaxrelic.photos import photo
-    from jaxrelic.saved import load
+    from jaxrelic.saved import mask_finders
     from jaxrelic.viz import grids
 
     photos = _photographs(args.photos, args.output)
-    finder = load.open_mask_finder(args.onnx, args.foreground, args.refine, args.category)
+    finder = mask_finders.open_mask_finder(args.onnx, args.foreground, args.refine, args.category)
     args.output.mkdir(parents=True, exist_ok=True)
     tiles, failed = [], 0
     for path in photos:

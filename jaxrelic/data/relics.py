@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from jaxrelic.data import tfds_records
 
 IMAGE_FIELDS = ("rgba", "depth_mm")
-"""Fields that stay PNG bytes, one item per view (`transforms.decode_view` decodes one)."""
+"""Fields that stay PNG bytes, one item per view (`posed_view.decode_view` decodes one)."""
 
 TRAINING_FIELDS = (*IMAGE_FIELDS, "cam_from_world", "pixel_from_cam", "category")
 """Fields a training example is made of."""

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.geometry import cameras, image_crops, meshes
 from jaxrelic.metrics import image
 from jaxrelic.viz import pictures
@@ -41,7 +41,7 @@ class ImageRow:
 
 
 def colour_scores(
-    mesh: meshes.Mesh, views: list[transforms.View], background: tuple[float, float, float]
+    mesh: meshes.Mesh, views: list[posed_view.View], background: tuple[float, float, float]
 ) -> tuple[float, float]:
     """Mean PSNR in dB and mean SSIM of the mesh's plain colours, drawn over `background`."""
     drawn, true = [], []

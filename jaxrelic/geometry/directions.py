@@ -1,8 +1,12 @@
 """Where cameras stand, seen from a point, and which of them are far apart."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
+
+Up = Literal["auto", "x", "y", "z", "-x", "-y", "-z"]
+"""Direction of the poses' world that is up; auto asks the pose file, then the cameras."""
 
 
 def directions(cam_from_world: np.ndarray, centre: np.ndarray | float = 0.0) -> np.ndarray:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.data.image_sets import tower_inputs
 from jaxrelic.data.image_sets.image_set import ImageSet, Photograph
 from jaxrelic.data.single_view import examples
@@ -80,7 +80,7 @@ def embed_by_run(images: ImageSet, predictor: MsrnPredictor) -> np.ndarray:
     """Shape codes of a trained M-SRN, which the dynamic filter compares as well (M-SRN eq. 35)."""
 
     def prepare(item: Photograph) -> np.ndarray:
-        view = transforms.resize(examples.view_of(item), predictor.preprocessing.image_size)
+        view = posed_view.resize(examples.view_of(item), predictor.preprocessing.image_size)
         return photo.over_background(view, predictor.preprocessing)
 
     return embed(images, prepare, lambda image: predictor.predict(image).shape_code)

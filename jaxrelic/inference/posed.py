@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jaxrelic.geometry import cameras, meshes
+from jaxrelic.geometry.directions import Up
 from jaxrelic.inference import mesh_report
 from jaxrelic.inference.mesh_report import MeshReport
 from jaxrelic.inference.one2345 import NetworkField, One2345Predictor
@@ -16,7 +17,7 @@ from jaxrelic.inference.surface.fields import Drawn
 from jaxrelic.mesh_files import formats
 from jaxrelic.photos import posed
 from jaxrelic.photos.masks import salient
-from jaxrelic.photos.posed import PosedInput, Up
+from jaxrelic.photos.posed import PosedInput
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

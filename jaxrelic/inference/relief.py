@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import scipy.ndimage
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, meshes
 from jaxrelic.geometry.relief.inflation import inflate, turned
@@ -128,7 +128,7 @@ def _preprocessing(size: int) -> Preprocessing:
     return Preprocessing(image_size=size, crop_margin=CROP_MARGIN, background=WHITE)
 
 
-def crop(photo: Photo, size: int) -> transforms.View:
+def crop(photo: Photo, size: int) -> posed_view.View:
     """The square around the object."""
     return photos.prepare(photos.as_view(photo), _preprocessing(size))
 
@@ -173,7 +173,7 @@ def _centred(
     return scale * (vertices - centre), np.float32(pose)
 
 
-def colours(view: transforms.View) -> np.ndarray:
+def colours(view: posed_view.View) -> np.ndarray:
     """Colours of a cropped view before they were multiplied by its alpha, [s, s, 3]."""
     alpha = view.rgba[..., 3:]
     return np.clip(view.rgba[..., :3] / np.maximum(alpha, 1e-3), 0, 1)

@@ -17,7 +17,7 @@ import numpy as np
 import PIL.ExifTags
 import PIL.Image
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import image_crops
 from jaxrelic.photos import heif, inversion
@@ -132,16 +132,15 @@ def shows_object(alpha: np.ndarray | None) -> bool:
     return alpha is not None and bool(alpha.min() < _OPAQUE)
 
 
-def prepare(view: transforms.View, preprocessing: Preprocessing) -> transforms.View:
+def prepare(view: posed_view.View, preprocessing: Preprocessing) -> posed_view.View:
     """Crops and resizes as the training data were; colours stay multiplied by alpha."""
-    crop = transforms.CropInput(preprocessing.crop_margin, jitter=0.0)
-    cropped = crop.random_map({"input": view}, np.random.default_rng(0))["input"]
-    return transforms.resize(cropped, preprocessing.image_size)
+    cropped = posed_view.object_crop(view, preprocessing.crop_margin)
+    return posed_view.resize(cropped, preprocessing.image_size)
 
 
-def as_view(photo: Photo) -> transforms.View:
+def as_view(photo: Photo) -> posed_view.View:
     """A photograph as a view whose camera maps its own pixels to themselves."""
-    return transforms.View(
+    return posed_view.View(
         rgba=np.concatenate([photo.rgb * photo.mask[..., None], photo.mask[..., None]], axis=-1),
         depth=np.zeros(photo.mask.shape, np.float32),
         cam_from_world=np.eye(4, dtype=np.float32),
@@ -149,7 +148,7 @@ def as_view(photo: Photo) -> transforms.View:
     )
 
 
-def over_background(view: transforms.View, preprocessing: Preprocessing) -> np.ndarray:
+def over_background(view: posed_view.View, preprocessing: Preprocessing) -> np.ndarray:
     """The network's input, [s, s, 3] float32 in [0, 1]."""
     return image_crops.over(view.rgba, preprocessing.background)
 

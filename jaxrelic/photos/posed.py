@@ -12,16 +12,15 @@ import itertools
 import logging
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 
-from jaxrelic.data import pose_files, transforms
+from jaxrelic.data import pose_files, posed_view
 from jaxrelic.data.pose_files.records import PoseFile
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving, image_crops, meshes
-from jaxrelic.geometry.directions import directions, farthest_first
+from jaxrelic.geometry.directions import Up, directions, farthest_first
 from jaxrelic.geometry.registration import placement
 from jaxrelic.photos import checks, inversion
 from jaxrelic.photos.masks import salient
@@ -53,9 +52,6 @@ SAME_SHAPE = (2, 3, 4)
 
 BETTER = 0.02
 """Overlap by which pictures turned upright must fit better to be turned."""
-
-Up = Literal["auto", "x", "y", "z", "-x", "-y", "-z"]
-"""Direction of the poses' world that is up; auto asks the pose file, then the cameras."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -312,15 +308,15 @@ def _warn_of_blur(
 
 def frame_view(
     photograph: PosedPhotograph, world_from_ours: np.ndarray, image_size: int
-) -> transforms.View:
+) -> posed_view.View:
     """The square of a photograph that a training view would show, with its camera in our world."""
     cam_from_ours, (x, y), side = _square(photograph, world_from_ours)
     height, width = photograph.rgba.shape[:2]
-    view = transforms.View(
+    view = posed_view.View(
         rgba=photograph.rgba.astype(np.float32),
         depth=np.zeros((height, width), np.float32),
         cam_from_world=np.float32(cam_from_ours),
         pixel_from_cam=np.float32(photograph.pixel_from_cam),
     )
-    square = transforms.crop(view, *image_crops.whole_square(x, y, side))
-    return transforms.resize(square, image_size)
+    square = posed_view.crop(view, *image_crops.whole_square(x, y, side))
+    return posed_view.resize(square, image_size)

@@ -22,11 +22,11 @@ from jaxrelic import config_json
 from jaxrelic.errors import UserError
 from jaxrelic.inference.program import Program
 from jaxrelic.saved import stablehlo
+from jaxrelic.saved.page import FORMAT, FORMAT_VERSION, PAGE
 from jaxrelic.train.tasks import kinds
 from jaxrelic.train.tasks.kinds import Kind
 
-FORMAT, FORMAT_VERSION = "jaxrelic-export", 1
-PAGE, ARRAYS, PROGRAMS = "export.json", "variables", "programs"
+ARRAYS, PROGRAMS = "variables", "programs"
 
 
 class Exportable(Protocol):

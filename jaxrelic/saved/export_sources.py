@@ -7,7 +7,7 @@ from jaxrelic.errors import UserError
 from jaxrelic.inference.one2345 import One2345Predictor
 from jaxrelic.models.one2345 import convert
 from jaxrelic.models.one2345.config import One2345Config
-from jaxrelic.saved import export, facts, load, one_file
+from jaxrelic.saved import export, facts, load, one_file, runs
 from jaxrelic.train.tasks import kinds
 
 
@@ -20,7 +20,7 @@ def trained(folder: pathlib.Path, output: pathlib.Path, *, stable_hlo: bool = Tr
     if not kind.exported:
         known = " or ".join(dict.fromkeys(kind.role for kind in kinds.KINDS if kind.exported))
         raise UserError(f"{folder} is a run that {kind.purpose}; give one that turns {known}")
-    model, experiment, step = load.open_run(folder)
+    model, experiment, step = runs.open_run(folder)
     training, data = facts.of_training(experiment), facts.of_data(experiment)
     data |= facts.licences(data["path"], data["split"])
     training = {"name": training.pop("name"), "steps": step, **training}

@@ -7,7 +7,7 @@ from typing import Any
 from jaxrelic.data import relics
 from jaxrelic.data.single_view import batches
 from jaxrelic.errors import UserError
-from jaxrelic.saved import export, load
+from jaxrelic.saved import export, load, runs
 from jaxrelic.train import workdir
 from jaxrelic.train.experiment import Experiment
 
@@ -21,7 +21,7 @@ def read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if load.is_export(path):
         page = export.read_page(path)
         return page["training"], page["data"]
-    load.check_is_run(path)
+    runs.check_is_run(path)
     experiment = workdir.read_config(path)
     return of_training(experiment), of_data(experiment)
 

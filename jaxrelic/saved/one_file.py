@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxrelic import config_json, shipped
 from jaxrelic.errors import UserError
-from jaxrelic.saved.export import FORMAT, FORMAT_VERSION
+from jaxrelic.saved.page import FORMAT, FORMAT_VERSION
 from jaxrelic.train.tasks import kinds
 from jaxrelic.weights import safetensors_file
 

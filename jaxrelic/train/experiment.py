@@ -1,13 +1,18 @@
 """All settings of one run; files under `configs/` build one each."""
 
 import dataclasses
+import functools
+import operator
 from typing import Annotated
 
 import tyro
 
 from jaxrelic.errors import UserError
 from jaxrelic.train.optim import OptimConfig
-from jaxrelic.train.tasks.kinds import AnyTask
+from jaxrelic.train.tasks.kinds import KINDS
+
+AnyTask = functools.reduce(operator.or_, (kind.task for kind in KINDS))
+"""Settings of any kind, as a type."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

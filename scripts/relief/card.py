@@ -14,7 +14,7 @@ import pathlib
 
 from jaxrelic import shipped
 from jaxrelic.data.relief_records import ViewSet
-from jaxrelic.saved import load, one_file
+from jaxrelic.saved import one_file, runs
 
 COMMANDS = (
     "scripts/relief/views.py abstract --seed 11 --views 10",
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--cpu-hours", type=float, required=True)
     parser.add_argument("--out", type=pathlib.Path, default=shipped.RELIEF)
     args = parser.parse_args()
-    model, experiment, step = load.open_run(args.run)
+    model, experiment, step = runs.open_run(args.run)
     data = experiment.task.data
     views = {name: len(ViewSet(pathlib.Path(data.path), [name])) for name in data.sets}
     card = {

@@ -11,7 +11,7 @@ from jaxrelic import config_json
 from jaxrelic.cli import main, segment
 from jaxrelic.errors import UserError
 from jaxrelic.photos.masks import finder as segmentation
-from jaxrelic.saved import load
+from jaxrelic.saved import mask_finders
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +113,6 @@ def test_a_run_of_the_other_kind_is_refused_with_what_it_is_for(tmp_path):
 
 
 def test_without_a_run_masks_stay_coarse():
-    finder = load.open_mask_finder(None, None)
+    finder = mask_finders.open_mask_finder(None, None)
     assert isinstance(finder, segmentation.MaskFinder)
     assert finder.mask_predictor is None

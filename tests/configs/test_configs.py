@@ -16,7 +16,7 @@ from places import ROOT
 
 from jaxrelic import config_json
 from jaxrelic.cli.train import load_experiment
-from jaxrelic.saved import load
+from jaxrelic.saved import runs
 from jaxrelic.train import loop
 from jaxrelic.train.experiment import Experiment
 from jaxrelic.train.initial import fresh
@@ -109,7 +109,7 @@ def test_a_whole_run_continues_with_identical_losses_and_memory(tmp_path, source
     loop.train(tried, tmp_path / "parts", devices=devices)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     one, other = (
-        load.open_run(tmp_path / name)[0].variables["memory"]["shape"]
+        runs.open_run(tmp_path / name)[0].variables["memory"]["shape"]
         for name in ("whole", "parts")
     )
     jax.tree.map(np.testing.assert_array_equal, one, other)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxrelic.data import schema, synthetic, transforms
+from jaxrelic.data import posed_view, schema, synthetic
 from jaxrelic.geometry import cameras
 
 RELICS = synthetic.SyntheticRelics(num_relics=4, num_views=3, image_size=64)
@@ -21,7 +21,7 @@ def test_a_sphere_covers_the_disc_of_its_closed_form():
 @pytest.mark.parametrize("index", [0, 1])
 def test_depth_leads_back_to_the_surface(index):
     record = RELICS[index]
-    view = transforms.decode_view(record, 2)
+    view = posed_view.decode_view(record, 2)
     rows, columns = np.nonzero(view.depth)
     camera = cameras.Camera(view.cam_from_world, view.pixel_from_cam)
     uv = np.stack([columns, rows], axis=-1).astype(np.float32) + 0.5
@@ -34,7 +34,7 @@ def test_depth_leads_back_to_the_surface(index):
 @pytest.mark.parametrize("index", range(4))
 def test_every_view_shows_the_whole_relic(index):
     for i in range(3):
-        alpha = transforms.decode_view(RELICS[index], i).rgba[..., 3]
+        alpha = posed_view.decode_view(RELICS[index], i).rgba[..., 3]
         assert alpha.max() == 1
         assert not alpha[[0, -1]].any()
         assert not alpha[:, [0, -1]].any()

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import posed_view, synthetic
 from jaxrelic.data.view_sets.posed_views import PosedViews
 from jaxrelic.geometry import cameras
 from jaxrelic.geometry.image_crops import OPAQUE
@@ -19,7 +19,7 @@ SIDE = 24
 
 
 def posed_views(record, indices, size=SIDE):
-    views = [transforms.resize(transforms.decode_view(record, i), size) for i in indices]
+    views = [posed_view.resize(posed_view.decode_view(record, i), size) for i in indices]
     alpha = np.stack([view.rgba[..., 3] for view in views])
     return PosedViews(
         rgb=np.stack([view.rgba[..., :3] for view in views]) + 1 - alpha[..., None],

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import PIL.Image
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.data.image_sets import image_set
 from jaxrelic.data.schema import IMAGE_SIZE_PX
 from jaxrelic.errors import UserError
@@ -203,15 +203,15 @@ def make_shot(
     """
     alpha = mask[..., None] / np.float32(255)
     known = cam_from_world is not None and pixel_from_cam is not None
-    view = transforms.View(
+    view = posed_view.View(
         rgba=np.concatenate([alpha * (rgb / np.float32(255)), alpha], axis=-1),
         depth=np.zeros(mask.shape, np.float32),
         cam_from_world=np.float32(cam_from_world if known else np.eye(4)),
         pixel_from_cam=np.float32(pixel_from_cam if known else np.eye(3)),
     )
     if square is not None:
-        view = transforms.crop(view, *square)
-    view = transforms.resize(view, IMAGE_SIZE_PX)
+        view = posed_view.crop(view, *square)
+    view = posed_view.resize(view, IMAGE_SIZE_PX)
     alpha = view.rgba[..., 3]
     return Shot(
         image=image_set.quantised(image_crops.over(view.rgba, image_crops.WHITE)),

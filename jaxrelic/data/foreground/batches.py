@@ -16,9 +16,9 @@ import numpy as np
 from jaxrelic.data import picture_files, synthetic
 from jaxrelic.data.foreground import clutter
 from jaxrelic.data.image_sets import image_set, locate
+from jaxrelic.data.posed_view import decode_view
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.data.single_view import examples as photographs
-from jaxrelic.data.transforms import decode_view
 from jaxrelic.errors import UserError
 
 CROP_FROM = 8 / 7

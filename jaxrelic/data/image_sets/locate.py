@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import posed_view, synthetic
 from jaxrelic.data.image_sets import image_set, prepared
 from jaxrelic.data.image_sets.image_set import ImageSet, Photograph
 from jaxrelic.data.schema import CATEGORIES, IMAGE_SIZE_PX
@@ -72,10 +72,10 @@ class SyntheticImages:
         ]
 
     def _photograph(self, relic: Mapping[str, Any], view: int) -> Photograph:
-        seen = transforms.decode_view(relic, view)
+        seen = posed_view.decode_view(relic, view)
         square = image_crops.object_square(seen.rgba[..., 3], self.CROP_MARGIN)
-        cut = transforms.crop(seen, *image_crops.whole_square(*square))
-        small = transforms.resize(cut, IMAGE_SIZE_PX)
+        cut = posed_view.crop(seen, *image_crops.whole_square(*square))
+        small = posed_view.resize(cut, IMAGE_SIZE_PX)
         alpha = small.rgba[..., 3]
         uid = relic["uid"].decode()
         return {

@@ -10,7 +10,7 @@ import pathlib
 import grain
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view, transforms
 from jaxrelic.data.image_sets import candidates, image_set, locate, pixel_features
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import image_crops
@@ -43,11 +43,11 @@ def _known_camera(item: image_set.Photograph) -> bool:
     return item["cam_from_world"] is not None and item["pixel_from_cam"] is not None
 
 
-def view_of(item: image_set.Photograph) -> transforms.View:
+def view_of(item: image_set.Photograph) -> posed_view.View:
     """An item as a view; a camera that is not known is NaN."""
     alpha = item["mask"][..., None] / np.float32(255)
     rgba = np.concatenate([item["image"] / np.float32(255) + (alpha - 1), alpha], axis=-1)
-    return transforms.View(
+    return posed_view.View(
         rgba=rgba,
         depth=np.zeros(alpha.shape[:2], np.float32),
         cam_from_world=_or_nan(item["cam_from_world"], 4),

@@ -12,7 +12,7 @@ import grain
 import numpy as np
 
 from jaxrelic.data.image_sets import image_set, locate
-from jaxrelic.data.transforms import View
+from jaxrelic.data.posed_view import View
 from jaxrelic.data.view_sets import choice, corruption, one2345_folder
 from jaxrelic.data.view_sets import records as view_records
 from jaxrelic.data.view_sets.choice import Selection, ViewSet

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxrelic.data.transforms import View, resize
+from jaxrelic.data.posed_view import View, resize
 from jaxrelic.data.view_sets.records import RelicViews
 from jaxrelic.errors import UserError
 from jaxrelic.geometry.directions import directions, farthest_first

@@ -11,7 +11,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from jaxrelic.data.transforms import View
+from jaxrelic.data.posed_view import View
 from jaxrelic.errors import UserError
 
 WARP_NODES = 4

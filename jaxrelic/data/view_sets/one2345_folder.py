@@ -20,7 +20,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.data.pose_files.ours import from_one2345
 from jaxrelic.data.schema import MILLIMETRES
 from jaxrelic.data.single_view import examples
@@ -152,7 +152,7 @@ def _files(
 
 def _read_view(
     folder: pathlib.Path, poses: Poses, predicted: bool, index: int, *, with_depth: bool
-) -> transforms.View:
+) -> posed_view.View:
     is_neighbour = bool(poses.neighbour[index] >= 0)
     image, depth_file = _files(folder, poses.names[index], is_neighbour, predicted)
     pixels = _decode(image, poses.size)
@@ -170,7 +170,7 @@ def _read_view(
         "pixel_from_cam": poses.pixel_from_cam,
     }
     if has_alpha:
-        return transforms.View(rgba=image_crops.premultiplied(pixels), depth=depth, **camera)
+        return posed_view.View(rgba=image_crops.premultiplied(pixels), depth=depth, **camera)
     shown = depth > 0 if depth_file else pixels.min(axis=-1) < WHITE_FROM
     seen = examples.view_of(
         {"image": pixels[..., ::-1], "mask": np.where(shown, np.uint8(255), np.uint8(0)), **camera}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import posed_view, synthetic
 from jaxrelic.errors import UserError
 
 FIELDS = ("uid", "view_name", "neighbour", "rgba", "depth_mm", "cam_from_world", "pixel_from_cam")
@@ -23,7 +23,7 @@ SYNTHETIC_VIEWS = 16
 class ReadView(Protocol):
     """Decodes one view; raises a `UserError` that names the image if it is damaged."""
 
-    def __call__(self, index: int, *, with_depth: bool) -> transforms.View: ...
+    def __call__(self, index: int, *, with_depth: bool) -> posed_view.View: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,8 +94,8 @@ class SyntheticViews(Sequence[RelicViews]):
 def of_record(record: Mapping[str, Any]) -> RelicViews:
     """Views of a record whose images are still PNG bytes."""
 
-    def read(index: int, *, with_depth: bool) -> transforms.View:
-        return transforms.decode_view(record, index, with_depth=with_depth)
+    def read(index: int, *, with_depth: bool) -> posed_view.View:
+        return posed_view.decode_view(record, index, with_depth=with_depth)
 
     return RelicViews(
         uid=_text(record["uid"]),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import skimage.measure
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.geometry import carving
 from jaxrelic.typing import Array, Bool, Float, typechecked
 
@@ -47,7 +47,7 @@ def visual_hull(
     return carving.carve(outlines, points)
 
 
-def mean_shape(relics: Iterable[Sequence[transforms.View]]) -> tuple[np.ndarray, np.ndarray]:
+def mean_shape(relics: Iterable[Sequence[posed_view.View]]) -> tuple[np.ndarray, np.ndarray]:
     """Surface around the cells that at least half of the relics fill, from masks and cameras.
 
     Args:

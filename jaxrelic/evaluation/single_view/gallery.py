@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.evaluation.single_view import truth
 from jaxrelic.evaluation.single_view.methods import Method
 from jaxrelic.geometry import cameras, meshes
@@ -40,7 +40,7 @@ def draw(
 def _four(
     method: Method, preprocessing: photo.Preprocessing, record: Mapping[str, Any]
 ) -> list[np.ndarray]:
-    seen = transforms.decode_view(record, truth.view_shown(record))
+    seen = posed_view.decode_view(record, truth.view_shown(record))
     view = photo.prepare(seen, preprocessing)
     image = photo.over_background(view, preprocessing)
     inputs = cameras.Camera(

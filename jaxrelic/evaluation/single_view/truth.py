@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
@@ -51,7 +51,7 @@ class SingleViewTruth:
                 "evaluate on shards of relics that have their mesh"
             )
         chosen = view_shown(record)
-        photographed = photo.prepare(transforms.decode_view(record, chosen), preprocessing)
+        photographed = photo.prepare(posed_view.decode_view(record, chosen), preprocessing)
         views = views_of(record, size)
         known = np.flatnonzero([is_known(view) for view in views])
         return cls(
@@ -79,7 +79,7 @@ class SingleViewTruth:
         return self.view in self.known_views
 
 
-def is_known(view: transforms.View) -> bool:
+def is_known(view: posed_view.View) -> bool:
     """Whether the camera of a view is known; NaN stands for one that is not."""
     return bool(np.isfinite(view.cam_from_world).all() and np.isfinite(view.pixel_from_cam).all())
 
@@ -96,9 +96,9 @@ def view_shown(record: Record) -> int:
     return zlib.crc32(record["uid"]) % len(record["rgba"])
 
 
-def views_of(record: Record, size: int) -> list[transforms.View]:
+def views_of(record: Record, size: int) -> list[posed_view.View]:
     """All views of a relic at `size` pixels a side."""
     return [
-        transforms.resize(transforms.decode_view(record, index), size)
+        posed_view.resize(posed_view.decode_view(record, index), size)
         for index in range(len(record["rgba"]))
     ]

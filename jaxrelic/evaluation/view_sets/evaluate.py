@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import jax
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.data.view_sets.choice import Selection
 from jaxrelic.errors import UserError
 from jaxrelic.evaluation import image_scores
@@ -201,7 +201,7 @@ def drawing_of(mesh: meshes.Mesh) -> Draw:
     return lambda camera, size: pictures.draw(mesh, camera, size=size, shaded=False)
 
 
-def picture_scores(draw: Draw, views: Sequence[transforms.View]) -> dict[str, float | None]:
+def picture_scores(draw: Draw, views: Sequence[posed_view.View]) -> dict[str, float | None]:
     """Means over the views: `psnr` in dB, `ssim`, `mask_iou`, `depth_error` in world units."""
     seen = [draw(camera_of(view), view.depth.shape[0]) for view in views]
     truth = np.float32([image_crops.over(view.rgba, image_crops.WHITE) for view in views])
@@ -228,7 +228,7 @@ def depth_error(drawn: np.ndarray, truth: np.ndarray) -> float | None:
     return float(np.abs(drawn - truth)[both].mean()) if both.any() else None
 
 
-def camera_of(view: transforms.View) -> cameras.Camera:
+def camera_of(view: posed_view.View) -> cameras.Camera:
     """The camera of one view."""
     return cameras.Camera(cam_from_world=view.cam_from_world, pixel_from_cam=view.pixel_from_cam)
 

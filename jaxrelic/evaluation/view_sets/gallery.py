@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.evaluation.view_sets.evaluate import camera_of, drawing_of
 from jaxrelic.evaluation.view_sets.methods import ViewSetShape
 from jaxrelic.evaluation.view_sets.truth import ViewSetTruth
@@ -28,7 +28,7 @@ def gallery_row(relic: ViewSetTruth, shape: ViewSetShape) -> list[np.ndarray]:
 
     The method's mesh is drawn instead of what it cannot draw itself.
     """
-    view = transforms.resize(relic.held_out[0], TILE_PX)
+    view = posed_view.resize(relic.held_out[0], TILE_PX)
     camera = camera_of(view)
     draw = shape.draw or drawing_of(shape.mesh)
     return [
@@ -42,7 +42,7 @@ def gallery_row(relic: ViewSetTruth, shape: ViewSetShape) -> list[np.ndarray]:
     ]
 
 
-def strip(relic: ViewSetTruth, view: transforms.View, drawn: Drawn) -> np.ndarray:
+def strip(relic: ViewSetTruth, view: posed_view.View, drawn: Drawn) -> np.ndarray:
     """Sources, a held-out view, how it is drawn, drawn normals, and drawn and true depth.
 
     Both depths have one scale.

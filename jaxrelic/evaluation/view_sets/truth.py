@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from jaxrelic.data import relics, transforms
+from jaxrelic.data import posed_view, relics
 from jaxrelic.data.image_sets import image_set
 from jaxrelic.data.view_sets import choice as view_choice
 from jaxrelic.data.view_sets import records as view_records
@@ -40,7 +40,7 @@ class ViewSetTruth:
     category: str
     sources: PosedViews
     """What methods see."""
-    held_out: tuple[transforms.View, ...]
+    held_out: tuple[posed_view.View, ...]
     """Other views, of the size at which pictures are compared."""
     points: np.ndarray
     """True surface samples, [p, 3] float32."""
@@ -64,16 +64,16 @@ class ViewSetTruth:
                 f"relic {relic.uid} was imported as views alone, so its true surface is not "
                 "known; evaluate on shards of relics that have their mesh"
             )
-        views = [transforms.decode_view(record, index) for index in range(len(relic))]
+        views = [posed_view.decode_view(record, index) for index in range(len(relic))]
         fit = [is_known(view) and (view.rgba[..., 3] >= image_crops.OPAQUE).any() for view in views]
         seen, others = choose(relic, np.array(fit), choice)
-        small = [transforms.resize(view, compared_size) for view in views]
+        small = [posed_view.resize(view, compared_size) for view in views]
         known = [view for view in small if is_known(view)]
         return cls(
             uid=relic.uid,
             category=category_of(record),
             sources=posed_views(
-                [transforms.resize(views[i], source_size) for i in seen],
+                [posed_view.resize(views[i], source_size) for i in seen],
                 [relic.names[i] for i in seen],
             ),
             held_out=tuple(small[i] for i in others),
@@ -121,7 +121,7 @@ def _evenly(indices: np.ndarray, count: int) -> np.ndarray:
     return indices[np.arange(count) * len(indices) // max(count, 1)]
 
 
-def posed_views(views: Sequence[transforms.View], names: Iterable[str]) -> PosedViews:
+def posed_views(views: Sequence[posed_view.View], names: Iterable[str]) -> PosedViews:
     """Views of one size over white."""
     return PosedViews(
         rgb=np.stack([image_crops.over(view.rgba, image_crops.WHITE) for view in views]),
@@ -131,7 +131,7 @@ def posed_views(views: Sequence[transforms.View], names: Iterable[str]) -> Posed
     )
 
 
-def stacked_cameras(views: Sequence[transforms.View]) -> cameras.Camera:
+def stacked_cameras(views: Sequence[posed_view.View]) -> cameras.Camera:
     """Cameras [n] of views."""
     return cameras.Camera(
         cam_from_world=np.stack([view.cam_from_world for view in views]),

@@ -1,23 +1,16 @@
 """The kinds of models there are: the one table that training, saving and the commands read.
 
-A new kind is a task, a predictor and a row here.
+A new kind is a task, a predictor and a row here. Rows name their classes, which are imported when
+they are asked for: opening a network of one kind does not cost the imports of all.
 """
 
 import dataclasses
 import functools
-import operator
+import importlib
 import typing
 from typing import Any, Literal
 
 from jaxrelic.errors import UserError
-from jaxrelic.inference.msrn import MsrnPredictor
-from jaxrelic.inference.one2345 import One2345Predictor
-from jaxrelic.inference.relief_predictor import ReliefPredictor
-from jaxrelic.photos.masks.finder import MaskPredictor
-from jaxrelic.train.tasks.foreground import ForegroundTask
-from jaxrelic.train.tasks.msrn import MsrnTask
-from jaxrelic.train.tasks.one2345 import One2345Task
-from jaxrelic.train.tasks.relief import ReliefTask
 
 Role = Literal["one photograph into a mesh", "posed views into a mesh", "a photograph into a mask"]
 """What a network turns into what; a command asks for a role, never for a kind."""
@@ -29,12 +22,22 @@ class Kind:
 
     name: str
     """Name in an export's page."""
-    task: type
-    """Class of its settings (`task.Task`)."""
-    predictor: type
-    """Class of its trained network at work."""
+    task_path: str
+    """Module and class of its settings."""
+    predictor_path: str
+    """Module and class of its trained network at work."""
     role: Role
     """What its networks turn into what."""
+
+    @functools.cached_property
+    def task(self) -> type:
+        """Class of its settings (`task.Task`)."""
+        return _imported(self.task_path)
+
+    @functools.cached_property
+    def predictor(self) -> type:
+        """Class of its trained network at work."""
+        return _imported(self.predictor_path)
 
     @property
     def purpose(self) -> str:
@@ -55,49 +58,55 @@ class Kind:
 KINDS = (
     Kind(
         name="msrn",
-        task=MsrnTask,
-        predictor=MsrnPredictor,
+        task_path="jaxrelic.train.tasks.msrn:MsrnTask",
+        predictor_path="jaxrelic.inference.msrn:MsrnPredictor",
         role="one photograph into a mesh",
     ),
     Kind(
         name="relief",
-        task=ReliefTask,
-        predictor=ReliefPredictor,
+        task_path="jaxrelic.train.tasks.relief:ReliefTask",
+        predictor_path="jaxrelic.inference.relief_predictor:ReliefPredictor",
         role="one photograph into a mesh",
     ),
     Kind(
         name="foreground",
-        task=ForegroundTask,
-        predictor=MaskPredictor,
+        task_path="jaxrelic.train.tasks.foreground:ForegroundTask",
+        predictor_path="jaxrelic.photos.masks.finder:MaskPredictor",
         role="a photograph into a mask",
     ),
     Kind(
         name="one2345",
-        task=One2345Task,
-        predictor=One2345Predictor,
+        task_path="jaxrelic.train.tasks.one2345:One2345Task",
+        predictor_path="jaxrelic.inference.one2345:One2345Predictor",
         role="posed views into a mesh",
     ),
 )
 
-AnyTask = functools.reduce(operator.or_, (kind.task for kind in KINDS))
-"""Settings of any kind, as a type."""
+
+def _imported(path: str) -> type:
+    module, name = path.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _is_of(thing: Any, path: str) -> bool:
+    """Whether something is of a class, which then has been imported already."""
+    return any(f"{kind.__module__}:{kind.__qualname__}" == path for kind in type(thing).__mro__)
 
 
 def of_task(task: Any) -> Kind:
     """The kind that a task belongs to."""
-    return next(kind for kind in KINDS if isinstance(task, kind.task))
+    return next(kind for kind in KINDS if _is_of(task, kind.task_path))
 
 
 def of_predictor(predictor: Any) -> Kind:
     """The kind that a trained network belongs to."""
-    return next(kind for kind in KINDS if isinstance(predictor, kind.predictor))
+    return next(kind for kind in KINDS if _is_of(predictor, kind.predictor_path))
 
 
 def named(name: Any) -> Kind:
     """The kind of a name in an export's page."""
-    known = {kind.name: kind for kind in KINDS if kind.exported}
-    if name not in known:
-        raise UserError(
-            f"a network of kind {name!r}, where this program knows {' and '.join(known)}"
-        )
-    return known[name]
+    for kind in KINDS:
+        if kind.name == name and kind.exported:
+            return kind
+    known = " and ".join(kind.name for kind in KINDS if kind.exported)
+    raise UserError(f"a network of kind {name!r}, where this program knows {known}")

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxrelic.data import transforms
+from jaxrelic.data import posed_view
 from jaxrelic.data.archives.layouts import open_archive
 from jaxrelic.data.fixtures import archives
 from jaxrelic.data.image_sets import candidates, locate, prepare, prepared
@@ -69,7 +69,7 @@ def test_an_evaluation_sees_all_views_of_an_instance_with_their_cameras(shapenet
     assert len(record["rgba"]) == 24
     rows = [row for row, name in enumerate(images.instances()) if name == record["uid"].decode()]
     for view in (0, 11):
-        item, seen = images[rows[view]], transforms.decode_view(record, view)
+        item, seen = images[rows[view]], posed_view.decode_view(record, view)
         over_white = seen.rgba[..., :3] + 1 - seen.rgba[..., 3:]
         np.testing.assert_allclose(255 * over_white, item["image"], atol=0.51)
         np.testing.assert_array_equal(np.rint(255 * seen.rgba[..., 3]), item["mask"])

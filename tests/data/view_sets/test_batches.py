@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import posed_view, synthetic
 from jaxrelic.data.read_ahead import read_ahead
 from jaxrelic.data.view_sets import batches as view_sets
 from jaxrelic.data.view_sets import choice
@@ -133,7 +133,7 @@ def fake(names, neighbour, cam_from_world, *, empty=(), damaged=(), uid="pot"):
             raise UserError(f"{names[index]}.png cannot be read")
         rgba = np.full((4, 4, 4), 0.01 * index, np.float32)
         rgba[..., 3] = 0 if names[index] in empty else 1
-        return transforms.View(
+        return posed_view.View(
             rgba=rgba,
             depth=np.full((4, 4), 1.0 if with_depth else 0.0, np.float32),
             cam_from_world=cam_from_world[index],

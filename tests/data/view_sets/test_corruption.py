@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import posed_view, synthetic
 from jaxrelic.data.view_sets import corruption
 from jaxrelic.data.view_sets.corruption import CorruptionConfig, corrupt
 from jaxrelic.errors import UserError
@@ -21,7 +21,7 @@ def view(alpha=None):
         alpha[8:20, 10:26], alpha[7, 10:26] = 1, 0.25
     rgba = np.concatenate([alpha[..., None] * COLOUR, alpha[..., None]], axis=-1)
     pose = synthetic.view_poses(5)[3]
-    return transforms.View(
+    return posed_view.View(
         rgba=rgba, depth=alpha, cam_from_world=pose, pixel_from_cam=np.eye(3, dtype=np.float32)
     )
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import trimesh
 
-from jaxrelic.data import synthetic, transforms
+from jaxrelic.data import posed_view, synthetic
 from jaxrelic.evaluation.single_view import baselines
 
 RELICS = synthetic.SyntheticRelics(num_relics=2, num_views=12, image_size=96)
 
 
 def views(record):
-    return [transforms.decode_view(record, index) for index in range(len(record["rgba"]))]
+    return [posed_view.decode_view(record, index) for index in range(len(record["rgba"]))]
 
 
 @pytest.fixture(scope="module")

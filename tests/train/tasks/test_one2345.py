@@ -13,7 +13,7 @@ from experiments import as_of, changed
 from configs import smoke
 from jaxrelic import config_json, losses
 from jaxrelic.data import synthetic
-from jaxrelic.data.transforms import decode_view
+from jaxrelic.data.posed_view import decode_view
 from jaxrelic.errors import UserError
 from jaxrelic.geometry.cameras import Camera
 from jaxrelic.losses.one2345 import One2345LossSettings
