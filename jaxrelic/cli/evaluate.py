@@ -23,7 +23,7 @@ class EvaluateArguments:
     """The model to measure, and the relics to measure it on."""
 
     model: tyro.conf.Positional[pathlib.Path]
-    """Folder of a run, or an export."""
+    """Folder of a run, an export, or the name of a network of the install, such as `relief`."""
     shards: pathlib.Path | None = None
     """Directory of `relic_views` shards; by default those the run was trained on."""
     split: str | None = None
@@ -62,6 +62,9 @@ def run(args: EvaluateArguments) -> int:
     from jaxrelic.saved import load
 
     protocols.named(args.settings.protocols)  # A mistake is reported before minutes of work.
+    args = dataclasses.replace(args, model=load.resolved(args.model))
+    if args.model.is_file() and args.output is None:
+        raise UserError(f"{args.model.name} is a file; say with -o where the tables go")
     kind = load.kind_of(args.model)
     measure = {
         "one photograph into a mesh": _measure_single_view,
@@ -75,30 +78,41 @@ def run(args: EvaluateArguments) -> int:
 def _measure_single_view(args: EvaluateArguments) -> int:
     """Measures a network that takes one photograph."""
     from jaxrelic.evaluation import held_out
-    from jaxrelic.evaluation.single_view import evaluate, gallery, methods
+    from jaxrelic.evaluation.single_view import evaluate, gallery, methods, reliefs
+    from jaxrelic.inference.relief_predictor import ReliefPredictor
     from jaxrelic.saved import facts, load
 
-    predictor = load.load(args.model).at_level(args.icosphere_level)
+    predictor = load.load(args.model)
     training, data = facts.read(args.model)
+    if args.shards is None and not data.get("path"):
+        raise UserError(f"{args.model} does not name shards that it was trained on; give --shards")
     shards = str(args.shards) if args.shards is not None else data["path"]
-    placement = _placement(args.settings, training["supervision"])
     split, records = held_out.single_views(shards, args.split)
     mean_shape, learned_from = _mean_shape(data, args.settings)
-    named = methods.methods(
-        predictor,
-        mean_shape,
-        in_own_frame=placement != "world",
-        correct_lens=placement != "cameras_one_lens",
-    )
+    named: dict[str, methods.Method]
+    if isinstance(predictor, ReliefPredictor):
+        if args.icosphere_level is not None:
+            raise UserError("--icosphere-level is an option of M-SRN; leave it out")
+        placement, named = "cameras", {"model": reliefs.method(predictor.layers)}
+    else:
+        predictor = predictor.at_level(args.icosphere_level)
+        placement = _placement(args.settings, training["supervision"])
+        named = methods.methods(
+            predictor,
+            mean_shape,
+            in_own_frame=placement != "world",
+            correct_lens=placement != "cameras_one_lens",
+        )
+    named["inflation"] = reliefs.method()
     evaluation = evaluate.evaluate(named, records, predictor.preprocessing, args.settings)
     page = {
         "model": str(args.model),
         "shards": shards,
         "split": split,
-        "icosphere_level": predictor.config.icosphere_level,
+        "icosphere_level": getattr(predictor.config, "icosphere_level", None),
         "held_out": split != held_out.TRAINING_SPLIT,
         "mean_shape_of": learned_from,
-        "supervision": training["supervision"],
+        **{key: training[key] for key in ("supervision",) if key in training},
         "placement": placement,
         "settings": dataclasses.asdict(args.settings),
     }

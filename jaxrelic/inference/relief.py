@@ -36,7 +36,10 @@ FRONT_AZIMUTH_DEG = -90.0
 """Direction the photograph was taken from: what a GLB viewer shows first."""
 MAX_ELEVATION_DEG = 60.0
 """Steepest camera: seen from further above, an outline says little of the height."""
-WHITE = (1.0, 1.0, 1.0)
+PREPROCESSING = Preprocessing(
+    image_size=IMAGE_PX, crop_margin=CROP_MARGIN, background=(1.0, 1.0, 1.0)
+)
+"""How the picture is cut out that the result's camera is for."""
 
 
 Symmetry = Literal["none", "revolution"]
@@ -110,7 +113,7 @@ def reconstruct(
             cam_from_world=pose,
             pixel_from_cam=cameras.intrinsics(camera.focal * IMAGE_PX, IMAGE_PX, IMAGE_PX),
         ),
-        image=photos.over_background(image, _preprocessing(IMAGE_PX)),
+        image=photos.over_background(image, PREPROCESSING),
         mask=image.rgba[..., 3],
         photo=photo,
         image_from_photo=image.pixel_from_cam,
@@ -124,13 +127,11 @@ def outline_layers(mask: np.ndarray, symmetry: Symmetry, elevation_deg: float) -
     return Layers(front=middle - half, thickness=2 * half, elevation_deg=elevation_deg)
 
 
-def _preprocessing(size: int) -> Preprocessing:
-    return Preprocessing(image_size=size, crop_margin=CROP_MARGIN, background=WHITE)
-
-
 def crop(photo: Photo, size: int) -> posed_view.View:
     """The square around the object."""
-    return photos.prepare(photos.as_view(photo), _preprocessing(size))
+    return photos.prepare(
+        photos.as_view(photo), dataclasses.replace(PREPROCESSING, image_size=size)
+    )
 
 
 def crop_camera(elevation_deg: float) -> CropCamera:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -37,6 +37,9 @@ class ReliefPredictor:
     """Sizes of the network."""
     variables: Any
     """Its parameters."""
+
+    preprocessing: ClassVar[photos.Preprocessing] = relief.PREPROCESSING
+    """How the picture is cut out that a result's camera is for."""
 
     @classmethod
     def described(cls, page: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:

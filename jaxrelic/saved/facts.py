@@ -7,7 +7,7 @@ from typing import Any
 from jaxrelic.data import relics
 from jaxrelic.data.single_view import batches
 from jaxrelic.errors import UserError
-from jaxrelic.saved import export, load, runs
+from jaxrelic.saved import export, load, one_file, runs
 from jaxrelic.train import workdir
 from jaxrelic.train.experiment import Experiment
 
@@ -18,6 +18,9 @@ def read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Where they were trained on shards, the second holds their `path`; the first holds
     `supervision` where the kind of model has it.
     """
+    if one_file.is_one(path):
+        page = one_file.read_page(path)
+        return page["training"], page["data"]
     if load.is_export(path):
         page = export.read_page(path)
         return page["training"], page["data"]

@@ -18,7 +18,8 @@ def load(path: str | pathlib.Path, *, role: Role | None = None) -> Any:
     """The trained network of a run's newest checkpoint, or of an export.
 
     Args:
-        path: Folder of `jaxrelic train` or `jaxrelic export`, or a network in one file.
+        path: Folder of `jaxrelic train` or `jaxrelic export`, a network in one file, or the name
+            of one that travels with the install.
         role: What it has to turn into what; None takes any network.
 
     Returns:
@@ -28,7 +29,7 @@ def load(path: str | pathlib.Path, *, role: Role | None = None) -> Any:
     Raises:
         UserError: The folder is neither, or its network has another role.
     """
-    path = pathlib.Path(path)
+    path = resolved(path)
     check_role(path, role)
     if one_file.is_one(path):
         return one_file.load(path)
@@ -39,6 +40,13 @@ def load(path: str | pathlib.Path, *, role: Role | None = None) -> Any:
     from jaxrelic.saved import runs
 
     return runs.open_run(path)[0]
+
+
+def resolved(path: str | pathlib.Path) -> pathlib.Path:
+    """The path of a network; a name such as `relief` is that of one of the install."""
+    path = pathlib.Path(path)
+    named = {file.stem: file for file in one_file.installed()}
+    return path if path.exists() else named.get(str(path), path)
 
 
 def is_export(path: pathlib.Path) -> bool:

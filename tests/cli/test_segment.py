@@ -11,7 +11,7 @@ from jaxrelic import config_json
 from jaxrelic.cli import main, segment
 from jaxrelic.errors import UserError
 from jaxrelic.photos.masks import finder as segmentation
-from jaxrelic.saved import mask_finders
+from jaxrelic.saved import load, mask_finders
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ class LeftHalf:
 
 def test_a_foreground_run_has_its_say(tmp_path, monkeypatch, capsys):
     photos, out = write_photos(tmp_path / "photos"), tmp_path / "masks"
-    monkeypatch.setattr(load, "load", lambda path, role: LeftHalf())
+    monkeypatch.setattr(mask_finders, "load", lambda path, role: LeftHalf())
     command = ["segment", str(photos / "square.png"), "-o", str(out), "--foreground", "run"]
     assert main.main([*command, "--refine.threshold", "0.5"]) == 0
     mask = read_mask(out / "square.png")

@@ -20,7 +20,7 @@ from jaxrelic.evaluation import image_scores
 from jaxrelic.evaluation.single_view import baselines
 from jaxrelic.evaluation.single_view.methods import Method, Surfaces
 from jaxrelic.evaluation.single_view.truth import Record, SingleViewTruth, is_known, views_of
-from jaxrelic.geometry import cameras, meshes, sampling
+from jaxrelic.geometry import cameras, sampling
 from jaxrelic.geometry.registration import alignment
 from jaxrelic.metrics import geometry, protocols, scoring, silhouettes
 from jaxrelic.photos import photo
@@ -147,7 +147,7 @@ def evaluate(
     )
     rows, images = [], []
     for name, method in named_methods.items():
-        surfaces = method(np.stack([relic.image for relic in relics]))
+        surfaces = method([relic.shown for relic in relics])
         for relic, vertices in zip(relics, surfaces.vertices, strict=True):
             check_mesh(name, relic.uid, vertices)
         surfaces = surfaces.placed(inputs)
@@ -184,8 +184,10 @@ def _shapes(
 ) -> scoring.Shapes:
     """Points on each mesh; through the true camera where the method predicts none."""
     seen_by = inputs if surfaces.camera is None else surfaces.camera
-    faces = [np.asarray(surfaces.faces)] * len(surfaces.vertices)
     poses = np.asarray(seen_by.cam_from_world, np.float64)
+    if isinstance(surfaces.faces, list):
+        return shapes_of(surfaces.vertices, surfaces.faces, poses, settings)
+    faces = [np.asarray(surfaces.faces)] * len(surfaces.vertices)
     return shapes_of(np.asarray(surfaces.vertices), faces, poses, settings)
 
 
@@ -274,14 +276,8 @@ def _image_rows(
             cam_from_world=relic.views.cam_from_world[others],
             pixel_from_cam=relic.views.pixel_from_cam[others],
         )
-        vertices, colours = surfaces.vertices[index], (None, None)
-        if surfaces.textures is not None:
-            mesh = meshes.Mesh(
-                vertices=vertices,
-                faces=surfaces.faces,
-                face_uvs=surfaces.face_uvs,
-                texture=surfaces.textures[index],
-            )
+        mesh, colours = surfaces.mesh(index), (None, None)
+        if mesh.texture is not None:
             # Decoded again, because the pictures of all relics together may not fit into memory.
             pictures = views_of(records[index], settings.silhouette_size)
             held_out = [pictures[i] for i in relic.known_views[others]]
@@ -293,7 +289,7 @@ def _image_rows(
                 method=method,
                 num_views=len(others),
                 mask_iou=silhouettes.silhouette_iou(
-                    vertices, surfaces.faces, relic.masks[others], views
+                    mesh.vertices, mesh.faces, relic.masks[others], views
                 ),
                 psnr=colours[0],
                 ssim=colours[1],

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
+import jax
 import numpy as np
 
 from jaxrelic.data import posed_view
 from jaxrelic.evaluation.single_view import truth
-from jaxrelic.evaluation.single_view.methods import Method
-from jaxrelic.geometry import cameras, meshes
+from jaxrelic.evaluation.single_view.methods import Method, Shown
+from jaxrelic.geometry import cameras
 from jaxrelic.photos import photo
 from jaxrelic.viz import grids, pictures, turntable
 
@@ -43,16 +44,9 @@ def _four(
     seen = posed_view.decode_view(record, truth.view_shown(record))
     view = photo.prepare(seen, preprocessing)
     image = photo.over_background(view, preprocessing)
-    inputs = cameras.Camera(
-        cam_from_world=view.cam_from_world[None], pixel_from_cam=view.pixel_from_cam[None]
-    )
-    surfaces = method(image[None]).placed(inputs)
-    mesh = meshes.Mesh(
-        vertices=surfaces.vertices[0],
-        faces=surfaces.faces,
-        face_uvs=surfaces.face_uvs,
-        texture=None if surfaces.textures is None else surfaces.textures[0],
-    )
+    camera = cameras.Camera(cam_from_world=view.cam_from_world, pixel_from_cam=view.pixel_from_cam)
+    surfaces = method([Shown(image=image, view=seen, input_camera=camera)])
+    mesh = surfaces.placed(jax.tree.map(lambda array: array[None], camera)).mesh(0)
     camera = cameras.Camera(
         cam_from_world=view.cam_from_world,
         pixel_from_cam=cameras.resize_intrinsics(view.pixel_from_cam, TILE_PX / image.shape[0]),

@@ -1,18 +1,32 @@
 """What is measured: a trained network and its baselines, each from one picture to one mesh."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from jaxrelic.geometry import cameras
+from jaxrelic.data.posed_view import View
+from jaxrelic.geometry import cameras, meshes
 from jaxrelic.geometry.registration import placement
 from jaxrelic.inference.msrn import MsrnPredictor
 from jaxrelic.models.msrn.model import likeliest_camera
 
-Method = Callable[[np.ndarray], "Surfaces"]
-"""Function from prepared input images [b, s, s, 3] to one mesh per image."""
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a method is shown of one relic."""
+
+    image: np.ndarray
+    """Network input, [s, s, 3]."""
+    view: View
+    """The photograph that it was made of, whole, with its mask and its camera."""
+    input_camera: cameras.Camera
+    """Camera from the world to the pixels of `image`; methods that use it say so."""
+
+
+Method = Callable[[Sequence[Shown]], "Surfaces"]
+"""Function from photographs to one mesh each."""
 
 BATCH_SIZE = 16
 """Images the network sees at once."""
@@ -20,23 +34,39 @@ BATCH_SIZE = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Surfaces:
-    """Meshes of one topology, and what else a method says of its inputs."""
+    """One mesh for each input, and what else a method says of it.
 
-    vertices: np.ndarray
+    Meshes of one topology are arrays; of several, every field has a list of b arrays in place of
+    its axis b, and `faces` and `face_uvs` are lists too.
+    """
+
+    vertices: np.ndarray | list[np.ndarray]
     """[b, v, 3] float32; in the world frame, unless a camera must place them."""
-    faces: np.ndarray
+    faces: np.ndarray | list[np.ndarray]
     """[f, 3] int32."""
     camera: cameras.Camera | None = None
     """Cameras from the frame of `vertices` to the pixels of the inputs, [b]; None if not
     predicted."""
-    face_uvs: np.ndarray | None = None
+    face_uvs: np.ndarray | list[np.ndarray] | None = None
     """Texture coordinates, [f, 3, 2]."""
-    textures: np.ndarray | None = None
+    textures: np.ndarray | list[np.ndarray] | None = None
     """RGB in [0, 1], [b, t, t, 3]; None if the method knows no colours."""
     in_own_frame: bool = False
     """The frame of `vertices` is the method's own; `placed` carries them into the world."""
     correct_lens: bool = True
     """How: see `placement.world_from_prediction`."""
+
+    def mesh(self, index: int) -> meshes.Mesh:
+        """One of the meshes; without its texture if the method knows no colours."""
+        several = isinstance(self.faces, list)
+        textured = self.textures is not None
+        uvs = self.face_uvs[index] if textured and several else self.face_uvs
+        return meshes.Mesh(
+            vertices=self.vertices[index],
+            faces=self.faces[index] if several else self.faces,
+            face_uvs=uvs if textured else None,
+            texture=self.textures[index] if textured else None,
+        )
 
     def placed(self, inputs: cameras.Camera) -> "Surfaces":
         """The same surfaces in the world frame.
@@ -60,9 +90,9 @@ class Surfaces:
             )
             moved.append(vertices @ world[:3, :3].T + world[:3, 3])
         # Through the true camera a placed shape looks as its method saw it.
-        return dataclasses.replace(
-            self, vertices=np.stack(moved).astype(np.float32), camera=inputs, in_own_frame=False
-        )
+        moved = [vertices.astype(np.float32) for vertices in moved]
+        vertices = moved if isinstance(self.vertices, list) else np.stack(moved)
+        return dataclasses.replace(self, vertices=vertices, camera=inputs, in_own_frame=False)
 
 
 def _item(batch: cameras.Camera, index: int) -> cameras.Camera:
@@ -89,10 +119,9 @@ def methods(
     """
     template = predictor.template
 
-    def model(images: np.ndarray) -> Surfaces:
-        return dataclasses.replace(
-            predict(predictor, images), in_own_frame=in_own_frame, correct_lens=correct_lens
-        )
+    def model(shown: Sequence[Shown]) -> Surfaces:
+        found = predict(predictor, np.stack([each.image for each in shown]))
+        return dataclasses.replace(found, in_own_frame=in_own_frame, correct_lens=correct_lens)
 
     named = {"model": model, "template": constant(template.vertices, template.faces)}
     if mean_shape is not None:
@@ -132,6 +161,6 @@ def _likeliest(predictor: MsrnPredictor, images: np.ndarray) -> tuple[Any, ...]:
 
 def constant(vertices: np.ndarray, faces: np.ndarray) -> Method:
     """A method that answers with one mesh, whatever it sees."""
-    return lambda images: Surfaces(
-        vertices=np.broadcast_to(vertices, (len(images), *vertices.shape)), faces=faces
+    return lambda shown: Surfaces(
+        vertices=np.broadcast_to(vertices, (len(shown), *vertices.shape)), faces=faces
     )

@@ -10,6 +10,7 @@ import numpy as np
 from jaxrelic.data import posed_view
 from jaxrelic.data.schema import CATEGORIES
 from jaxrelic.errors import UserError
+from jaxrelic.evaluation.single_view.methods import Shown
 from jaxrelic.geometry import cameras
 from jaxrelic.photos import photo
 
@@ -26,6 +27,8 @@ class SingleViewTruth:
     """Index of the view that methods see."""
     image: np.ndarray
     """Network input made from it, [s, s, 3]."""
+    photograph: posed_view.View
+    """The view itself, whole."""
     input_camera: cameras.Camera
     """Camera from the world to the pixels of `image`."""
     points: np.ndarray
@@ -51,7 +54,8 @@ class SingleViewTruth:
                 "evaluate on shards of relics that have their mesh"
             )
         chosen = view_shown(record)
-        photographed = photo.prepare(posed_view.decode_view(record, chosen), preprocessing)
+        whole = posed_view.decode_view(record, chosen, with_depth=False)
+        photographed = photo.prepare(whole, preprocessing)
         views = views_of(record, size)
         known = np.flatnonzero([is_known(view) for view in views])
         return cls(
@@ -59,6 +63,7 @@ class SingleViewTruth:
             category=category_of(record),
             view=chosen,
             image=photo.over_background(photographed, preprocessing),
+            photograph=whole,
             input_camera=cameras.Camera(
                 cam_from_world=photographed.cam_from_world,
                 pixel_from_cam=photographed.pixel_from_cam,
@@ -72,6 +77,11 @@ class SingleViewTruth:
                 pixel_from_cam=np.stack([view.pixel_from_cam for view in views])[known],
             ),
         )
+
+    @property
+    def shown(self) -> Shown:
+        """What methods are shown of it."""
+        return Shown(image=self.image, view=self.photograph, input_camera=self.input_camera)
 
     @property
     def shows_known_camera(self) -> bool:
