@@ -93,7 +93,7 @@ def _measure_single_view(args: EvaluateArguments) -> int:
     if isinstance(predictor, ReliefPredictor):
         if args.icosphere_level is not None:
             raise UserError("--icosphere-level is an option of M-SRN; leave it out")
-        placement, named = "cameras", {"model": reliefs.method(predictor.layers)}
+        placement, named = "true camera", {"model": reliefs.method(predictor.layers)}
     else:
         predictor = predictor.at_level(args.icosphere_level)
         placement = _placement(args.settings, training["supervision"])

@@ -91,24 +91,16 @@ def reconstruct(
             outline when None.
     """
     settings = settings or ReliefSettings()
-    cut, image = (crop(photo, size) for size in (LAYER_PX, IMAGE_PX))
-    mask = cut.rgba[..., 3] > 0.5
     elevation_deg = settings.elevation_deg
     if elevation_deg is None:
         elevation_deg = 0.0 if layers is None else layers.elevation_deg
     if layers is None or settings.symmetry == "revolution":
-        layers = outline_layers(mask, settings.symmetry, elevation_deg)
-    camera = crop_camera(elevation_deg)
-    closed = close_layers(layers.front, layers.thickness, mask, colours(cut), camera)
-    vertices, pose = _centred(closed.vertices, camera.cam_from_world)
-    texture = _texture(photo)
+        layers = outline_layers(photo, settings.symmetry, elevation_deg)
+    camera, image = crop_camera(elevation_deg), crop(photo, IMAGE_PX)
+    mesh = closed_mesh(photo, layers, camera)
+    vertices, pose = _centred(mesh.vertices, camera.cam_from_world)
     return Reconstruction(
-        mesh=meshes.Mesh(
-            vertices=np.float32(vertices),
-            faces=np.int32(closed.faces),
-            face_uvs=_texture_coordinates(closed.uv, len(texture))[closed.faces],
-            texture=texture,
-        ),
+        mesh=dataclasses.replace(mesh, vertices=np.float32(vertices)),
         camera=cameras.Camera(
             cam_from_world=pose,
             pixel_from_cam=cameras.intrinsics(camera.focal * IMAGE_PX, IMAGE_PX, IMAGE_PX),
@@ -120,8 +112,28 @@ def reconstruct(
     )
 
 
-def outline_layers(mask: np.ndarray, symmetry: Symmetry, elevation_deg: float) -> Layers:
+def closed_mesh(photo: Photo, layers: Layers, camera: CropCamera) -> meshes.Mesh:
+    """Both layers closed along the outline, with the photograph as texture, where they were seen.
+
+    Args:
+        photo: Photograph whose object is known.
+        layers: Of its crop.
+        camera: Of its crop.
+    """
+    cut, texture = crop(photo, LAYER_PX), _texture(photo)
+    mask = cut.rgba[..., 3] > 0.5
+    closed = close_layers(layers.front, layers.thickness, mask, colours(cut), camera)
+    return meshes.Mesh(
+        vertices=closed.vertices,
+        faces=np.int32(closed.faces),
+        face_uvs=_texture_coordinates(closed.uv, len(texture))[closed.faces],
+        texture=texture,
+    )
+
+
+def outline_layers(photo: Photo, symmetry: Symmetry = "none", elevation_deg: float = 0.0) -> Layers:
     """The inflated or turned outline about the upright plane through its middle."""
+    mask = crop(photo, LAYER_PX).rgba[..., 3] > 0.5
     half = turned(mask) if symmetry == "revolution" else inflate(mask)
     middle = np.float32(_upright_plane(mask, elevation_deg))
     return Layers(front=middle - half, thickness=2 * half, elevation_deg=elevation_deg)

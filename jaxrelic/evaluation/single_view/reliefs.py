@@ -1,7 +1,7 @@
 """Reliefs as methods of an evaluation: the network, and the inflated outline that it must beat.
 
-A relief lies in the frame of its camera. It is placed so that the true camera sees what its own
-camera saw, corrected for the lens, which a relief has to assume.
+A relief is depth along the rays of a camera. It is placed by the true camera: its rays, and the
+distance of the world's origin, about which relics lie.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,34 +11,32 @@ import numpy as np
 from jaxrelic.data.posed_view import View
 from jaxrelic.evaluation.single_view.methods import Method, Shown, Surfaces
 from jaxrelic.geometry import cameras
+from jaxrelic.geometry.relief.relief_mesh import CropCamera
 from jaxrelic.inference import relief
 from jaxrelic.inference.relief import Layers
 from jaxrelic.photos import photo as photos
 from jaxrelic.photos.photo import Photo
 
 
-def method(layers: Callable[[Photo], Layers] | None = None) -> Method:
-    """Reliefs of these layers; of the inflated outline when None."""
+def method(layers: Callable[[Photo], Layers] = relief.outline_layers) -> Method:
+    """Reliefs of these layers; by default of the inflated outline."""
 
     def reliefs(shown: Sequence[Shown]) -> Surfaces:
         photographs = [_photograph(each.view) for each in shown]
-        results = [
-            relief.reconstruct(photo, layers=layers(photo) if layers else None)
-            for photo in photographs
+        found = [
+            relief.closed_mesh(photo, layers(photo), _true_camera(each.view))
+            for each, photo in zip(shown, photographs, strict=True)
         ]
-        seen_by = [
-            _in_inputs(each, result.camera) for each, result in zip(shown, results, strict=True)
-        ]
+        seen_by = [each.input_camera for each in shown]
         return Surfaces(
-            vertices=[np.asarray(result.mesh.vertices) for result in results],
-            faces=[np.asarray(result.mesh.faces) for result in results],
-            face_uvs=[np.asarray(result.mesh.face_uvs) for result in results],
-            textures=[np.asarray(result.mesh.texture) for result in results],
+            vertices=[np.float32(mesh.vertices) for mesh in found],
+            faces=[np.asarray(mesh.faces) for mesh in found],
+            face_uvs=[np.asarray(mesh.face_uvs) for mesh in found],
+            textures=[np.asarray(mesh.texture) for mesh in found],
             camera=cameras.Camera(
                 cam_from_world=np.stack([camera.cam_from_world for camera in seen_by]),
                 pixel_from_cam=np.stack([camera.pixel_from_cam for camera in seen_by]),
             ),
-            in_own_frame=True,
         )
 
     return reliefs
@@ -51,15 +49,14 @@ def _photograph(view: View) -> Photo:
     return Photo(rgb=np.float32(rgb), mask=alpha, mask_source="alpha")
 
 
-def _in_inputs(shown: Shown, camera: cameras.Camera) -> cameras.Camera:
-    """A camera whose pixels are those of the relief's crop, for the pixels of the method's input.
-
-    Both are crops of one photograph: what takes the one to the other takes one true camera to the
-    other.
-    """
-    cut = photos.prepare(shown.view, relief.PREPROCESSING)
-    turn = np.asarray(shown.input_camera.pixel_from_cam) @ np.linalg.inv(cut.pixel_from_cam)
-    return cameras.Camera(
-        cam_from_world=np.asarray(camera.cam_from_world),
-        pixel_from_cam=np.float32(turn @ np.asarray(camera.pixel_from_cam)),
+def _true_camera(view: View) -> CropCamera:
+    """The camera of a relief's crop of a view; where it is not known, one from the front."""
+    if np.isnan(view.cam_from_world).any() or np.isnan(view.pixel_from_cam).any():
+        return relief.crop_camera(0.0)
+    matrix = photos.prepare(view, relief.PREPROCESSING).pixel_from_cam / relief.IMAGE_PX
+    return CropCamera(
+        focal=float(np.sqrt(matrix[0, 0] * matrix[1, 1])),
+        centre=np.float64(matrix[:2, 2]),
+        depth_centre=float(view.cam_from_world[2, 3]),
+        cam_from_world=np.float64(view.cam_from_world),
     )
