@@ -143,6 +143,10 @@ def test_a_byte_order_mark_and_windows_line_ends_are_nothing(tmp_path):
         text = (folder / name).read_text().replace("\n", "\r\n")
         (folder / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
     check_same(pose_files.read(folder), plain)
+    for name in ("cameras.txt", "images.txt"):
+        text = (folder / name).read_text("utf-8-sig")
+        (folder / name).write_text(text, "utf-16")
+    check_same(pose_files.read(folder), plain)
 
 
 def test_a_projects_model_is_found_and_the_larger_of_two_is_taken(tmp_path, caplog):
