@@ -205,10 +205,18 @@ def _from_views(args: ReconstructArguments, folder: pathlib.Path) -> int:
     page = placement_page.write(result, args.output, args.poses, as_it_is=in_poses)
     print(args.output)
     print(result.views.summary())
-    where = f"has the coordinates of {args.poses}" if in_poses else "stands upright, y up"
-    print(f"the mesh {where}; {result.views.up_words()}; matrices in {page.name}")
+    print(f"the mesh {_where(args, result)}; {result.views.up_words()}; matrices in {page.name}")
     print(result.report.summary())
     return 0
+
+
+def _where(args: ReconstructArguments, result: Any) -> str:
+    """Which coordinates the mesh has."""
+    if args.upright or args.front is not None:
+        return "stands upright, y up"
+    offset = result.poses_from_mesh[:3, 3]
+    less = f" less {offset.tolist()}, too far for single precision" if offset.any() else ""
+    return f"has the coordinates of {args.poses}{less}"
 
 
 def _surface(args: ReconstructArguments):

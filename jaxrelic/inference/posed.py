@@ -28,7 +28,7 @@ class PosedReconstruction:
     """Closed and coloured, in the world of the poses, or upright if that was asked for."""
     poses_from_mesh: np.ndarray
     """From the mesh's coordinates to those of the pose file, [4, 4]; the unit matrix but for a mesh
-    that was put upright."""
+    that was put upright, or moved near to an origin that was too far for single precision."""
     views: PosedInput
     """The photographs as the network saw them, and the way back to the world of the poses."""
     field: NetworkField
@@ -95,7 +95,8 @@ def reconstruct(
     mesh = extract.extract(field, surface or SurfaceSettings())
     report = mesh_report.check(mesh, views.views)
     to_poses = views.world_from_ours
-    to_mesh = to_poses
+    to_mesh = to_poses.copy()
+    to_mesh[:3, 3] -= posed.far_offset(to_poses)
     if upright or front is not None:
         turn = None if front is None else formats.front_from_world(views.views.camera_of(front))
         to_mesh = posed.upright_from_ours(to_poses, turn)

@@ -7,7 +7,7 @@ in the hull of what the masks leave out, which is an object.
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from jaxrelic.photos.outline_agreement import FILLED
 
 SURE, DOUBTFUL = 0.9, 0.5
 """Share of the rim that a mask covers from which it is surely, or perhaps, the background."""
+
+FOUND = 0.5
+"""IoU of what a mask leaves out with what was found in the photograph, to be the object."""
 
 MIN_LEFT_OUT = 0.0005
 """Share of the picture that is left out at least, to be an object."""
@@ -35,13 +38,29 @@ def rim_share(mask: np.ndarray) -> float:
     return float(np.mean(rim))
 
 
-def check_one(mask: np.ndarray, path: pathlib.Path) -> None:
-    """Raises UserError if a photograph's mask [h, w] bool is surely the wrong way round."""
-    if is_inverted(mask):
+def check_one(
+    mask: np.ndarray, path: pathlib.Path, find: Callable[[], np.ndarray] | None = None
+) -> None:
+    """Raises UserError if a photograph's mask is the wrong way round.
+
+    Args:
+        mask: [h, w] bool.
+        path: Its file, for the message.
+        find: Finds the photograph's object, [h, w] bool; asked where the rim leaves a doubt.
+    """
+    share = rim_share(mask)
+    doubt = find is not None and DOUBTFUL <= share < SURE and not mask.all()
+    if is_inverted(mask) or (doubt and _is_background(mask, find())):
         raise UserError(
-            f"mask {path} is the other way round: it is white along {rim_share(mask):.0%} of the "
-            "picture's rim and black inside; give one that is white on the object"
+            f"mask {path} is the other way round: it is white along {share:.0%} of the "
+            "picture's rim and black on the object; give one that is white on the object"
         )
+
+
+def _is_background(mask: np.ndarray, found: np.ndarray) -> bool:
+    """Whether what was found in the photograph is what the mask leaves out."""
+    inside, outside = (np.sum(found & part) / np.sum(found | part) for part in (mask, ~mask))
+    return bool(outside > max(FOUND, 2 * inside))
 
 
 def check_all(names: Sequence[str], outlines: Sequence[Outline], *, source: str) -> None:

@@ -33,6 +33,9 @@ _NAMED = 5
 _MASK_ENDINGS = ("_mask", ".mask", "-mask", "_matte")
 """What programs put behind a photograph's name to call its mask."""
 
+_NO_PHOTOGRAPHS = {"mask", "masks", "depth", "depths", "depth_maps", "normals", "stereo"}
+"""Folders whose pictures are photographs only if a pose file says so."""
+
 Form = Callable[[str], str]
 """How a name is written for comparing."""
 
@@ -113,15 +116,17 @@ def _check_shared(
 
 
 def named_mask(pose: PhotographPose, poses: PoseFile, folder: pathlib.Path) -> pathlib.Path | None:
-    """The mask that the pose file names for a photograph, inside one of the two folders."""
-    if not pose.mask_name:
-        return None
+    """The mask that the pose file names for a photograph: beside it, or beside the photographs.
+
+    Of a path of another machine the end is looked for, with one folder at least.
+    """
+    parts = _parts(pose.mask_name or "")
     base = poses.path if poses.path.is_dir() else poses.path.parent
-    for root in (base, folder, *folder.parents[:1]):
-        path = root / pathlib.PurePosixPath(pose.mask_name.replace("\\", "/"))
-        inside = path.resolve().is_relative_to(root.resolve())
-        if inside and path.is_file() and picture_files.is_picture(path):
-            return path
+    for count in range(len(parts), min(1, len(parts) - 1), -1):
+        for root in (base, folder, folder.parent):
+            path = root.joinpath(*parts[-count:])
+            if path.is_file() and picture_files.is_picture(path):
+                return path
     return None
 
 
@@ -182,11 +187,16 @@ class Tree:
 
 
 def _nearest(files: list[_Place], folders: list[str], name: str) -> pathlib.Path:
-    ranks = [(-_common(folders, there), len(there)) for _, there in files]
+    ranks = [(-_common(folders, there), _is_beside(there), len(there)) for _, there in files]
     best = [str(path) for (path, _), rank in zip(files, ranks, strict=True) if rank == min(ranks)]
     if len(best) > 1:
         raise UserError(f"{some(best)} may all be {name}; keep one of them")
     return pathlib.Path(best[0])
+
+
+def _is_beside(folders: Sequence[str]) -> bool:
+    """Whether folders hold what programs put beside photographs, under the same names."""
+    return any(_alike(folder) in _NO_PHOTOGRAPHS for folder in folders)
 
 
 def pictures_below(folder: pathlib.Path) -> list[pathlib.Path]:

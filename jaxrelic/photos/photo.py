@@ -121,7 +121,7 @@ def read_photo(
         logger.info("%s: object found automatically; pass a mask if the outline is wrong", path)
     _check_mask(mask, mask_path or path)
     if source != "automatic":
-        inversion.check_one(mask > 0.5, mask_path or path)
+        inversion.check_one(mask > 0.5, mask_path or path, lambda: find(rgb) > 0.5)
     for doubt in doubts(mask):
         logger.warning("%s: %s", mask_path or path, doubt)
     return Photo(rgb=rgb, mask=mask, mask_source=source)

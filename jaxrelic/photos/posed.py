@@ -50,6 +50,9 @@ MIN_SHARPNESS = 0.5
 SAME_SHAPE = (2, 3, 4)
 """EXIF orientations that keep a picture's width and height, so that sizes do not tell them."""
 
+FAR = 1e4
+"""Distance of a world's origin, in sizes of the object, from which float32 spoils its surface."""
+
 BETTER = 0.02
 """Overlap by which pictures turned upright must fit better to be turned."""
 
@@ -225,6 +228,16 @@ def upright_from_ours(world_from_ours: np.ndarray, turn: np.ndarray | None = Non
     upright[:3, :3] = scale * (np.eye(3) if turn is None else turn)
     upright[:3, 3] = world_from_ours[:3, :3].T / scale @ world_from_ours[:3, 3]
     return upright
+
+
+def far_offset(world_from_ours: np.ndarray) -> np.ndarray:
+    """What to take from coordinates [3] so that mesh files, in single precision, can hold them.
+
+    Zero but for worlds of surveyors, whose origin is thousands of objects away.
+    """
+    side = LONGEST_SIDE * np.cbrt(np.linalg.det(world_from_ours[:3, :3]))
+    centre = world_from_ours[:3, 3]
+    return np.round(centre) if np.abs(centre).max() > FAR * side else np.zeros(3)
 
 
 def up_direction(up: Up, poses: PoseFile) -> tuple[np.ndarray, str]:

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 MAX_SIDE_PX = 2048
 """Larger photographs are reduced to this; a view of the network has 256 pixels."""
 
+CLEARER = 1.5
+"""Factor by which edges of the picture must speak for a mask of the stored pixels."""
+
 _ASPECT_TOLERANCE_PX = 1.5
 """Sides may be rounded when pictures are reduced."""
 
@@ -113,7 +116,7 @@ class Folder:
         picture = _reduced(picture)
         height, width = picture.rgb.shape[:2]
         name = str(path) if mask_path is None else f"{path} (mask {mask_path})"
-        mask, mask_source = self._mask(path, picture, mask_path)
+        mask, mask_source = self._mask(path, picture, mask_path, stored.orientation)
         # Intrinsics without a size are those of the file, before it was reduced.
         pixel_from_cam = cameras.resize_intrinsics(
             pose.intrinsics(*read_size), width / read_size[0], height / read_size[1]
@@ -136,12 +139,15 @@ class Folder:
         )
 
     def _mask(
-        self, path: pathlib.Path, picture: photo.Picture, mask_path: pathlib.Path | None
+        self,
+        path: pathlib.Path,
+        picture: photo.Picture,
+        mask_path: pathlib.Path | None,
+        note: int,
     ) -> tuple[np.ndarray, Literal["file", "alpha", "automatic"]]:
         """Coverage [h, w] of a picture, and where it is from."""
         if mask_path is not None:
-            shape = picture.rgb.shape[:2]
-            return _read_mask(mask_path, shape, picture.orientation), "file"
+            return _read_mask(mask_path, picture, note), "file"
         if picture.alpha is not None and photo.shows_object(picture.alpha):
             return picture.alpha, "alpha"
         if path in self.found:
@@ -259,16 +265,38 @@ def _same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
     return all(abs(a - scale * b) <= slack for a, b in zip(size, other, strict=True))
 
 
-def _read_mask(path: pathlib.Path, shape: tuple[int, int], orientation: int) -> np.ndarray:
-    """Coverage [h, w] for a photograph of this shape, from a mask of the upright picture."""
+def _read_mask(path: pathlib.Path, picture: photo.Picture, note: int) -> np.ndarray:
+    """Coverage [h, w] for a photograph whose file has an EXIF note, from a mask of it upright.
+
+    Masks of the stored pixels are found out by their shape or, where a picture keeps its shape when
+    it is turned, by the picture's edges.
+    """
     mask = photo.read_coverage(path)
-    stored = _STORED_FROM_UPRIGHT.get(orientation, lambda upright: upright)(mask)
-    height, width = shape
-    for candidate in (stored, mask):
-        rows, columns = candidate.shape
-        if _same_aspect((columns, rows), (width, height)):
-            return image_crops.averaged(np.float32(candidate), (height, width))
-    raise UserError(
-        f"mask {path} is {mask.shape[1]} x {mask.shape[0]} px but its photograph has the shape of "
-        f"{width} x {height}; make masks of the photographs themselves"
-    )
+    if picture.orientation == note:
+        readings = (_STORED_FROM_UPRIGHT.get(note, lambda upright: upright)(mask), mask)
+    else:
+        stored = photo.Picture(rgb=mask, alpha=None, orientation=note)
+        readings = (mask, stored.upright().rgb)
+    height, width = picture.rgb.shape[:2]
+    fitting = [
+        image_crops.averaged(np.float32(candidate), (height, width))
+        for candidate in readings
+        if _same_aspect(candidate.shape[::-1], (width, height))
+    ]
+    if not fitting:
+        raise UserError(
+            f"mask {path} is {mask.shape[1]} x {mask.shape[0]} px but its photograph has the shape "
+            f"of {width} x {height}; make masks of the photographs themselves"
+        )
+    if note != 1 and len(fitting) == 2:
+        turned, as_it_is = (_contrast(picture.rgb, each) for each in fitting)
+        return fitting[as_it_is > CLEARER * turned]
+    return fitting[0]
+
+
+def _contrast(rgb: np.ndarray, mask: np.ndarray) -> float:
+    """How much a picture [h, w, 3] changes where a mask [h, w] does, over how much elsewhere."""
+    down, across = np.gradient(rgb.mean(axis=-1))
+    change = np.hypot(down, across)
+    outline = np.hypot(*np.gradient(mask))
+    return float(np.sum(change * outline) / max(np.sum(outline), 1e-9) / max(change.mean(), 1e-9))

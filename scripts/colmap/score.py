@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import skimage.measure
 
+from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras, carving, meshes
 from jaxrelic.geometry.registration import alignment
 from jaxrelic.photos import posed
@@ -45,7 +46,11 @@ def main() -> None:
     rows = []
     for folder in arguments.folders:
         for kind in SETS:
-            rows.append({"relic": folder.name, "set": kind, **score(folder, kind)})
+            try:
+                found = score(folder, kind)
+            except UserError as error:
+                found = {"refused": str(error)}
+            rows.append({"relic": folder.name, "set": kind, **found})
             print(json.dumps(rows[-1]), flush=True)
     if arguments.out:
         arguments.out.write_text(json.dumps(rows, indent=2))

@@ -143,6 +143,10 @@ def test_a_byte_order_mark_and_windows_line_ends_are_nothing(tmp_path):
         text = (folder / name).read_text().replace("\n", "\r\n")
         (folder / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
     check_same(pose_files.read(folder), plain)
+    for name in ("cameras.txt", "images.txt"):
+        text = (folder / name).read_text("utf-8-sig")
+        (folder / name).write_text(text, "utf-16")
+    check_same(pose_files.read(folder), plain)
 
 
 def test_a_projects_model_is_found_and_the_larger_of_two_is_taken(tmp_path, caplog):
@@ -156,7 +160,7 @@ def test_a_projects_model_is_found_and_the_larger_of_two_is_taken(tmp_path, capl
     assert pose_files.read(small).path == small
 
 
-def test_the_model_of_a_project_is_that_of_the_photographs(tmp_path):
+def test_the_model_of_a_project_is_that_of_the_photographs(tmp_path, caplog):
     for part in ("", "dense"):
         (tmp_path / part / "images").mkdir(parents=True)
     taken = write_binary(tmp_path / "sparse" / "0", SHOTS)
@@ -166,3 +170,8 @@ def test_the_model_of_a_project_is_that_of_the_photographs(tmp_path):
     assert pose_files.read(tmp_path, tmp_path / "dense" / "images").path == straight
     assert pose_files.read(tmp_path / "dense").path == straight
     assert pose_files.read(taken).folders == ((tmp_path / "images").resolve(),)
+    pose_files.read(taken, tmp_path / "images")
+    pose_files.read(taken, tmp_path)
+    assert not caplog.records
+    pose_files.read(taken, tmp_path / "dense" / "images")
+    assert f"whose model is {straight}; give that one" in caplog.text

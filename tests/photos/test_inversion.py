@@ -83,3 +83,16 @@ def test_one_mask_is_judged_by_its_rim():
     bottom = np.zeros((40, 60), bool)
     bottom[20:] = True
     assert inversion.rim_share(bottom) == pytest.approx((60 + 38) / 196, abs=0.02)
+
+
+def test_the_photograph_tells_where_the_rim_does_not():
+    """The object reaches the lower rim and most of the sides."""
+    mask = np.zeros((40, 60), bool)
+    mask[25:, 5:55] = True
+    assert inversion.DOUBTFUL < inversion.rim_share(~mask) < inversion.SURE
+    path = pathlib.Path("m.png")
+    inversion.check_one(~mask, path)
+    inversion.check_one(~mask, path, lambda: ~mask)
+    inversion.check_one(mask, path, lambda: pytest.fail("its rim leaves no doubt"))
+    with pytest.raises(UserError, match="the other way round"):
+        inversion.check_one(~mask, path, lambda: mask)

@@ -112,6 +112,13 @@ def test_a_project_has_photographs_of_its_own_folder_only(tmp_path):
     assert list(dense) == ["dense/images/a.png", "dense/images/b.png"]
 
 
+def test_masks_and_depth_maps_of_the_same_names_are_no_photographs(tmp_path, caplog):
+    names = [f"{part}/{name}.png" for part in ("depth", "images", "masks") for name in "ab"]
+    folder = write_folder(tmp_path, names)
+    assert list(matched(folder, ["a.png", "b"])) == ["images/a.png", "images/b.png"]
+    assert not caplog.records
+
+
 def test_pictures_beside_that_the_file_names_as_depth_are_no_photographs(tmp_path, caplog):
     folder = write_folder(tmp_path, ["a.png", "b.png", "a_depth.png", "b_depth.png"])
     poses = tuple(
@@ -157,7 +164,8 @@ def test_a_mask_that_the_pose_file_names_is_looked_for_beside_it_and_not_outside
         object.__setattr__(file, "path", folder / "transforms.json")
         return matching.named_mask(pose, file, folder / "images")
 
-    assert named("masks/a.png") == folder / "masks/a.png"
+    for name in ("masks/a.png", "/home/me/scan/masks/a.png", "..\\masks\\a.png"):
+        assert named(name) == folder / "masks/a.png"
     assert named("../secret.png") is None
     assert named(str(tmp_path / "secret.png")) is None
     assert named(None) is None

@@ -184,6 +184,15 @@ def test_meshes_go_back_to_the_world_of_the_poses(posed):
     np.testing.assert_allclose(found @ files.GLTF_FROM_WORLD.T, there, atol=1e-9)
 
 
+def test_a_world_whose_origin_is_far_is_moved_near(posed):
+    """Coordinates of surveyors have millions of metres, and files seven digits."""
+    np.testing.assert_array_equal(posed_photographs.far_offset(posed.world_from_ours), 0)
+    far = posed.world_from_ours.copy()
+    far[:3, 3] += 500_000.25, 4_000_000.5, 0
+    offset = posed_photographs.far_offset(far)
+    assert np.abs(far[:3, 3] - offset).max() <= 0.5
+
+
 def test_it_is_said_which_axis_is_up_and_who_says_so(folder, posed, tmp_path):
     assert posed.up_words() == "up is z (the rule of schema jaxrelic.poses/1)"
     sparse = posed_folders.write_colmap(tmp_path / "sparse", SHOTS)

@@ -86,3 +86,28 @@ def test_a_hundred_pictures_of_another_size_are_told_in_one_line(tmp_path, caplo
     (line,) = [record.getMessage() for record in caplog.records]
     assert "100 of 100 pictures have another size" in line
     assert "60 x 40 for 120 x 80 px" in line
+
+
+@pytest.mark.parametrize("of_stored_pixels", [True, False])
+def test_a_mask_of_a_turned_picture_is_taken_as_the_pictures_edges_say(tmp_path, of_stored_pixels):
+    image = np.full((40, 60, 3), 90, np.uint8)
+    image[5:15, 30:50] = 250
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 3
+    PIL.Image.fromarray(image).save(tmp_path / "a.png", exif=exif)
+    mask = np.uint8(255 * (image[..., 0] > 200))
+    written = mask if of_stored_pixels else mask[::-1, ::-1]
+    PIL.Image.fromarray(written).save(tmp_path / "mask.png")
+    lens = np.array([[50.0, 0, 30], [0, 50, 20], [0, 0, 1]])
+    pose = pose_files.PhotographPose(name="a", cam_from_world=np.eye(4), pixel_from_cam=lens)
+    folder = posed_folder.Folder(
+        pairs=[(tmp_path / "a.png", pose)],
+        masks=[tmp_path / "mask.png"],
+        source="p",
+        find=no_finder,
+    )
+    read = folder.read()
+    np.testing.assert_array_equal(read[0].rgba[..., 3] > 0.5, mask > 0)
+    (upright,) = folder.upright(read)
+    np.testing.assert_array_equal(upright.rgba[..., 3] > 0.5, mask[::-1, ::-1] > 0)
+    np.testing.assert_array_equal(upright.rgba[..., :3], read[0].rgba[::-1, ::-1, :3])

@@ -51,6 +51,7 @@ def read(folder: pathlib.Path, photographs: pathlib.Path | None = None) -> PoseF
             model,
             _count(model),
         )
+    _warn_of_undistorted(model, photographs)
     suffix = _suffix(model)
     reader = colmap_binary if suffix == ".bin" else colmap_text
     poses = colmap_models.poses(reader.read(model), model)
@@ -82,6 +83,22 @@ def _models(folder: pathlib.Path, photographs: pathlib.Path | None) -> list[path
         of_these = [[m for m in models if meant in _pictures(m)] for models in places]
         places = [*of_these, *places]
     return next((models for models in places if models), [])
+
+
+def _warn_of_undistorted(model: pathlib.Path, photographs: pathlib.Path | None) -> None:
+    """A model of bent lenses and pictures without a bend go together nearly."""
+    if photographs is None or photographs.resolve() in _pictures(model):
+        return
+    for project in model.resolve().parents[:3]:
+        for other in _models(project, photographs):
+            if photographs.resolve() in _pictures(other) and other.resolve() != model.resolve():
+                logger.warning(
+                    "%s places other pictures than those in %s, whose model is %s; give that one",
+                    model,
+                    photographs,
+                    other,
+                )
+                return
 
 
 def _inside(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxrelic.data.pose_files.colmap_models import Frame, Image, Lens, Model, lens, rigid
+from jaxrelic.data.pose_files.records import read_text
 from jaxrelic.errors import UserError
 
 _Line = tuple[int, str]
@@ -27,7 +28,7 @@ def read(folder: pathlib.Path) -> Model:
 def _lines(path: pathlib.Path) -> list[_Line]:
     """Numbered lines that are no comments; blank ones count: a photograph may have no points."""
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_text(path)
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text ({error}); write the model again as TXT") from error
     numbered = enumerate(text.splitlines(), start=1)

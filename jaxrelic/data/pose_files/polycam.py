@@ -18,6 +18,7 @@ from jaxrelic.data.pose_files.records import (
     picture_size,
     pixel_matrix,
     pose_matrix,
+    read_text,
 )
 from jaxrelic.errors import UserError
 
@@ -71,7 +72,7 @@ def _pose(path: pathlib.Path) -> PhotographPose:
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(read_text(path))
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from jaxrelic.data.pose_files import colmap, metashape, nerfstudio, ours, polycam, realityscan
-from jaxrelic.data.pose_files.records import PoseFile
+from jaxrelic.data.pose_files.records import PoseFile, read_text
 from jaxrelic.errors import UserError
 
 MAX_BYTES = 256 * 2**20
@@ -90,7 +90,7 @@ def _read_json(path: pathlib.Path) -> dict:
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"pose file {path} has more than {MAX_BYTES >> 20} MiB; give {FORMATS}")
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise UserError(f"pose file {path} is not JSON ({error}); give {FORMATS}") from error
     if not isinstance(content, dict):

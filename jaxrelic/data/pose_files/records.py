@@ -96,6 +96,16 @@ class PoseFile:
     """From the file's world back to that of the program before it, [4, 4], if the file says how."""
 
 
+def read_text(path: pathlib.Path) -> str:
+    """A text file in UTF-8 or, behind its mark, UTF-16, as programs on Windows write it.
+
+    Raises UnicodeDecodeError, a ValueError, if it is no text.
+    """
+    data = path.read_bytes()
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return data.decode("utf-16" if wide else "utf-8-sig")
+
+
 def cam_from_world(matrix: np.ndarray, reading: Reading) -> np.ndarray:
     """A file's matrix [4, 4] in our convention."""
     to_world, opengl = reading.startswith("camera"), reading.endswith("OpenGL axes")
