@@ -65,6 +65,9 @@ def _read_binary(data: bytes, notes: list[Note]) -> tuple[np.ndarray, np.ndarray
     if len(data) < _HEADER:
         raise Refusal("bad_mesh", f"the STL ends after {len(data)} bytes, inside its header")
     count, present = _facets(data), (len(data) - _HEADER) // _FACET
+    if count == 0 < present and len(data) == _HEADER + _FACET * present:
+        notes.append(Note("count_assumed", f"its header promises no triangle, there are {present}"))
+        count = present
     if count > present:
         words = f"its header promises {count} triangles, there are bytes for {present}"
         raise Refusal("bad_mesh", words)
