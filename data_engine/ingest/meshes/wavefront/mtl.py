@@ -67,7 +67,7 @@ def parse_mtl(data: bytes) -> dict[bytes, MtlMaterial]:
         if word == b"newmtl":
             current = materials.setdefault(rest, MtlMaterial(name=rest))
             if len(materials) > MAX_MATERIALS:
-                raise Refusal("bomb", f"it names more than {MAX_MATERIALS} materials")
+                raise Refusal("too_large", f"it names more than {MAX_MATERIALS} materials")
         elif current is not None and rest:
             _read(current, word, rest)
     return materials

@@ -146,7 +146,7 @@ def _materials(
     """
     uses, libraries = lines.starting_with(b"usemtl"), lines.starting_with(b"mtllib")
     if uses.sum() + libraries.sum() > MAX_STATEMENTS:
-        raise Refusal("bomb", f"it changes its material more than {MAX_STATEMENTS} times")
+        raise Refusal("too_large", f"it changes its material more than {MAX_STATEMENTS} times")
     names = [line[6:].strip() for line in lines.texts(uses)]
     distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
     order = np.array([-1] + [distinct[name] for name in names])

@@ -86,7 +86,7 @@ def test_three_hundred_spoiled_files_end_in_a_reason_or_a_sound_glb(kind, tmp_pa
                 ends.add("taken")
             except Refusal as refusal:
                 ends.add(refusal.reason)
-    assert ends <= {"taken", "bad_mesh", "no_mesh", "degenerate", "bomb", "unsupported_extension"}
+    assert ends <= {"taken", "bad_mesh", "no_mesh", "degenerate", "bomb", "too_large"}
     assert "bad_mesh" in ends
 
 
