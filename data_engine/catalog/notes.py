@@ -17,6 +17,7 @@ NOTES = {
     "texture_coordinates_missing": "a picture has faces without texture coordinates",
     "faces_dropped": "faces without an area to fill were left out",
     "moved_to_origin": "it lay so far from the origin that it was moved there",
+    "count_assumed": "its header gives another number of triangles than there are",
     "trailing_bytes": "bytes after its end were ignored",
 }
 """Code of a note and what it means; the codes are stable, the sentences of single notes are not."""

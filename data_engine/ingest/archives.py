@@ -4,6 +4,7 @@ Nothing is extracted under its own name: members are written as numbers, with an
 so no name of a stranger becomes a path. Runs in a limited child process.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -81,17 +82,7 @@ class MemberCompanions(Companions):
         """Takes the folder of an unpacked archive and the model's own name in it."""
         super().__init__(pathlib.PurePosixPath(member).parent.parts)
         self._place = pathlib.Path(folder)
-        index = read_index(folder)
-        self._members = {pathlib.PurePosixPath(n).parts: (i, d) for i, (n, d) in enumerate(index)}
-        inside: dict[Path, tuple[list[str], set[str]]] = {(): ([], set())}
-        for *parents, name in self._members:
-            for depth, parent in enumerate(parents):
-                inside.setdefault(tuple(parents[:depth]), ([], set()))[1].add(parent)
-            inside.setdefault(tuple(parents), ([], set()))[0].append(name)
-        self._listings = {
-            path: Listing(by_key(sorted(files)), by_key(sorted(folders)))
-            for path, (files, folders) in inside.items()
-        }
+        self._members, self._listings = _contents(str(folder))
 
     def _list(self, folder: Path) -> Listing:
         return self._listings.get(folder, Listing({}, {}))
@@ -101,6 +92,23 @@ class MemberCompanions(Companions):
 
     def digest(self, path: Path) -> str:
         return self._members[path][1]
+
+
+@functools.lru_cache(maxsize=2)
+def _contents(folder: str) -> tuple[dict[Path, tuple[int, str]], dict[Path, Listing]]:
+    """Number and sha256 of each member of an unpacked archive, and what lies in each folder."""
+    index = enumerate(read_index(folder))
+    members = {pathlib.PurePosixPath(name).parts: (n, digest) for n, (name, digest) in index}
+    inside: dict[Path, tuple[list[str], set[str]]] = {(): ([], set())}
+    for *parents, name in members:
+        for depth, parent in enumerate(parents):
+            inside.setdefault(tuple(parents[:depth]), ([], set()))[1].add(parent)
+        inside.setdefault(tuple(parents), ([], set()))[0].append(name)
+    listings = {
+        path: Listing(by_key(sorted(files)), by_key(sorted(folders)))
+        for path, (files, folders) in inside.items()
+    }
+    return members, listings
 
 
 def read_index(folder: str | os.PathLike) -> list[tuple[str, str]]:

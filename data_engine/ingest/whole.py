@@ -13,11 +13,11 @@ from data_engine.gltf.container import MAX_JSON_BYTES, parse_json
 from data_engine.gltf.document import table
 from data_engine.ingest.companions import Companion, Companions
 from data_engine.ingest.meshes.lines import plain_text
-from data_engine.ingest.meshes.materials import find_libraries
-from data_engine.ingest.meshes.mtl import MAX_BYTES, parse_mtl
-from data_engine.ingest.meshes.obj import library_names
 from data_engine.ingest.meshes.pictures import find_picture
 from data_engine.ingest.meshes.ply_header import MAX_HEADER, read_header
+from data_engine.ingest.meshes.wavefront.mtl import MAX_BYTES, parse_mtl
+from data_engine.ingest.meshes.wavefront.mtl_materials import find_libraries
+from data_engine.ingest.meshes.wavefront.obj import library_names
 from data_engine.ingest.names import percent_decoded
 
 MAX_NAMED = 4096
@@ -81,8 +81,8 @@ def _of_obj(path: pathlib.Path, companions: Companions) -> Iterator[Companion | 
             if (left := left - len(text)) < 0:
                 return
             for material in parse_mtl(text).values():
-                maps = [entry.name for entry in (material.colour, material.opacity) if entry]
-                yield from _pictures(maps, companions)
+                maps = (material.colour, material.ambient, material.opacity)
+                yield from _pictures([entry.name for entry in maps if entry], companions)
 
 
 def _libraries(path: pathlib.Path) -> list[bytes]:

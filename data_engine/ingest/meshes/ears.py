@@ -20,7 +20,9 @@ def cut_ears(points: np.ndarray) -> np.ndarray:
     """
     count = len(points)
     if count > MAX_CORNERS:
-        raise Refusal("bomb", f"a concave face has {count} corners; at most {MAX_CORNERS} are read")
+        raise Refusal(
+            "too_large", f"a concave face has {count} corners; at most {MAX_CORNERS} are read"
+        )
     flat = _flattened(points)
     left = list(range(count))
     triangles = []

@@ -24,7 +24,9 @@ def split(soup: Soup) -> list[Part]:
     order = np.argsort(kind, kind="stable")
     ends = np.flatnonzero(np.diff(kind[order], append=-1)) + 1
     if len(ends) > MAX_PARTS:
-        raise Refusal("bomb", f"it has {len(ends)} materials in use; at most {MAX_PARTS} are read")
+        raise Refusal(
+            "too_large", f"it has {len(ends)} materials in use; at most {MAX_PARTS} are read"
+        )
     starts = [0, *ends[:-1]]
     return [_part(soup, order[a:b], kind[order[a]]) for a, b in zip(starts, ends, strict=True)]
 

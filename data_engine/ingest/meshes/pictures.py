@@ -143,7 +143,9 @@ def _opened(data: bytes, kinds: tuple[str, ...]):
     try:
         picture = Image.open(io.BytesIO(data), formats=kinds)
         if picture.width * picture.height > MAX_IMAGE_PIXELS:
-            raise Refusal("bomb", f"it has {picture.width} x {picture.height} pixels, too many")
+            raise Refusal(
+                "too_large", f"it has {picture.width} x {picture.height} pixels, too many"
+            )
         picture.load()
     except (MemoryError, Refusal):
         raise

@@ -47,7 +47,11 @@ def read_ply(data: bytes, companions: Companions) -> Model:
         raise Refusal("no_mesh", "the PLY holds no triangle")
     soup = Soup(positions=positions, faces=polygons.corners[triangles])
     soup.vertex_colours = _colours(vertices, notes)
-    if soup.vertex_colours is None and (colours := _colours(faces, notes)) is not None:
+    colours = _colours(faces, notes)
+    if colours is not None and soup.vertex_colours is not None:
+        words = "colours of faces were left out, because the vertices have colours"
+        notes.append(Note("colours_ignored", words))
+    elif colours is not None:
         soup.face_colours = np.concatenate([colours, np.ones((polygons.strips, 3))])[owner]
     normals = _columns(vertices, ("nx", "ny", "nz"))
     if normals is not None and normals.any():

@@ -87,7 +87,7 @@ def _element(words: list[str], properties: list[Property]) -> Element:
     if len(words) < 3 or not words[2].isascii() or not words[2].isdigit() or len(words[2]) > 18:
         raise Refusal("bad_mesh", f"{' '.join(words)[:80]!r} is no element with its count")
     if len(properties) > MAX_PROPERTIES:
-        raise Refusal("bomb", f"an element of the PLY has {len(properties)} properties")
+        raise Refusal("too_large", f"an element of the PLY has {len(properties)} properties")
     return Element(name=words[1].lower(), count=int(words[2]), properties=tuple(properties))
 
 

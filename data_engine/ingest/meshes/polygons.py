@@ -19,7 +19,7 @@ def triangles_of(
     """
     starts = np.cumsum(counts) - counts
     if (total := int(np.maximum(counts - 2, 0).sum())) > MAX_TRIANGLES:
-        raise Refusal("bomb", f"it has {total} triangles; at most {MAX_TRIANGLES} are read")
+        raise Refusal("too_large", f"it has {total} triangles; at most {MAX_TRIANGLES} are read")
     made, owners = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
     for sides in _different(counts):
         faces = np.flatnonzero(counts == sides)

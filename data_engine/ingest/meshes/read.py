@@ -36,7 +36,7 @@ def convert_mesh(data: bytes, kind: str, companions: Companions) -> tuple[bytes,
 def _read(data: bytes, kind: str, companions: Companions) -> Model:
     # A reader of its own for each format, loaded when it is needed.
     if kind == "obj":
-        from data_engine.ingest.meshes.obj import read_obj
+        from data_engine.ingest.meshes.wavefront.obj import read_obj
 
         return read_obj(data, companions)
     if kind == "ply":

@@ -51,7 +51,7 @@ def _read_text(data: bytes) -> np.ndarray:
     lines = Lines(plain_text(data))
     facets = int(lines.starting_with(b"facet").sum())
     if facets > MAX_TRIANGLES:
-        raise Refusal("bomb", f"it has {facets} triangles; at most {MAX_TRIANGLES} are read")
+        raise Refusal("too_large", f"it has {facets} triangles; at most {MAX_TRIANGLES} are read")
     block = lines.block(lines.starting_with(b"vertex"), len(b"vertex"))
     values = numbers(block, "vertices")
     if len(values) != 9 * facets:
@@ -65,11 +65,14 @@ def _read_binary(data: bytes, notes: list[Note]) -> tuple[np.ndarray, np.ndarray
     if len(data) < _HEADER:
         raise Refusal("bad_mesh", f"the STL ends after {len(data)} bytes, inside its header")
     count, present = _facets(data), (len(data) - _HEADER) // _FACET
+    if count == 0 < present and len(data) == _HEADER + _FACET * present:
+        notes.append(Note("count_assumed", f"its header promises no triangle, there are {present}"))
+        count = present
     if count > present:
         words = f"its header promises {count} triangles, there are bytes for {present}"
         raise Refusal("bad_mesh", words)
     if count > MAX_TRIANGLES:
-        raise Refusal("bomb", f"it has {count} triangles; at most {MAX_TRIANGLES} are read")
+        raise Refusal("too_large", f"it has {count} triangles; at most {MAX_TRIANGLES} are read")
     if extra := len(data) - _HEADER - _FACET * count:
         notes.append(Note("trailing_bytes", f"{extra} bytes after its last triangle were ignored"))
     records = np.frombuffer(data, _RECORD, count, _HEADER)

@@ -9,7 +9,7 @@ import pytest
 from mesh_looks import GREY, look_at, png, written
 from PIL import Image
 
-from data_engine.ingest.meshes.mtl import parse_map, parse_mtl
+from data_engine.ingest.meshes.wavefront.mtl import parse_map, parse_mtl
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 LAID = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
@@ -140,6 +140,7 @@ def test_several_files_of_materials_are_read(lines, files, tmp_path):
         ("Ns 100000", GREY, 0, 0),
         ("Pr 0.3\nPm 1", GREY, 0.3, 1),
         ("Kd nonsense\nNs", GREY, 0.9, 0),
+        ("d -halo 1.0", GREY, 0.9, 0),
     ],
 )
 def test_numbers_of_a_material_are_read_as_programs_mean_them(
@@ -224,6 +225,18 @@ def test_a_mask_cuts_out_and_the_alpha_of_the_picture_itself_is_not_encoded_anew
     look = written(tmp_path, "a.obj", text, m__mtl=mtl, mask__png=png((0, 0, 0), (255, 255, 255)))
     assert (look.materials[0]["alphaMode"], look.codes) == ("MASK", ["mask_combined"])
     np.testing.assert_allclose(look.colours[0, 0], RED, atol=1)
+
+
+def test_colours_that_stand_in_an_unusual_place_are_taken_with_a_note(tmp_path):
+    text = f"mtllib m.mtl\n{QUAD}".replace("usemtl m", "usemtl M")
+    look = written(tmp_path, "a.obj", text, m__mtl=b"newmtl m\nmap_Ka t.png\n", t__png=png(RED))
+    assert look.codes == ["colours_assumed"]
+    np.testing.assert_array_equal(look.colours[0, 0], RED)
+    look = written(tmp_path, "a.obj", text, m__mtl=b"newmtl m\nKd 255 0 0\n")
+    assert look.codes == ["colours_assumed"]
+    np.testing.assert_allclose(look.colours[0, 0], RED, atol=1)
+    both = b"newmtl m\nmap_Ka gone.png\nmap_Kd t.png\n"
+    assert written(tmp_path, "a.obj", text, m__mtl=both, t__png=png(RED)).notes == ()
 
 
 def test_what_has_no_place_in_gltf_is_noted(tmp_path):

@@ -99,6 +99,15 @@ def test_colours_of_faces_stay_with_their_faces(form, tmp_path):
     np.testing.assert_allclose(look.colours[:, 0], [RED, BLUE], atol=1)
 
 
+def test_colours_of_vertices_hold_where_there_are_both(tmp_path):
+    rgb = ("uchar red", "uchar green", "uchar blue")
+    vertices = ("vertex", (*XYZ, *rgb), [(*place, *RED) for place in SQUARE])
+    faces = ("face", (*CORNERS, *rgb), [([0, 1, 2], *BLUE)])
+    look = written(tmp_path, "a.ply", ply("ascii", vertices, faces))
+    assert look.codes == ["colours_ignored"]
+    np.testing.assert_allclose(look.colours[0, 0], RED, atol=1)
+
+
 @pytest.mark.parametrize("names", [("s", "t"), ("u", "v"), ("texture_u", "texture_v")])
 def test_texture_coordinates_of_vertices_are_laid_upright(names, tmp_path):
     properties = (*XYZ, *(f"float {name}" for name in names))

@@ -43,6 +43,7 @@ def text(name: str = "a pot, and its lid", facets=PYRAMID) -> str:
         (binary(header=b"solid made by a program that does not care facet"), []),
         (binary() + b"\0\0\0\r\n", ["trailing_bytes"]),
         (binary(header=b"solid\0") + b"more", ["trailing_bytes"]),
+        (binary(count=0), ["count_assumed"]),
         (text().encode(), []),
         (text("").encode(), []),
         (text().upper().encode(), []),

@@ -20,7 +20,8 @@ _ARGUMENTS = {
 """Options before the name of a map, and how many words follow each, at most."""
 _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _MAPS = {
-    b"map_kd": "colour", b"map_d": "opacity", b"map_opacity": "opacity", b"map_tr": "opacity",
+    b"map_kd": "colour", b"map_ka": "ambient",
+    b"map_d": "opacity", b"map_opacity": "opacity", b"map_tr": "opacity",
 }  # fmt: skip
 _NUMBERS = (b"kd", b"ks", b"ns", b"d", b"tr", b"pr", b"pm", b"illum")
 
@@ -43,6 +44,8 @@ class MtlMaterial:
     numbers: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     """Kd, Ks, Ns, d, Tr, Pr, Pm and illum by their names in lower case."""
     colour: Map | None = None
+    ambient: Map | None = None
+    """Its colours in the shade: those of `colour`, or the only ones there are."""
     opacity: Map | None = None
     ignored: list[tuple[str, bytes]] = dataclasses.field(default_factory=list)
     """Statement and picture of maps that are not read."""
@@ -64,7 +67,7 @@ def parse_mtl(data: bytes) -> dict[bytes, MtlMaterial]:
         if word == b"newmtl":
             current = materials.setdefault(rest, MtlMaterial(name=rest))
             if len(materials) > MAX_MATERIALS:
-                raise Refusal("bomb", f"it names more than {MAX_MATERIALS} materials")
+                raise Refusal("too_large", f"it names more than {MAX_MATERIALS} materials")
         elif current is not None and rest:
             _read(current, word, rest)
     return materials
@@ -83,7 +86,7 @@ def _read(material: MtlMaterial, word: bytes, rest: bytes) -> None:
 def _floats(rest: bytes) -> tuple[float, ...]:
     """The numbers at the beginning of a statement, each at most a million."""
     values = []
-    for word in rest.split()[:4]:
+    for word in rest.removeprefix(b"-halo").split()[:4]:
         if not _NUMBER.fullmatch(word):
             break
         values.append(max(-1e6, min(1e6, float(word))))

@@ -9,10 +9,10 @@ import numpy as np
 from data_engine.catalog.notes import Note
 from data_engine.errors import Refusal
 from data_engine.ingest.companions import Companion, Companions
-from data_engine.ingest.meshes.colours import linear
+from data_engine.ingest.meshes.colours import linear, unit_range
 from data_engine.ingest.meshes.model import MATTE, Material
-from data_engine.ingest.meshes.mtl import MtlMaterial, parse_mtl
 from data_engine.ingest.meshes.pictures import Pictures
+from data_engine.ingest.meshes.wavefront.mtl import Map, MtlMaterial, parse_mtl
 from data_engine.ingest.names import decode
 
 MAX_LIBRARIES = 1024
@@ -67,14 +67,15 @@ def as_gltf(mtl: MtlMaterial, pictures: Pictures, notes: list[Note]) -> Laid:
     """
     name = decode(mtl.name)
     owner = f"material {name[:60]}"
-    picture = pictures.get(mtl.colour.name, owner) if mtl.colour and mtl.colour.name else None
+    colours = _colour_map(mtl, owner, notes)
+    picture = pictures.get(colours.name, owner) if colours else None
     laid = Laid(Material(name=name, roughness=_roughness(mtl), metallic=_one(mtl, "pm", 0.0)))
-    if mtl.colour and picture:
-        picture = dataclasses.replace(picture, clamped=mtl.colour.clamped)
-        laid = dataclasses.replace(laid, scale=mtl.colour.scale, offset=mtl.colour.offset)
+    if colours and picture:
+        picture = dataclasses.replace(picture, clamped=colours.clamped)
+        laid = dataclasses.replace(laid, scale=colours.scale, offset=colours.offset)
     cut_out, has_colours = False, picture is not None
     if mtl.opacity and mtl.opacity.name:
-        if mtl.colour and mtl.opacity.name == mtl.colour.name:
+        if colours and mtl.opacity.name == colours.name:
             cut_out = picture is not None
         elif mask := pictures.get(mtl.opacity.name, owner):
             clamped = bool(picture and picture.clamped)
@@ -84,7 +85,8 @@ def as_gltf(mtl: MtlMaterial, pictures: Pictures, notes: list[Note]) -> Laid:
     for statement, file in mtl.ignored:
         words = f"{statement} {decode(file)[:60]} of {owner} is not read"
         notes.append(Note("map_ignored", words))
-    colour = (1.0, 1.0, 1.0) if has_colours else _colour(mtl, lost_picture=mtl.colour is not None)
+    white = (1.0, 1.0, 1.0)
+    colour = white if has_colours else _colour(mtl, owner, notes, lost_picture=colours is not None)
     material = dataclasses.replace(
         laid.material,
         colour=colour,
@@ -99,7 +101,19 @@ def _one(mtl: MtlMaterial, word: str, default: float) -> float:
     return min(1.0, max(0.0, mtl.numbers.get(word, (default,))[0]))
 
 
-def _colour(mtl: MtlMaterial, *, lost_picture: bool) -> tuple[float, float, float]:
+def _colour_map(mtl: MtlMaterial, owner: str, notes: list[Note]) -> Map | None:
+    """The picture with the colours: `map_Kd`, or `map_Ka` where it is the only one."""
+    if mtl.colour and mtl.colour.name:
+        return mtl.colour
+    if not (mtl.ambient and mtl.ambient.name):
+        return None
+    notes.append(Note("colours_assumed", f"map_Ka of {owner} was taken for its colours"))
+    return mtl.ambient
+
+
+def _colour(
+    mtl: MtlMaterial, owner: str, notes: list[Note], *, lost_picture: bool
+) -> tuple[float, float, float]:
     """`Kd`, as light; grey if there is none, or a black or white one beside a lost picture."""
     given = mtl.numbers.get("kd")
     if given is None:
@@ -107,7 +121,10 @@ def _colour(mtl: MtlMaterial, *, lost_picture: bool) -> tuple[float, float, floa
     rgb = (given * 3)[:3] if len(given) == 1 else (*given, 0.0, 0.0)[:3]
     if lost_picture and (max(rgb) <= 0 or min(rgb) >= 1):
         return Material.colour
-    red, green, blue = linear(np.array(rgb)).tolist()
+    codes, to_255 = unit_range(np.array(rgb))
+    if to_255:
+        notes.append(Note("colours_assumed", f"Kd of {owner} counts to 255 and not to 1"))
+    red, green, blue = linear(codes).tolist()
     return red, green, blue
 
 

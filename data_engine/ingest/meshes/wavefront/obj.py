@@ -19,11 +19,11 @@ from data_engine.ingest.meshes.lines import (
     plain_text,
     tokens_per_line,
 )
-from data_engine.ingest.meshes.materials import Laid, as_gltf, read_libraries
 from data_engine.ingest.meshes.model import Material, Model, Soup
-from data_engine.ingest.meshes.obj_faces import read_faces
 from data_engine.ingest.meshes.pictures import Pictures
 from data_engine.ingest.meshes.polygons import triangles_of
+from data_engine.ingest.meshes.wavefront.mtl_materials import Laid, as_gltf, read_libraries
+from data_engine.ingest.meshes.wavefront.obj_faces import read_faces
 from data_engine.ingest.names import decode
 
 MAX_STATEMENTS = 1 << 20
@@ -146,7 +146,7 @@ def _materials(
     """
     uses, libraries = lines.starting_with(b"usemtl"), lines.starting_with(b"mtllib")
     if uses.sum() + libraries.sum() > MAX_STATEMENTS:
-        raise Refusal("bomb", f"it changes its material more than {MAX_STATEMENTS} times")
+        raise Refusal("too_large", f"it changes its material more than {MAX_STATEMENTS} times")
     names = [line[6:].strip() for line in lines.texts(uses)]
     distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
     order = np.array([-1] + [distinct[name] for name in names])
@@ -155,17 +155,18 @@ def _materials(
     mtl = read_libraries(
         [line[6:].strip() for line in lines.texts(libraries)], companions, notes
     ) if used else {}  # fmt: skip
+    in_lower_case = {name.lower(): material for name, material in mtl.items()}
     pictures = Pictures(companions, notes)
     materials: list[Material] = []
     place = np.full(len(distinct) + 1, -1)
     for name, number in distinct.items():
         if number not in used:
             continue
-        if name not in mtl:
+        if (found := mtl.get(name) or in_lower_case.get(name.lower())) is None:
             words = f"material {decode(name)[:80]} is not defined; its faces are grey"
             notes.append(Note("material_missing", words))
             continue
-        laid = as_gltf(mtl[name], pictures, notes)
+        laid = as_gltf(found, pictures, notes)
         place[number] = len(materials)
         materials.append(laid.material)
         rows = np.flatnonzero(face_names == number)
