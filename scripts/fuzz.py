@@ -219,6 +219,8 @@ def run(seed: int, count: int, first: int = 0) -> list[Result]:
         for result in _run_child(seed, range(number, first + count)):
             results.append(result)
             number = result.number + 1
+            if len(results) % 1000 == 0:
+                print(f"{len(results)} of {count} tried", file=sys.stderr)
             if result.finding:
                 print(f"{result.number} ({result.seed_name}): {result.finding}", file=sys.stderr)
     return results

@@ -13,6 +13,7 @@ from data_engine.gltf.container import parse_glb
 from data_engine.gltf.document import table
 from data_engine.gltf.pack import Neighbours, pack_gltf, tidied, write_glb
 from data_engine.gltf.reader import load_geometry, read_geometry
+from data_engine.identity import duplicates
 
 TAKEN = [name for name in cases("K6", "K8") if name.startswith("g_")]
 
@@ -22,7 +23,8 @@ def found(tmp_path_factory):
     """The glTF folders of the field, validated without looking for repeats: all are one box."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("data_engine.catalog.records.Records.same_geometry", lambda *_: None)
-        patch.setattr("data_engine.validate.find_duplicates", lambda *_, **__: None)
+        none = duplicates.DuplicatesReport()
+        patch.setattr("data_engine.validate.find_duplicates", lambda *_, **__: none)
         return enter_all([*TAKEN, *cases("K9")], tmp_path_factory.mktemp("field"))
 
 
