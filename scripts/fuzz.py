@@ -253,8 +253,8 @@ def _run_child(seed: int, numbers: range) -> Iterator[Result]:
         _, status = os.waitpid(pid, 0)
     if status:
         how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "an exit"
-        name = make_input(seed, at_hand)[0]
-        yield Result(at_hand, name, "finding", f"the process ended by {how}, or after {WALL_S:g} s")
+        words = f"the process ended by {how}, within {WALL_S:g} s or stopped then"
+        yield Result(at_hand, "?", "finding", words)
 
 
 def summary(results: list[Result], cpu_s: float) -> dict:
