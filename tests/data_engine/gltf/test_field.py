@@ -109,6 +109,11 @@ def test_a_name_that_two_files_share_but_for_case_is_not_guessed(tmp_path):
         Neighbours(tmp_path).read("skin.png")
 
 
+def test_half_a_character_in_a_name_is_written_as_a_question_mark():
+    glb = packed(changed("nodes/0/name", "\ud800 vase"))
+    assert parse_glb(glb).document["nodes"][0]["name"] == "? vase"
+
+
 @pytest.mark.parametrize("uri", ["..\\a.png", "a\\..\\..\\a.png", "\\a.png", "C:\\a.png"])
 def test_a_backslash_leads_no_more_out_than_a_slash(uri, tmp_path):
     (tmp_path / "inner").mkdir()
