@@ -297,5 +297,5 @@ def test_sides_that_no_number_holds_are_refused():
     vertices = VERTICES * np.float32(1e37)
     vertices[0, 0] = -3e37  # To 2e37: no vertex is beyond what a number holds, the side is.
     document = changed("nodes/0/scale", [4e270, 1, 1])
-    with pytest.raises(Refusal, match="degenerate: .* has no area that can be measured"):
+    with pytest.raises(Refusal, match=r"degenerate: .* has no area that can"):
         read(document, vertices.tobytes() + FACES.tobytes())
