@@ -219,6 +219,8 @@ def run(seed: int, count: int, first: int = 0) -> list[Result]:
         for result in _run_child(seed, range(number, first + count)):
             results.append(result)
             number = result.number + 1
+            if len(results) % 1000 == 0:
+                print(f"{len(results)} of {count} tried", file=sys.stderr)
             if result.finding:
                 print(f"{result.number} ({result.seed_name}): {result.finding}", file=sys.stderr)
     return results
@@ -251,8 +253,8 @@ def _run_child(seed: int, numbers: range) -> Iterator[Result]:
         _, status = os.waitpid(pid, 0)
     if status:
         how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "an exit"
-        name = make_input(seed, at_hand)[0]
-        yield Result(at_hand, name, "finding", f"the process ended by {how}, or after {WALL_S:g} s")
+        words = f"the process ended by {how}, within {WALL_S:g} s or stopped then"
+        yield Result(at_hand, "?", "finding", words)
 
 
 def summary(results: list[Result], cpu_s: float) -> dict:

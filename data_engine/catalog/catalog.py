@@ -17,6 +17,11 @@ from data_engine.errors import REASONS
 MAX_ATTEMPTS = 3
 """Leases a relic may use up in one stage before it is `failed`."""
 DEFAULT_LEASE_S = 900.0
+RETRIED = (
+    *("failed", "timeout", "bomb", "crash", "gone", "unsupported_extension"),
+    *("not_glb", "bad_glb", "bad_mesh", "bad_archive", "external_uri", "no_mesh", "too_large"),
+)
+"""Reasons that a second try may overcome; the others are verdicts about the relic itself."""
 
 __all__ = ["MAX_ATTEMPTS", "STATES", "Catalog", "Event", "Relic"]
 
@@ -195,8 +200,9 @@ class Catalog(Records):
     def retry_failed(self, stage: str) -> int:
         """Puts the relics that failed in a stage back before it, attempts at zero; how many.
 
-        So it does with those refused for want of time, memory, their file or a decoder: that can be
-        helped. Relics that were left out are tried again too.
+        So it does with those refused for want of time, memory, their file or a decoder: that can
+        be helped; and with those whose file was refused, since a newer version may read it. Relics
+        that were left out are tried again too.
         """
         before = catalog_schema.STATE_BEFORE[stage]
         cleared = {"state": before, "reason": "", "detail": "", "reason_stage": ""}
@@ -209,9 +215,8 @@ class Catalog(Records):
             ).rowcount
             rows = self._db.execute(
                 "SELECT uid FROM relic WHERE state IN ('failed', 'rejected') AND reason_stage = ?"
-                " AND reason IN"
-                " ('failed', 'timeout', 'bomb', 'crash', 'gone', 'unsupported_extension')",
-                [stage],
+                " AND reason IN (SELECT value FROM json_each(?))",
+                [stage, json.dumps(RETRIED)],
             ).fetchall()
             for (uid,) in rows:
                 self._db.execute(

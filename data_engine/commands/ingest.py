@@ -41,7 +41,7 @@ class Ingest:
     limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
     """Limits of reading one file."""
     retry: bool = False
-    """Try again files that ran out of time or memory, crashed, or were missing."""
+    """Try again files that were refused, ran out of time or memory, crashed, or were missing."""
 
 
 def run(args: Ingest) -> None:

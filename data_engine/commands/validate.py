@@ -23,7 +23,7 @@ class Validate:
     limits: tyro.conf.OmitArgPrefixes[ChildLimits] = dataclasses.field(default_factory=ChildLimits)
     """Limits of checking one file."""
     retry: bool = False
-    """Try again files that failed, ran out of time or memory, crashed, or were missing."""
+    """Try again files that were refused, failed, ran out of time or memory, or were missing."""
 
 
 def run(args: Validate) -> None:

@@ -216,7 +216,8 @@ def _check_meshes(document: Document) -> None:
                 _check_kind(accessors[faces], where, "indices", ("SCALAR",), (5121, 5123, 5125))
             targets = objects(primitive, "targets", where)
             if len(targets) > MAX_MORPH_TARGETS:
-                raise Refusal("bomb", f"{where} has {len(targets)} morph targets")
+                words = f"{len(targets)} morph targets; at most {MAX_MORPH_TARGETS} are read"
+                raise Refusal("too_large", f"{where} has {words}")
             for target in targets:
                 counts |= _check_attributes(target, accessors, f"a morph target of {where}")
             if len(counts) > 1:
@@ -265,7 +266,7 @@ def _check_graph(document: Document) -> None:
         reached, depth = reached + len(level), depth + 1
         level = [child for node in level for child in children[node]]
         if depth > MAX_NODE_DEPTH:
-            raise Refusal("bomb", f"its nodes are nested deeper than {MAX_NODE_DEPTH}")
+            raise Refusal("too_large", f"its nodes are nested deeper than {MAX_NODE_DEPTH}")
     if reached < len(nodes):  # With one parent each, what no root reaches runs in a circle.
         raise bad(f"{len(nodes) - reached} nodes are their own ancestors")
 

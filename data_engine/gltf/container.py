@@ -84,7 +84,8 @@ def _chunks(data: bytes) -> list[tuple[int, bytes]]:
 def parse_json(text: bytes) -> dict[str, Any]:
     """Parses a glTF document strictly: bounded depth, no repeated keys, only finite numbers."""
     if len(text) > MAX_JSON_BYTES:
-        raise Refusal("bomb", f"its JSON has {len(text)} bytes; at most {MAX_JSON_BYTES} are read")
+        words = f"its JSON has {len(text)} bytes; at most {MAX_JSON_BYTES} are read"
+        raise Refusal("too_large", f"{words}; store its data as a GLB or beside it")
     if (depth := _depth(text)) > MAX_JSON_DEPTH:
         raise Refusal("bad_glb", f"its JSON is nested {depth} deep; at most {MAX_JSON_DEPTH}")
     try:

@@ -14,6 +14,8 @@ from data_engine.gltf.container import read_glb
 from data_engine.gltf.document import bad, index, numbers, scene_roots, table
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+LEAST_AREA = 1e-12
+"""Twice the area of all triangles, relative to the longest side squared, that a surface has."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,12 +65,13 @@ def read_geometry(gltf: Gltf) -> Geometry:
 def _check_extent(vertices: np.ndarray, faces: np.ndarray) -> None:
     """Refuses what has no area: a point, a line, or triangles that are all folded shut."""
     shown = vertices[np.unique(faces)]
-    extent = np.ptp(shown, axis=0)
-    if (extent > 0).sum() < 2:
+    with np.errstate(over="ignore"):
+        extent = np.ptp(shown, axis=0)
+    if (extent > 0).sum() < 2 or not np.isfinite(extent).all():
         size = " x ".join(f"{side:g}" for side in extent)
-        raise Refusal("degenerate", f"its bounding box of {size} has no area")
+        raise Refusal("degenerate", f"its bounding box of {size} has no area that can be measured")
     a, b, c = np.moveaxis((vertices[faces] - shown[0]) / extent.max(), 1, 0)
-    if not np.cross(b - a, c - a).any():
+    if not np.linalg.norm(np.cross(b - a, c - a), axis=-1).sum() > LEAST_AREA:
         raise Refusal("degenerate", f"all of its {len(faces)} triangles have no area")
 
 

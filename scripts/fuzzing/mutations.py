@@ -1,5 +1,6 @@
 """What may be wrong with a file: its bytes, numbers, values of JSON, members of an archive."""
 
+import copy
 import io
 import json
 import random
@@ -12,6 +13,9 @@ from typing import Any
 from data_engine.errors import Refusal
 from data_engine.gltf.container import parse_glb
 from data_engine.gltf.pack import write_glb
+
+MAX_BYTES = 4 << 20
+"""Largest file that comes out."""
 
 VALUES: tuple[Any, ...] = (
     None,
@@ -113,8 +117,17 @@ _FLOATS = (float("nan"), float("inf"), 1e38, -1e-40, 0.0)
 _TEXTS = (".obj", ".mtl", ".ply", ".stl", ".txt", ".md")
 
 
+def times(data: bytes, count: int) -> bytes:
+    """Data so many times over, within `MAX_BYTES`: what is doubled is doubled again."""
+    return data * max(1, min(count, MAX_BYTES // max(1, len(data)))) if count else b""
+
+
 def mutated(name: str, data: bytes, rng: random.Random) -> bytes:
     """A file with one thing wrong, chosen by what its name promises; now and then mere bytes."""
+    return _mutated(name, data, rng)[:MAX_BYTES]
+
+
+def _mutated(name: str, data: bytes, rng: random.Random) -> bytes:
     suffix = "." + name.rpartition(".")[2].lower()
     if rng.random() < 0.2:
         return wrong_bytes(data, rng)
@@ -172,11 +185,12 @@ def wrong_text(data: bytes, rng: random.Random) -> bytes:
         elif kind == 2:
             del lines[place]
         elif kind == 3:
-            lines[place:place] = [lines[place]] * rng.choice((1, 3, 2000))
+            count = rng.choice((1, 3, 2000))
+            lines[place] = times(lines[place] + b"\n", count + 1)[:-1]
         elif kind == 4:
             lines.insert(rng.randrange(len(lines) + 1), lines.pop(place))
         elif kind == 5:
-            lines[place] = lines[place] * rng.choice((2, 500))
+            lines[place] = times(lines[place], rng.choice((2, 500)))
         else:
             ending = rng.choice((b"\r\n", b"\r", b"\\\n", b"\n\n", b" \n\t"))
             data = ending.join(lines)
@@ -223,23 +237,28 @@ def wrong_value(value: Any, rng: random.Random) -> Any:
     """The same with one entry replaced, taken out, doubled, or put in another's place."""
     places = list(_places(value))
     if not places:
-        return rng.choice(VALUES)
+        return _fresh(rng.choice(VALUES))
     holder, key = rng.choice(places)
     kind = rng.randrange(6)
     if kind <= 2:
-        holder[key] = rng.choice(VALUES)
+        holder[key] = _fresh(rng.choice(VALUES))
     elif kind == 3:
         del holder[key]
     elif kind == 4:
         other, name = rng.choice(places)
-        holder[key] = json.loads(json.dumps(other[name]))
+        holder[key] = _fresh(other[name])
     elif isinstance(holder[key], int) and not isinstance(holder[key], bool):
         holder[key] += rng.choice((-1, 1, 4, 1000))
     elif isinstance(holder[key], list):
-        holder[key] = holder[key] * rng.choice((2, 70))
+        holder[key] = _fresh(holder[key] * rng.choice((2, 70)))
     else:
         holder[key] = [holder[key]]
     return value
+
+
+def _fresh(value: Any) -> Any:
+    """A copy, so that no later change reaches the table or another place."""
+    return copy.deepcopy(value)
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
@@ -271,7 +290,7 @@ def wrong_archive(data: bytes, rng: random.Random) -> bytes:
             elif number == chosen and kind == 1:
                 content = mutated(name, content, rng)
             elif number == chosen and kind == 2:
-                content = content * rng.choice((0, 2, 3000))
+                content = times(content, rng.choice((0, 2, 3000)))
             entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
             entry.compress_type = method
             archive.writestr(entry, content)

@@ -46,7 +46,9 @@ def write_hostile_files(folder: pathlib.Path, *, canary: pathlib.Path) -> dict[s
         files[f"ours-uri-{number}.gltf"] = (json.dumps(document).encode(), "external_uri")
         files[f"ours-uri-{number}.glb"] = (write_glb(document, b""), "external_uri")
         picture = changed("images", [{"uri": uri.replace("canary", "canary.png")}])
-        files[f"ours-picture-{number}.glb"] = (write_glb(picture, BINARY), "external_uri")
+        files[f"ours-unused-{number}.glb"] = (write_glb(picture, BINARY), "taken")
+        used = {"textures": [{"source": 0}], "materials": [{"normalTexture": {"index": 0}}]}
+        files[f"ours-picture-{number}.glb"] = (write_glb(picture | used, BINARY), "external_uri")
         words = f"mtllib {uri}\nmtllib {uri}.mtl\nusemtl m\nv 0 0 {number}\nv 1 0 0\nv 0 1 0\n"
         if "\0" not in uri:  # Else it is no text, and so no OBJ.
             files[f"ours-uri-{number}.obj"] = (f"{words}f 1 2 3\n".encode(), "taken")

@@ -32,7 +32,7 @@ def test_a_hundred_wrong_inputs_end_with_a_reason_in_time_and_little_memory():
 
 def test_an_input_depends_on_its_seed_and_number_alone(fuzz):
     one = [fuzz.make_input(3, number) for number in range(40)]
-    assert one == [fuzz.make_input(3, number) for number in range(40)]
+    assert one[::-1] == [fuzz.make_input(3, number) for number in reversed(range(40))]
     assert one != [fuzz.make_input(4, number) for number in range(40)]
     assert len({name for name, _ in one}) > 8
 

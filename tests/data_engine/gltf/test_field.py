@@ -13,6 +13,7 @@ from data_engine.gltf.container import parse_glb
 from data_engine.gltf.document import table
 from data_engine.gltf.pack import Neighbours, pack_gltf, tidied, write_glb
 from data_engine.gltf.reader import load_geometry, read_geometry
+from data_engine.identity import duplicates
 
 TAKEN = [name for name in cases("K6", "K8") if name.startswith("g_")]
 
@@ -22,7 +23,8 @@ def found(tmp_path_factory):
     """The glTF folders of the field, validated without looking for repeats: all are one box."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("data_engine.catalog.records.Records.same_geometry", lambda *_: None)
-        patch.setattr("data_engine.validate.find_duplicates", lambda *_, **__: None)
+        none = duplicates.DuplicatesReport()
+        patch.setattr("data_engine.validate.find_duplicates", lambda *_, **__: none)
         return enter_all([*TAKEN, *cases("K9")], tmp_path_factory.mktemp("field"))
 
 
@@ -105,6 +107,11 @@ def test_a_name_that_two_files_share_but_for_case_is_not_guessed(tmp_path):
         (tmp_path / name).write_bytes(png(2, 2))
     with pytest.raises(Refusal, match="gone"):
         Neighbours(tmp_path).read("skin.png")
+
+
+def test_half_a_character_in_a_name_is_written_as_a_question_mark():
+    glb = packed(changed("nodes/0/name", "\ud800 vase"))
+    assert parse_glb(glb).document["nodes"][0]["name"] == "? vase"
 
 
 @pytest.mark.parametrize("uri", ["..\\a.png", "a\\..\\..\\a.png", "\\a.png", "C:\\a.png"])
