@@ -26,6 +26,8 @@ SAYS = {
     "jaxrelic.losses": "terms per example",
     "jaxrelic.metrics": "protocols",
     "jaxrelic.viz": "pages, films",
+    "jaxrelic.native_library": "builds C++, finds it",
+    "jaxrelic.shipped": "networks of the install",
     "jaxrelic.models": "networks, independent of one another",
     "jaxrelic.nn": "blocks, banks",
     "jaxrelic.rendering": "soft rasterizer, rays",

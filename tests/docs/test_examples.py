@@ -25,6 +25,7 @@ EXAMPLES = {
         "project",
     ],
     "jaxrelic.geometry.meshes": ["Mesh", "edge_topology", "icosphere"],
+    "jaxrelic.rendering.settings": ["RasterSettings"],
     "jaxrelic.rendering.soft_rasterizer": ["soft_rasterize", "soft_silhouette"],
     "jaxrelic.rendering.views": ["render_views"],
     "jaxrelic.rendering.overlap": ["soft_iou"],
