@@ -84,13 +84,26 @@ class ReliefPredictor:
     def layers(self, photo: photos.Photo) -> Layers:
         """Both layers of the photograph's crop."""
         cut = relief.crop(photo, PICTURE_PX)
-        inputs = network_inputs(relief.colours(cut), cut.rgba[..., 3])
-        found = self._apply(self.variables, *(inputs[name][None] for name in INPUTS))
+        return self.layers_of(network_inputs(relief.colours(cut), cut.rgba[..., 3]))
+
+    def layers_of(self, inputs: Mapping[str, np.ndarray]) -> Layers:
+        """Both layers of one photograph's inputs.
+
+        They are the mean of what the network sees in it and in its mirror image, so that no side
+        of a relic is preferred.
+        """
+        pairs = (np.stack([inputs[name], inputs[name][:, ::-1]]) for name in INPUTS)
+        found = self._apply(self.variables, *pairs)
+
+        def mean(maps: np.ndarray) -> np.ndarray:
+            return 0.5 * (np.asarray(maps[0]) + np.asarray(maps[1])[:, ::-1])
+
+        elevation_deg = np.degrees(np.mean(found.elevation))
         steepest = relief.MAX_ELEVATION_DEG
         return Layers(
-            front=np.asarray(found.front[0]),
-            thickness=np.asarray(found.thickness[0]),
-            elevation_deg=float(np.clip(np.degrees(found.elevation[0]), -steepest, steepest)),
+            front=mean(found.front),
+            thickness=mean(found.thickness),
+            elevation_deg=float(np.clip(elevation_deg, -steepest, steepest)),
         )
 
     def reconstruct(

@@ -20,7 +20,6 @@ os.environ.setdefault(
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
-import jax
 import numpy as np
 from pictures import SHEET_PX, turned_pictures
 
@@ -32,8 +31,6 @@ from jaxrelic.geometry.surface_samples import sample_surface
 from jaxrelic.metrics.geometry import chamfer, f_score, surface_distances
 from jaxrelic.metrics.protocols import PROTOCOLS
 from jaxrelic.metrics.scoring import Shapes, score
-from jaxrelic.models.relief.inputs import INPUTS
-from jaxrelic.models.relief.model import ReliefNet
 from jaxrelic.models.relief.planes import fitted_plane, plane_depth
 from jaxrelic.rendering.two_layers.scans import load_scan
 from jaxrelic.saved import load
@@ -54,13 +51,10 @@ def camera_of(view) -> CropCamera:
 def network_layers(path: pathlib.Path):
     """A function from a view to front and thickness, of a run or an export."""
     predictor = load.load(path)
-    net = ReliefNet(predictor.config)
-    apply = jax.jit(lambda *inputs: net.apply(predictor.variables, *inputs))
 
     def layers(view) -> tuple[np.ndarray, np.ndarray]:
-        inputs = example(view)
-        relief = apply(*(inputs[name][None] for name in INPUTS))
-        return np.asarray(relief.front[0]), np.asarray(relief.thickness[0])
+        found = predictor.layers_of(example(view))
+        return found.front, found.thickness
 
     return layers
 

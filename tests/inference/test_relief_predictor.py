@@ -50,6 +50,21 @@ def test_a_mesh_is_closed_and_what_the_photographer_knows_wins(untrained, photo)
     assert np.degrees(np.arcsin(-down)) == pytest.approx(30, abs=0.01)
 
 
+def test_the_mirror_image_of_a_photograph_has_mirrored_layers(photo):
+    zeros = {name: jnp.zeros(like.shape) for name, like in abstract_inputs().items()}
+    net = ReliefNet(TINY)
+    random = net.init(jax.random.key(0), *(zeros[name] for name in INPUTS))
+    rng = np.random.default_rng(0)
+    shaken = jax.tree.map(lambda x: x + np.float32(0.05 * rng.normal(size=x.shape)), random)
+    predictor = ReliefPredictor(config=TINY, variables=shaken)
+    turned = Photo(rgb=photo.rgb[:, ::-1], mask=photo.mask[:, ::-1], mask_source="file")
+    one, other = predictor.layers(photo), predictor.layers(turned)
+    assert np.ptp(one.front) > 0.01
+    np.testing.assert_allclose(other.front, one.front[:, ::-1], atol=1e-4)
+    np.testing.assert_allclose(other.thickness, one.thickness[:, ::-1], atol=1e-4)
+    assert other.elevation_deg == pytest.approx(one.elevation_deg, abs=0.01)
+
+
 def test_its_program_gives_the_same_layers(untrained, photo, tmp_path):
     export.save(tmp_path / "net", untrained, training={}, data={})
     again = load.load(tmp_path / "net", role="one photograph into a mesh")
