@@ -20,7 +20,8 @@ from jaxrelic.geometry.directions import Up
 logger = logging.getLogger(__name__)
 
 OF_RELIEF = ("symmetry", "elevation_deg")
-OF_PHOTO = ("method", "mask", "previews", "overlay", "icosphere_level", *OF_RELIEF)
+OF_FILE = ("height_cm", "credit")
+OF_PHOTO = ("method", "mask", "previews", "overlay", "icosphere_level", *OF_RELIEF, *OF_FILE)
 OF_VIEWS = ("poses", "masks", "up", "upright", "front", "max_views", "resolution", "texture")
 """Options that another way of reconstructing does not have."""
 
@@ -47,6 +48,11 @@ class ReconstructArguments:
     elevation_deg: float | None = None
     """Angle at which the camera looked down at the object, in degrees, for reliefs; the object is
     turned upright by the same angle. By default the network estimates it."""
+    height_cm: float | None = None
+    """Height of the object, in centimetres: the file has its true size in metres. By default its
+    longest side is 0.8."""
+    credit: str = ""
+    """Credit line for the file, such as the maker and the licence of the photograph."""
     views: pathlib.Path | None = None
     """Folder of photographs of one object from all around, for a model of posed photographs."""
     poses: pathlib.Path | None = None
@@ -114,10 +120,12 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     if args.model is not None:
         _refuse(args, ("method",), "photographs without --model")
+    if args.height_cm is not None and args.height_cm <= 0:
+        raise UserError(f"--height-cm {args.height_cm}; give the object's height, above 0")
     # The photograph first: a bad one should not cost the time to load a model.
     picture = photo.read_photo(path, args.mask, find=_mask_finder(args))
     reconstruction = _reconstruct(args, picture)
-    glb_writer.write_glb(reconstruction.mesh, args.output)
+    glb_writer.write_glb(_sized(reconstruction.mesh, args), args.output, credit=args.credit)
     print(args.output)
     if args.previews is not None:
         from jaxrelic.inference import previews
@@ -129,6 +137,14 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     if args.overlay is not None:
         _overlay(reconstruction, args.overlay)
     return 0
+
+
+def _sized(mesh: Any, args: ReconstructArguments) -> Any:
+    """The mesh, as high as it is said to be."""
+    if args.height_cm is None:
+        return mesh
+    height = float(np.ptp(np.asarray(mesh.vertices)[:, 2]))
+    return dataclasses.replace(mesh, vertices=mesh.vertices * (args.height_cm / 100 / height))
 
 
 def _mask_finder(args: ReconstructArguments) -> Callable[[np.ndarray], np.ndarray]:

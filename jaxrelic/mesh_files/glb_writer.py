@@ -7,6 +7,7 @@ texture coordinates 0 and 1. Both are converted here and nowhere else.
 import contextlib
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -28,13 +29,16 @@ GLTF_FROM_WORLD = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
 """World (x, y, z), z up, is glTF's (x, z, -y)."""
 
 
-def write_glb(mesh: meshes.Mesh, path: pathlib.Path, *, as_it_is: bool = False) -> None:
-    """Writes one mesh, without batch axes, whole or not at all.
+def write_glb(
+    mesh: meshes.Mesh, path: pathlib.Path, *, as_it_is: bool = False, credit: str = ""
+) -> None:
+    """Writes one mesh, without batch axes, whole or not at all; it is named after the file.
 
     Args:
         mesh: In the world, z up.
         path: File to write.
         as_it_is: Write the very coordinates of the mesh, which is not in a world with z up.
+        credit: Whose it is, for the file's `asset.copyright`.
 
     Example:
         >>> import tempfile
@@ -44,7 +48,16 @@ def write_glb(mesh: meshes.Mesh, path: pathlib.Path, *, as_it_is: bool = False) 
         ...     (pathlib.Path(folder) / "ball.glb").read_bytes()[:4]
         b'glTF'
     """
-    data = to_trimesh(mesh, as_it_is=as_it_is).export(file_type="glb", include_normals=True)
+
+    def labelled(tree: dict[str, Any]) -> None:
+        for entry in tree["meshes"]:
+            entry["name"] = path.stem
+        if credit:
+            tree["asset"]["copyright"] = credit
+
+    data = to_trimesh(mesh, as_it_is=as_it_is).export(
+        file_type="glb", include_normals=True, tree_postprocessor=labelled
+    )
     write_whole(path, data)
 
 

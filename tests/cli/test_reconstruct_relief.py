@@ -1,5 +1,7 @@
 """`jaxrelic reconstruct PHOTO -o GLB` without a model."""
 
+import json
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -38,11 +40,24 @@ def test_the_overlay_is_a_picture_of_the_photographs_shape(photo, tmp_path, caps
     assert line.startswith(f"{over}: the mesh covers the mask with IoU 0.9")
 
 
+def test_a_file_has_the_height_the_credit_and_the_name_it_is_given(photo, tmp_path):
+    glb = tmp_path / "red-box.glb"
+    options = ["--method", "inflation", "--height-cm", "23", "--credit", "A. Potter, CC BY 4.0"]
+    assert main.main(["reconstruct", str(photo), "-o", str(glb), *options]) == 0
+    low, high = trimesh.load(glb, force="mesh").bounds
+    assert high[1] - low[1] == pytest.approx(0.23, abs=1e-4)  # glTF: metres, y up.
+    data = glb.read_bytes()
+    page = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    assert page["asset"]["copyright"] == "A. Potter, CC BY 4.0"
+    assert page["meshes"][0]["name"] == "red-box"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--icosphere-level", "3"], "--icosphere-level is an option of M-SRN (--model)"),
         (["--model", "run", "--method", "inflation"], "option of photographs without --model"),
+        (["--height-cm", "0"], "--height-cm 0.0; give the object's height, above 0"),
         (["--elevation-deg", "75"], "elevation 75.0 is not in -60 to 60 degrees"),
     ],
 )
