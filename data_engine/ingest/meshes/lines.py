@@ -21,8 +21,12 @@ _DEEP = 64
 """Indents up to this many bytes are stepped over; deeper ones are removed."""
 
 
-def plain_text(data: bytes) -> bytes:
+def plain_text(data: bytes, *, continued: bool = True) -> bytes:
     r"""Text in UTF-8 or an older code, lines ended by \n, without a mark or continuations.
+
+    Args:
+        data: The file.
+        continued: Whether a backslash at the end of a line continues it, as in OBJ and MTL.
 
     Raises:
         Refusal: It begins like UTF-16 and is none.
@@ -35,9 +39,19 @@ def plain_text(data: bytes) -> bytes:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if b"\\\n" in data:
-        data = data.replace(b"\\\n", b" ")
+    if continued and b"\\\n" in data:
+        data = _joined(data)
     return data if data.endswith(b"\n") else data + b"\n"
+
+
+def _joined(text: bytes) -> bytes:
+    """Continued lines as one; a comment is not continued, though it may end in `C:\\scans\\`."""
+    pieces, begin, at = [], 0, -1
+    while (at := text.find(b"\\\n", at + 1)) >= 0:
+        if text.find(b"#", text.rfind(b"\n", 0, at) + 1, at) < 0:
+            pieces.append(text[begin:at])
+            begin = at + 2
+    return b" ".join([*pieces, text[begin:]])
 
 
 class Lines:

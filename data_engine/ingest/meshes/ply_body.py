@@ -48,7 +48,7 @@ def read_tables(data: bytes, header: Header, wanted: frozenset[str]) -> dict[str
     if header.order:
         source = _Binary(data, header.size, header.order)
     else:
-        source = _Text(numbers(plain_text(data[header.size :]), "the data"))
+        source = _Text(numbers(plain_text(data[header.size :], continued=False), "the data"))
     tables = {}
     for element in header.elements:
         table = _read(source, element)

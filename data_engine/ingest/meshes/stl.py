@@ -48,7 +48,7 @@ def _facets(data: bytes) -> int:
 
 def _read_text(data: bytes) -> np.ndarray:
     """Corners [f, 3, 3] of all solids of a text, whatever their names."""
-    lines = Lines(plain_text(data))
+    lines = Lines(plain_text(data, continued=False))
     facets = int(lines.starting_with(b"facet").sum())
     if facets > MAX_TRIANGLES:
         raise Refusal("too_large", f"it has {facets} triangles; at most {MAX_TRIANGLES} are read")

@@ -133,6 +133,9 @@ def test_several_files_of_materials_are_read(lines, files, tmp_path):
     [
         ("Kd 0.5 0.25 0", (127.5, 63.75, 0), 0.9, 0),
         ("Kd 0.5", (127.5, 127.5, 127.5), 0.9, 0),
+        ("Kd 1.2 0.5 0", (255, 127.5, 0), 0.9, 0),
+        ("\tKd 0.5 0.25 0\n  \tPr 0.3", (127.5, 63.75, 0), 0.3, 0),
+        ("# C:\\scans\\\nKd 0.5 \\\n0.25 0 # D:\\\nPr 0.3", (127.5, 63.75, 0), 0.3, 0),
         ("", GREY, 0.9, 0),
         ("Ns 225", GREY, 0.5, 0),
         ("Ns 225\nKs 0 0 0", GREY, 0.9, 0),
@@ -147,7 +150,7 @@ def test_numbers_of_a_material_are_read_as_programs_mean_them(
     mtl, colour, roughness, metallic, tmp_path
 ):
     text = f"mtllib m.mtl\n{QUAD}"
-    look = written(tmp_path, "a.obj", text, m__mtl=f"newmtl m\n{mtl}\n".encode())
+    look = written(tmp_path, "a.obj", text, m__mtl=f"  newmtl m\n{mtl}\n".encode())
     np.testing.assert_allclose(look.colours[0, 0], colour, atol=1)
     assert surface(look)["roughnessFactor"] == pytest.approx(roughness)
     assert surface(look)["metallicFactor"] == metallic

@@ -46,6 +46,7 @@ def text(name: str = "a pot, and its lid", facets=PYRAMID) -> str:
         (binary(count=0), ["count_assumed"]),
         (text().encode(), []),
         (text("").encode(), []),
+        (text("C:\\scans\\").encode(), []),
         (text().upper().encode(), []),
         (text().replace("\n", "\r\n").encode(), []),
         (b"\xef\xbb\xbf" + text().encode(), []),
