@@ -45,7 +45,7 @@ def plain_text(data: bytes, *, continued: bool = True) -> bytes:
 
 
 def _joined(text: bytes) -> bytes:
-    """Continued lines as one; a comment is not continued, though it may end in `C:\\scans\\`."""
+    """Continued lines as one; a comment is not continued, though it may end in a backslash."""
     pieces, begin, at = [], 0, -1
     while (at := text.find(b"\\\n", at + 1)) >= 0:
         if text.find(b"#", text.rfind(b"\n", 0, at) + 1, at) < 0:
