@@ -4,7 +4,7 @@ import dataclasses
 
 NOTES = {
     "material_file_missing": "a file of materials that it names was not found",
-    "material_missing": "a material that its faces use is defined nowhere",
+    "material_missing": "its faces use a material that is defined nowhere, or name none of those it has",
     "picture_missing": "a picture that it names was not found",
     "picture_unread": "a picture that it names could not be read",
     "file_elsewhere": "a file was not where its name says, and one of that name was taken",

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+ALMOST_WHITE = 0.95
+"""Light of a code of 249 of 255."""
+
 
 def linear(srgb: np.ndarray) -> np.ndarray:
     """Light [*b] of codes in [0, 1] (IEC 61966-2-1)."""
@@ -25,3 +28,13 @@ def _look_like_bytes(colours: np.ndarray) -> bool:
     if (colours == np.rint(colours)).all():
         return True
     return bool(colours.max() > 2.0 and np.median(colours[colours > 0]) > 1.0)
+
+
+def blank(colours: np.ndarray) -> str:
+    """`white` or `black` where linear colours [n, 3] are one of them throughout; else nothing.
+
+    Programs that know no colours write them.
+    """
+    if len(colours) == 0 or np.ptp(colours, axis=0).max() > 0:
+        return ""
+    return "white" if colours.min() >= ALMOST_WHITE else "black" if colours.max() <= 0 else ""

@@ -249,6 +249,29 @@ def test_what_has_no_place_in_gltf_is_noted(tmp_path):
     assert "bump.png" in look.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("lines", "mtl", "colours", "codes"),
+    [
+        ("f 1 2 3\n", b"newmtl m\nKd 1 0 0\n", [RED], []),
+        ("f 1 2 3\n", b"newmtl m\nKd 1 0 0\nnewmtl n\n", [GREY], ["material_missing"]),
+        ("f 1 2 3\nusemtl m\nf 1 3 4\n", b"newmtl m\nKd 1 0 0\n", [GREY, RED], ["material_missing"]),
+        ("usemtl m # wood\nf 1 2 3\n", b"newmtl m\nKd 1 0 0\n", [RED], []),
+        ("usemtl m # a\nf 1 2 3\n", b"newmtl m\nnewmtl m # a\nKd 1 0 0\n", [RED], []),
+        ("usemtl Größe\nf 1 2 3\n", "newmtl Größe\nKd 1 0 0\n".encode("latin-1"), [RED], []),
+        ("usemtl 颜色\nf 1 2 3\n", "newmtl 颜色\nKd 1 0 0\n".encode("gbk"), [RED], []),
+    ],
+)  # fmt: skip
+def test_faces_get_the_material_that_is_meant(lines, mtl, colours, codes, tmp_path):
+    look = written(tmp_path, "a.obj", f"mtllib m.mtl\n{LAID}{lines}", m__mtl=mtl)
+    found = [tuple(colour[0].round().tolist()) for colour in look.colours]
+    assert (found, look.codes) == (colours, codes)
+
+
+def test_texture_coordinates_without_a_picture_are_noted(tmp_path):
+    look = written(tmp_path, "a.obj", f"{LAID}f 1/1 2/2 3/3\n", a__png=png(RED))
+    assert look.notes == ("picture_missing: it has texture coordinates and names no picture",)
+
+
 def test_materials_that_are_nowhere_are_grey_and_named(tmp_path):
     look = written(tmp_path, "a.obj", f"mtllib gone.mtl\n{QUAD}")
     assert look.notes == (

@@ -103,6 +103,8 @@ COLOURED = "v 0 0 0 {0}\nv 1 0 0 {0}\nv 0 1 0 {0}\nf 1 2 3\n"
         ("1.02 0.5 0.25", (255, 127.5, 63.75), []),
         ("128.5 64.5 0.5", (128.5, 64.5, 0.5), ["colours_assumed"]),
         ("1 1 1", GREY, []),
+        ("0.99 0.99 0.99", GREY, []),
+        ("255 255 255", GREY, []),
         ("0 0 0", (0, 0, 0), []),
     ],
 )
@@ -122,6 +124,21 @@ def test_colours_win_over_a_grey_material_and_lose_against_a_picture(tmp_path):
     look = written(tmp_path, "a.obj", text, m__mtl=mtl, t__png=png((0, 0, 255)))
     np.testing.assert_array_equal(look.colours[0, 0], [0, 0, 255])
     assert look.codes == ["colours_ignored"]
+
+
+@pytest.mark.parametrize(
+    ("colour", "right", "codes"),
+    [
+        ("0 0 0", (255, 127.5, 0), ["colours_ignored"]),
+        ("255 255 255", (255, 127.5, 0), []),
+        ("0 0 1", (0, 0, 255), ["colours_ignored"]),
+    ],
+)
+def test_colours_that_win_over_those_of_a_material_are_noted(colour, right, codes, tmp_path):
+    text = "mtllib m.mtl\nusemtl m\n" + COLOURED.format(colour)
+    look = written(tmp_path, "a.obj", text, m__mtl=b"newmtl m\nKd 1 0.5 0\n")
+    np.testing.assert_allclose(look.colours[0, 0], right, atol=1)
+    assert look.codes == codes
 
 
 def test_some_colours_are_some_and_the_others_white(tmp_path):
