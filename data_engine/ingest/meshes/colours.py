@@ -2,8 +2,8 @@
 
 import numpy as np
 
-ALMOST_WHITE = 0.95
-"""Light of a code of 249 of 255."""
+ALMOST_WHITE, PALE = 0.95, 0.78
+"""Light of codes of 249 and 229 of 255."""
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:

@@ -99,16 +99,19 @@ class Lines:
         words = np.cumsum(lengths) - lengths + (self._words - self._starts)[wanted]
         for offset in range(width):
             block[words + offset] = _SPACE
-        text = block.tobytes()
-        if b"#" in text or b"(" in text:
-            return _COMMENT.sub(b"", _MSVC.sub(b"nan", text))
-        return text
+        text = without_msvc(block.tobytes())
+        return _COMMENT.sub(b"", text) if b"#" in text else text
 
     def texts(self, wanted: np.ndarray) -> list[bytes]:
         """The wanted lines without their ends, as objects: for the few that are words."""
         numbers = np.flatnonzero(wanted)
         places = zip(self._starts[numbers], self._lengths[numbers], strict=True)
         return [self._text[start : start + length].strip() for start, length in places]
+
+
+def without_msvc(text: bytes) -> bytes:
+    """Text in which what is no number is `nan`, also where the C library of Windows wrote it."""
+    return _MSVC.sub(b"nan", text) if b"#" in text or b"(" in text else text
 
 
 def tokens_per_line(block: bytes) -> np.ndarray:

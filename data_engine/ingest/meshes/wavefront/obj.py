@@ -12,7 +12,7 @@ import numpy as np
 from data_engine.catalog.notes import Note
 from data_engine.errors import Refusal
 from data_engine.ingest.companions import Companions
-from data_engine.ingest.meshes.colours import blank, linear, unit_range
+from data_engine.ingest.meshes.colours import PALE, blank, linear, unit_range
 from data_engine.ingest.meshes.lines import (
     Lines,
     numbers,
@@ -122,6 +122,10 @@ def _beside_materials(
         notes.append(Note("colours_ignored", words))
         return None
     if len(bare) > 1 or any(len(set(colour)) > 1 for colour in bare):
+        if colours.min() >= PALE:
+            words = "colours of vertices, almost white, were left out, because it has materials"
+            notes.append(Note("colours_ignored", words))
+            return None
         words = "colours of its materials were left out, because the vertices have colours"
         notes.append(Note("colours_ignored", words))
     return colours

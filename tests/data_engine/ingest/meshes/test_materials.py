@@ -254,7 +254,7 @@ def test_what_has_no_place_in_gltf_is_noted(tmp_path):
     [
         ("f 1 2 3\n", b"newmtl m\nKd 1 0 0\n", [RED], []),
         ("f 1 2 3\n", b"newmtl m\nKd 1 0 0\nnewmtl n\n", [GREY], ["material_missing"]),
-        ("f 1 2 3\nusemtl m\nf 1 3 4\n", b"newmtl m\nKd 1 0 0\n", [GREY, RED], ["material_missing"]),
+        ("f 1 2 3\nusemtl m\nf 1 3 4\n", b"newmtl m\nKd 1 0 0", [GREY, RED], ["material_missing"]),
         ("usemtl m # wood\nf 1 2 3\n", b"newmtl m\nKd 1 0 0\n", [RED], []),
         ("usemtl m # a\nf 1 2 3\n", b"newmtl m\nnewmtl m # a\nKd 1 0 0\n", [RED], []),
         ("usemtl Größe\nf 1 2 3\n", "newmtl Größe\nKd 1 0 0\n".encode("latin-1"), [RED], []),

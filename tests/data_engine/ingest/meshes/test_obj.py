@@ -131,6 +131,7 @@ def test_colours_win_over_a_grey_material_and_lose_against_a_picture(tmp_path):
     [
         ("0 0 0", (255, 127.5, 0), ["colours_ignored"]),
         ("255 255 255", (255, 127.5, 0), []),
+        ("0.9 1 1", (255, 127.5, 0), ["colours_ignored"]),
         ("0 0 1", (0, 0, 255), ["colours_ignored"]),
     ],
 )
