@@ -105,6 +105,22 @@ def test_the_pictures_of_another_model_are_left_to_it(tmp_path):
     assert look.codes == ["picture_missing"]
 
 
+@pytest.mark.parametrize("other", ["b/source/b.obj", "b/b.obj"])
+def test_the_pictures_in_a_folder_beside_another_model_are_left_to_it(other, tmp_path):
+    model = {"a.obj": f"mtllib m.mtl\n{QUAD}".encode(), "m.mtl": b"newmtl m\nmap_Kd t.png\n"}
+    path = put(tmp_path, model)
+    put(tmp_path, {other: b"", "b/textures/t.png": png(RED)})
+    assert look_at(path, tmp_path / "out.glb", tmp_path).codes == ["picture_missing"]
+
+
+def test_of_two_pictures_of_one_name_each_material_gets_that_in_its_folder(tmp_path):
+    text = f"mtllib m.mtl\n{LAID}usemtl a\nf 1/1 2/2 3/3\nusemtl b\nf 1/1 3/3 4/4\n"
+    mtl = b"newmtl a\nmap_Kd C:\\x\\body\\t.png\nnewmtl b\nmap_Kd C:\\x\\Lid\\t.png\n"
+    put(tmp_path, {"body/t.png": png(RED), "lid/t.png": png(BLUE), "a.obj": b""})
+    look = written(tmp_path, "a.obj", text, m__mtl=mtl)
+    assert [tuple(colours[0]) for colours in look.colours] == [RED, BLUE]
+
+
 @pytest.mark.parametrize(
     ("lines", "files"),
     [
@@ -186,8 +202,12 @@ def test_jpeg_png_and_webp_are_copied_and_other_pictures_become_png(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"<html>", png(RED)[:20], b"BM" + bytes(60), b"\xff\xd8\xff"]
-)
+    "data",
+    [
+        b"", b"<html>", png(RED)[:20], b"BM" + bytes(60), b"\xff\xd8\xff",
+        *(png(RED, BLUE, kind=kind)[:-30] for kind in ("PNG", "JPEG", "WEBP")),
+    ],
+)  # fmt: skip
 def test_a_broken_picture_costs_the_picture_and_not_the_shape(data, tmp_path):
     text = f"mtllib m.mtl\n{QUAD}"
     mtl = b"newmtl m\nKd 0 0 1\nmap_Kd t.png\n"
