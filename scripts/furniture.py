@@ -24,7 +24,7 @@ import re
 import sys
 import urllib.parse
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from data_engine.errors import Refusal
@@ -56,7 +56,7 @@ _PAGE = re.compile(r"https?://(?:www\.)?blendswap\.com/blends/view/\d+")
 def parse_properties(data: bytes) -> dict[str, str]:
     """Pairs of a `.properties` file, by the rules of `java.util.Properties.load`."""
     pairs, logical = {}, ""
-    for line in _LINE_END.split(data.decode("latin-1")):
+    for line in [*_LINE_END.split(data.decode("latin-1")), ""]:
         line = line.lstrip(" \t\f")
         if not logical and line.startswith(("#", "!")):
             continue
@@ -86,16 +86,15 @@ class Claim:
 
     spdx: str
     place: str
+    """Which text says so."""
+
+    def rank(self) -> tuple[int, bool]:
+        """How strict it is, and whether it says which version it means."""
+        return strictness(self.spdx), bool(re.search(r"\d", self.spdx))
 
 
-@dataclasses.dataclass(frozen=True)
-class Model:
-    """A model, and the pieces that show it, the first of which names it."""
-
-    member: str
-    """Its main file in the archive."""
-    pieces: tuple[dict[str, str], ...]
-    """What the properties say of each, without the numbers."""
+Piece = dict[str, str]
+"""What the properties say of a piece, without its number."""
 
 
 class Catalogue:
@@ -104,47 +103,41 @@ class Catalogue:
     def __init__(self, path: pathlib.Path):
         """Reads the names and the properties; `Refusal` if an entry is not plain."""
         self.name = path.name
-        self._archive = zipfile.ZipFile(path)
-        self._members = {member.filename: member for member in checked_members(self._archive)}
+        self.archive = zipfile.ZipFile(path)
+        self._members = {member.filename: member for member in checked_members(self.archive)}
         if PROPERTIES not in self._members:
             raise Refusal("no_catalogue", f"{path.name} has no {PROPERTIES}")
-        self.about = parse_properties(self._archive.read(PROPERTIES))
+        self.about = parse_properties(self.archive.read(PROPERTIES))
         self.missing: list[str] = []
         """Pieces whose model is not in the archive."""
 
-    def models(self) -> Iterator[Model]:
-        """Every model once, in the order of the first piece that shows it."""
-        pieces: dict[int, dict[str, str]] = collections.defaultdict(dict)
+    def models(self) -> dict[str, list[Piece]]:
+        """Main files of models, and the pieces that show each, the first of which names it."""
+        pieces: dict[int, Piece] = collections.defaultdict(dict)
         for key, value in self.about.items():
             if match := _NUMBERED.fullmatch(key):
                 pieces[int(match[2])][match[1]] = value.strip()
-        shown: dict[str, list[dict[str, str]]] = {}
+        shown: dict[str, list[Piece]] = {}
         for number, piece in sorted(pieces.items()):
             if member := self._member(piece.get("model", "")):
                 shown.setdefault(member, []).append(piece)
             else:
                 self.missing.append(f"{piece.get('name')} ({number}): {piece.get('model')}")
-        for member, of_model in shown.items():
-            yield Model(member, tuple(of_model))
+        return shown
 
     def _member(self, address: str) -> str | None:
         names = (address.lstrip("/"), urllib.parse.unquote(address).lstrip("/"))
         return next((name for name in names if name in self._members), None)
 
-    def files(self, model: Model) -> list[str]:
-        """What belongs to a model: the files in and below its folder."""
-        folder = _folder(model.member)
-        wanted = (*SUFFIXES, *COMPANIONS, ZIP)
-        beside = (n for n in self._members if folder and n.startswith(folder) and not _is_notice(n))
-        return [model.member, *(n for n in beside if n.lower().endswith(wanted))]
+    def files(self, model: str) -> list[str]:
+        """What belongs to a model: itself, its materials and pictures in and below its folder."""
+        inside = [name for name in self._members if name.startswith(_folder(model) or model)]
+        beside = (name for name in inside if name.lower().endswith(COMPANIONS))
+        return [model, *(name for name in beside if not _is_notice(name))]
 
-    def read(self, member: str) -> bytes:
-        """The bytes of a member."""
-        return self._archive.read(member)
-
-    def notices(self, model: Model) -> list[str]:
+    def notices(self, model: str) -> list[str]:
         """Texts about the licence that lie beside a model."""
-        folder = _folder(model.member)
+        folder = _folder(model)
         return [name for name in self._members if _folder(name) == folder and _is_notice(name)]
 
     @functools.cached_property
@@ -154,7 +147,7 @@ class Catalogue:
         words = claims_of(self.about.get("license", ""), f"{PROPERTIES} of {self.name}")
         return strictest([*inside, *words])
 
-    def license(self, model: Model) -> tuple[str, str]:
+    def license(self, model: str) -> tuple[str, str]:
         """SPDX identifier and where it was read; both empty if nothing is clearly stated."""
         own = [claim for name in self.notices(model) for claim in self._claims(name)]
         best = strictest([*own, self.claim])
@@ -164,7 +157,7 @@ class Catalogue:
 
     def text(self, member: str) -> str:
         """The beginning of a text in the archive."""
-        with self._archive.open(member) as file:
+        with self.archive.open(member) as file:
             return file.read(MAX_NOTICE_BYTES).decode("utf-8", "replace")
 
     def _claims(self, member: str) -> list[Claim]:
@@ -193,51 +186,44 @@ def claims_of(text: str, place: str) -> list[Claim]:
 def strictest(claims: Iterable[Claim]) -> Claim:
     """The strictest claim; of equals one that names a version, and then the first."""
     stated = [claim for claim in claims if claim.spdx]
-    rank = lambda claim: (strictness(claim.spdx), any(map(str.isdigit, claim.spdx)))  # noqa: E731
-    return max(stated, key=rank, default=Claim("", ""))
+    return max(stated, key=Claim.rank, default=Claim("", ""))
 
 
-def describe(catalogue: Catalogue, model: Model) -> dict[str, Any]:
+def describe(catalogue: Catalogue, model: str, pieces: list[Piece]) -> dict[str, Any]:
     """The manifest's entry for a model, but for the path of its file."""
-    first, *others = model.pieces
+    first, *others = pieces
     spdx, evidence = catalogue.license(model)
     # Who must be credited, where the catalogue says it; a creator may be short for several.
     holder = _HOLDER.search(catalogue.about.get("license", ""))
-    page = next(
-        filter(None, map(_PAGE.search, map(catalogue.text, catalogue.notices(model)))), None
-    )
+    notices = map(catalogue.text, catalogue.notices(model))
+    pages = [match[0] for match in map(_PAGE.search, notices) if match]
+    also = [f"Also: {piece.get('name')}. {_words(piece)}" for piece in others]
     entry = {
         "name": first.get("name"),
-        "description": " ".join(filter(None, [_words(first), *map(_also, others)])),
+        "description": " ".join([_words(first), *also]).strip(),
         "description_lang": "en",
         "category": first.get("category"),
         "license": spdx,
         "license_evidence": evidence,
         "author": holder["holder"] if holder else first.get("creator"),
-        "source": page and {"origin": page[0]},
+        "source": {"origin": pages[0]} if pages else None,
         "up_axis": up_axis(first.get("modelRotation", "")),
         "size_cm": _size_cm(first),
     }
     return {key: value for key, value in entry.items() if value}
 
 
-def _words(piece: dict[str, str]) -> str:
+def _words(piece: Piece) -> str:
     tags = f"Tags: {piece['tags']}." if piece.get("tags") else ""
     size = _size_cm(piece)
     size_words = "{:g} cm wide, {:g} cm deep, {:g} cm high.".format(*size) if size else ""
     return " ".join(filter(None, [piece.get("description"), tags, size_words]))
 
 
-def _also(piece: dict[str, str]) -> str:
-    return f"Also {piece.get('name')}: {_words(piece)}"
-
-
-def _size_cm(piece: dict[str, str]) -> list[float] | None:
+def _size_cm(piece: Piece) -> list[float] | None:
     """Width, depth and height of a piece as it stands in a room."""
-    try:
-        return [float(piece[key]) for key in ("width", "depth", "height")]
-    except (KeyError, ValueError):
-        return None
+    sides = [piece.get(key) for key in ("width", "depth", "height")]
+    return [float(side) for side in sides] if all(sides) else None
 
 
 def up_axis(rotation: str) -> str:
@@ -246,40 +232,31 @@ def up_axis(rotation: str) -> str:
     Args:
         rotation: The nine numbers of `modelRotation`, row by row; none is no rotation.
     """
-    try:
-        numbers = [float(word) for word in rotation.split()] or [1, 0, 0, 0, 1, 0, 0, 0, 1]
-    except ValueError:
-        return ""
-    if len(numbers) != 9:
-        return ""
-    _, y, z = numbers[3:6]  # The row that gives the height.
+    if not rotation:
+        return "Y"
+    _, y, z = map(float, rotation.split()[3:6])  # The row that gives the height.
     return "Y" if y > 0.9 else "Z" if z > 0.9 else ""
 
 
-def write_models(
-    catalogue: Catalogue, models: Iterable[Model], folder: pathlib.Path
+def write_model(
+    catalogue: Catalogue, model: str, pieces: list[Piece], folder: pathlib.Path
 ) -> list[dict[str, Any]]:
-    """Writes the files of models below a folder; returns the entries of its manifest."""
-    entries = []
-    for model in models:
-        inside = pathlib.PurePosixPath(catalogue.name).stem
-        for name in catalogue.files(model):
-            target = folder / inside / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(catalogue.read(name))
-        words = describe(catalogue, model)
-        for file in _meshes(catalogue, model.member):
-            entries.append({"file": f"{inside}/{file}", **words})
-    return entries
+    """Writes the files of a model below a folder; returns its entries of the manifest."""
+    inside = pathlib.PurePosixPath(catalogue.name).stem
+    for name in catalogue.files(model):
+        target = folder / inside / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(catalogue.archive.read(name))
+    words = describe(catalogue, model, pieces)
+    return [{"file": f"{inside}/{file}", **words} for file in _meshes(catalogue, model)]
 
 
-def _meshes(catalogue: Catalogue, member: str) -> list[str]:
+def _meshes(catalogue: Catalogue, model: str) -> list[str]:
     """The mesh itself, or those in an archive that stands for it."""
-    if not member.lower().endswith(ZIP):
-        return [member]
-    with zipfile.ZipFile(io.BytesIO(catalogue.read(member))) as inner:
-        names = [name for name in inner.namelist() if name.lower().endswith(SUFFIXES)]
-    return [f"{member}/{name}" for name in names]
+    if not model.lower().endswith(ZIP):
+        return [model]
+    with zipfile.ZipFile(io.BytesIO(catalogue.archive.read(model))) as inner:
+        return [f"{model}/{name}" for name in inner.namelist() if name.lower().endswith(SUFFIXES)]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -313,12 +290,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _take(catalogue: Catalogue, args: argparse.Namespace) -> list[dict[str, Any]]:
     """The chosen models of one catalogue, and one line for each thing that is odd."""
-    chosen = (
-        model
-        for model in catalogue.models()
-        if not args.category or model.pieces[0].get("category") in args.category
-    )
-    entries = write_models(catalogue, itertools.islice(chosen, args.limit), args.output)
+    chosen = [
+        (model, pieces)
+        for model, pieces in catalogue.models().items()
+        if not args.category or pieces[0].get("category") in args.category
+    ]
+    written = (write_model(catalogue, *one, args.output) for one in chosen[: args.limit])
+    entries = list(itertools.chain.from_iterable(written))
     counts = collections.Counter(entry.get("license", "no licence") for entry in entries)
     print(f"{catalogue.name}: {', '.join(f'{n} {name}' for name, n in counts.items()) or 'none'}")
     for piece in catalogue.missing:

@@ -19,7 +19,7 @@ if [ ! -e "$out/extracted" ]; then
         command -v "$tool" >/dev/null || fail "no $tool here; the models come as a package of Debian or Ubuntu"
     done
     rm -rf "$out/package" && mkdir "$out/package"
-    (cd "$out/package" && apt-get download "$package") ||
+    (cd "$out/package" && apt-get -o APT::Sandbox::User=root download "$package") ||
         fail "apt-get cannot download $package; run apt-get update first"
     dpkg-deb -x "$out/package/$package"_*.deb "$out/package/files"
     mv "$out/package/files" "$out/extracted"
