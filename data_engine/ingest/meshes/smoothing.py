@@ -1,8 +1,6 @@
 """Normals where a file gives none, but says which faces are one smooth surface."""
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 SHARP_DEG = 80.0
 """Two faces that turn further from each other meet in an edge, also on a smooth surface.
@@ -33,6 +31,10 @@ def smooth_normals(
         units = np.nan_to_num(across / np.linalg.norm(across, axis=-1, keepdims=True))
         angles = _angles(sides)
     links = _links(triangles, groups[rows], units)
+    # Imported here: it takes longer than most files, and most do without.
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
     graph = sparse.coo_array(
         (np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape=(triangles.size,) * 2
     )
