@@ -71,12 +71,15 @@ def reconstruct(
             By default transparency is used, or the object is found automatically.
         poses: Where the photographs were taken from: a file of any format that
             `data.pose_files.read` knows, or COLMAP's folder.
-        **options: Further arguments of `inference.posed.reconstruct`.
+        **options: For reliefs those of `inference.relief.ReliefSettings` (`symmetry`,
+            `elevation_deg`), for posed photographs those of `inference.posed.reconstruct`.
 
     Raises:
         UserError: A file cannot be used, or the network takes the other kind of input.
     """
     from jaxrelic import shipped
+    from jaxrelic.inference.relief import ReliefSettings
+    from jaxrelic.inference.relief_predictor import ReliefPredictor
     from jaxrelic.saved import load as saved
     from jaxrelic.train.tasks import kinds
 
@@ -89,9 +92,11 @@ def reconstruct(
         model = saved.load(model, role=role)
     elif (kind := kinds.of_predictor(model)).role != role:
         raise UserError(f"this network {kind.purpose}; give one that turns {role}")
+    if poses is None and isinstance(model, ReliefPredictor):
+        return model.reconstruct(photo, mask, ReliefSettings(**options))
     if poses is None:
         if options:
-            raise TypeError(f"{', '.join(options)}: for posed photographs alone; give poses too")
+            raise TypeError(f"{', '.join(options)}: for reliefs and posed photographs alone")
         return model.reconstruct(photo, mask)
     from jaxrelic.inference import posed
 

@@ -12,6 +12,7 @@ NOTES = {
     "map_ignored": "a map of a material has no place in glTF and was left out",
     "colours_ignored": "colours were left out, because a picture or others hold, or they are none",
     "colours_assumed": "colours are not in the range of their type, or only some are given",
+    "opacity_assumed": "a picture is clear or solid everywhere, and was taken to cut holes",
     "opacity_ignored": "a material says that it cannot be seen, and is shown",
     "mask_combined": "a mask of opacity was put into a copy of the picture",
     "texture_coordinates_missing": "a picture has faces without texture coordinates",

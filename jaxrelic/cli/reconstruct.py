@@ -120,18 +120,25 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
         raise UserError(f"{args.output} is no .glb file; name the output with -o NAME.glb")
     if args.model is not None:
         _refuse(args, ("method",), "photographs without --model")
+    _check_outputs(args, path)
     if args.height_cm is not None and args.height_cm <= 0:
         raise UserError(f"--height-cm {args.height_cm}; give the object's height, above 0")
     # The photograph first: a bad one should not cost the time to load a model.
     picture = photo.read_photo(path, args.mask, find=_mask_finder(args))
     reconstruction = _reconstruct(args, picture)
-    glb_writer.write_glb(_sized(reconstruction.mesh, args), args.output, credit=args.credit)
+    scale = _scale(reconstruction.mesh, args.height_cm)
+    mesh = dataclasses.replace(reconstruction.mesh, vertices=scale * reconstruction.mesh.vertices)
+    glb_writer.write_glb(mesh, args.output, credit=args.credit)
     print(args.output)
     if args.previews is not None:
         from jaxrelic.inference import previews
 
         previews.write(
-            reconstruction, args.previews, photo_name=path.name, glb_name=args.output.name
+            reconstruction,
+            args.previews,
+            photo_name=path.name,
+            glb_name=args.output.name,
+            glb_scale=scale,
         )
         print(args.previews)
     if args.overlay is not None:
@@ -139,12 +146,19 @@ def _from_photo(args: ReconstructArguments, path: pathlib.Path) -> int:
     return 0
 
 
-def _sized(mesh: Any, args: ReconstructArguments) -> Any:
-    """The mesh, as high as it is said to be."""
-    if args.height_cm is None:
-        return mesh
-    height = float(np.ptp(np.asarray(mesh.vertices)[:, 2]))
-    return dataclasses.replace(mesh, vertices=mesh.vertices * (args.height_cm / 100 / height))
+def _check_outputs(args: ReconstructArguments, photo: pathlib.Path) -> None:
+    """Raises if a result would take the place of what it is made from."""
+    given = {path.resolve() for path in (photo, args.mask) if path is not None}
+    for path in (args.output, args.overlay):
+        if path is not None and path.resolve() in given:
+            raise UserError(f"{path} is an input; give the result another name")
+
+
+def _scale(mesh: Any, height_cm: float | None) -> float:
+    """How much larger the file's mesh is than ours, in metres if a height is given."""
+    if height_cm is None:
+        return 1.0
+    return height_cm / 100 / float(np.ptp(np.asarray(mesh.vertices)[:, 2]))
 
 
 def _mask_finder(args: ReconstructArguments) -> Callable[[np.ndarray], np.ndarray]:

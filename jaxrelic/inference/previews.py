@@ -9,6 +9,7 @@ import numpy as np
 from jaxrelic.errors import UserError
 from jaxrelic.geometry import cameras
 from jaxrelic.inference.reconstruction import Reconstruction
+from jaxrelic.mesh_files.glb_writer import GLTF_FROM_WORLD
 from jaxrelic.photos.photo import Photo
 from jaxrelic.viz import grids, pictures, turntable
 
@@ -44,13 +45,25 @@ def make(reconstruction: Reconstruction) -> dict[str, bytes]:
 
 
 def write(
-    reconstruction: Reconstruction, directory: pathlib.Path, *, photo_name: str, glb_name: str
+    reconstruction: Reconstruction,
+    directory: pathlib.Path,
+    *,
+    photo_name: str,
+    glb_name: str,
+    glb_scale: float = 1.0,
 ) -> None:
-    """Writes the previews and a page that says what they show."""
+    """Writes the previews and a page that says what they show.
+
+    The page's `glb_from_world` takes our coordinates (z up) to those of the GLB (y up), which may
+    be `glb_scale` times as large; `cam_from_world` is the camera in ours.
+    """
+    glb_from_world = np.eye(4)
+    glb_from_world[:3, :3] = glb_scale * GLTF_FROM_WORLD
     facts = {
         "photo": photo_name,
         "glb": glb_name,
         "mask_source": reconstruction.photo.mask_source,
+        "glb_from_world": glb_from_world.tolist(),
         "cam_from_world": np.asarray(reconstruction.camera.cam_from_world).tolist(),
         "pixel_from_cam": np.asarray(reconstruction.camera.pixel_from_cam).tolist(),
         "vertices": int(reconstruction.mesh.vertices.shape[0]),

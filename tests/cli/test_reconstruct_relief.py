@@ -72,3 +72,11 @@ def test_posed_photographs_need_a_network(tmp_path, capsys):
     command = ["reconstruct", "--views", str(tmp_path), "-o", str(tmp_path / "relic.glb")]
     assert main.main(command) == 2
     assert "posed photographs need a network: give --model" in capsys.readouterr().err
+
+
+def test_a_result_never_takes_the_place_of_an_input(photo, tmp_path, capsys):
+    before = photo.read_bytes()
+    command = ["reconstruct", str(photo), "-o", str(tmp_path / "relic.glb")]
+    assert main.main([*command, "--overlay", str(photo)]) == 2
+    assert "photo.png is an input; give the result another name" in capsys.readouterr().err
+    assert photo.read_bytes() == before

@@ -86,3 +86,5 @@ def test_without_a_model_the_network_of_the_install_is_taken(photo, tmp_path):
     ours = jaxrelic.reconstruct(tmp_path / "photo.png")
     theirs = jaxrelic.reconstruct(tmp_path / "photo.png", shipped.RELIEF)
     np.testing.assert_array_equal(ours.mesh.vertices, theirs.mesh.vertices)
+    told = jaxrelic.reconstruct(tmp_path / "photo.png", elevation_deg=30.0)
+    assert np.degrees(np.arcsin(-np.asarray(told.camera.cam_from_world)[2, 2])) > 29

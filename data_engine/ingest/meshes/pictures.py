@@ -16,6 +16,7 @@ CONVERTED = ("BMP", "DDS", "GIF", "PCX", "PPM", "TGA", "TIFF")
 """Kinds, as Pillow names them, that become PNG."""
 COPIED = ("PNG", "JPEG", "WEBP")
 """Kinds that enter a GLB as they are."""
+_WITH_ALPHA, _CLEAR = ("PNG", "WEBP"), 16
 _SHOWN = 80
 
 
@@ -74,6 +75,23 @@ class Pictures:
         of = picture.name if picture else mask.name
         self._note("mask_combined", f"{mask.name} became the opacity of {of}, as PNG")
         return Picture(data=data, mime_type="image/png", name=of)
+
+    def has_holes(self, picture: Picture) -> bool:
+        """Whether the alpha of a picture is a mask: clear here, solid there, little between.
+
+        Some programs write no `map_d` and show such a picture with holes. An alpha that is
+        something else, such as a gloss, has values of every size.
+        """
+        try:
+            with _opened(picture.data, _WITH_ALPHA) as opened:
+                if "A" not in opened.getbands() and "transparency" not in opened.info:
+                    return False
+                counts = np.array(opened.convert("RGBA").getchannel("A").histogram())
+        except Refusal:
+            return False
+        shares = counts / counts.sum()
+        clear, solid = shares[: _CLEAR + 1].sum(), shares[-_CLEAR - 1 :].sum()
+        return bool(clear >= 0.05 and solid >= 0.01 and clear + solid >= 0.8)
 
     def _note(self, code: str, sentence: str) -> None:
         self._notes.append(Note(code, sentence))

@@ -6,14 +6,18 @@ network seeds GrabCut, which decides between what is surely object and what is s
 """
 
 import functools
+import logging
 
 import cv2
 import numpy as np
 
+from jaxrelic.photos.masks.doubts import separate
 from jaxrelic.photos.masks.onnx import OnnxSegmenter
 from jaxrelic.photos.masks.refinement import largest_piece
 from jaxrelic.shipped import SALIENT_OBJECT
 from jaxrelic.typing import Float, typechecked
+
+logger = logging.getLogger(__name__)
 
 WORKING_SIDE_PX = 512
 """The longer side is reduced to this; outlines are needed at the network's size only."""
@@ -53,7 +57,10 @@ def sharpened(
     scale = min(1.0, WORKING_SIDE_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small, cover = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (rgb, soft))
-    piece = largest_piece(_decided(np.uint8(np.round(255 * small)), cover)).astype(np.float32)
+    decided = _decided(np.uint8(np.round(255 * small)), cover)
+    if (pieces := separate(decided)) > 1:
+        logger.warning("%d objects stand out, and the largest is taken; a mask chooses", pieces)
+    piece = largest_piece(decided).astype(np.float32)
     return np.clip(cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
 
 

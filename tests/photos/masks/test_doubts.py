@@ -32,3 +32,8 @@ def test_pieces_are_counted_but_specks_are_not():
     two = box((10, 50), (10, 30)) + box((10, 50), (50, 70))
     assert doubts(two) == ["the mask has 2 separate pieces, which are taken for one object"]
     assert doubts(box((10, 50), (10, 30)) + box((20, 23), (50, 53))) == []
+
+
+def test_an_object_that_is_a_speck_is_asked_about():
+    (sentence,) = doubts(box((30, 34), (40, 46), size=(100, 100)))
+    assert sentence == "the object covers 0.2% of the picture; is it the right one?"

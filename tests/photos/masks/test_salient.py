@@ -46,10 +46,11 @@ def test_where_it_is_sure_colour_is_not_asked():
     assert iou(salient.sharpened(rgb, sure), np.float32(disc((60, 80), 28))) > 0.97
 
 
-def test_the_largest_piece_is_kept_and_nothing_gives_nothing():
+def test_the_largest_piece_is_kept_with_a_word_and_nothing_gives_nothing(caplog):
     both = np.float32(disc((60, 40), 25) | disc((60, 130), 12))
     kept = salient.sharpened(coloured(both > 0.5), both)
     assert iou(kept, np.float32(disc((60, 40), 25))) > 0.97
+    assert caplog.messages == ["2 objects stand out, and the largest is taken; a mask chooses"]
     assert salient.sharpened(coloured(both > 0.5), np.zeros_like(both)).max() == 0
 
 

@@ -82,6 +82,10 @@ def as_gltf(mtl: MtlMaterial, pictures: Pictures, notes: list[Note]) -> Laid:
             picture = pictures.with_mask(picture, mask)
             picture = dataclasses.replace(picture, clamped=clamped) if picture else None
             cut_out = picture is not None
+    elif picture and pictures.has_holes(picture):
+        cut_out = True
+        words = f"{picture.name} of {owner} cuts holes, which no statement says"
+        notes.append(Note("opacity_assumed", words))
     for statement, file in mtl.ignored:
         words = f"{statement} {decode(file)[:60]} of {owner} is not read"
         notes.append(Note("map_ignored", words))

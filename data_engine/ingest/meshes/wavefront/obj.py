@@ -22,6 +22,7 @@ from data_engine.ingest.meshes.lines import (
 from data_engine.ingest.meshes.model import Material, Model, Soup
 from data_engine.ingest.meshes.pictures import Pictures
 from data_engine.ingest.meshes.polygons import triangles_of
+from data_engine.ingest.meshes.smoothing import smooth_normals
 from data_engine.ingest.meshes.wavefront.mtl import MtlMaterial
 from data_engine.ingest.meshes.wavefront.mtl_materials import Laid, as_gltf, read_libraries
 from data_engine.ingest.meshes.wavefront.obj_faces import read_faces
@@ -49,6 +50,9 @@ def read_obj(data: bytes, companions: Companions) -> Model:
     normals = _rows(lines.block(is_normal, 2), 3, "normals")
     faces = read_faces(lines, is_vertex, is_uv, is_normal)
     triangles, owner = triangles_of(faces.counts, faces.check(len(positions)), positions)
+    normal_faces = faces.normals[triangles]
+    if normals is None and (groups := _smoothing_groups(lines, faces.lines[owner])).any():
+        normals, normal_faces = smooth_normals(positions, faces.vertices[triangles], groups)
     materials, face_materials, uvs, uv_faces = _materials(
         lines, faces.lines[owner], uvs, faces.uvs[triangles], companions, notes
     )
@@ -59,7 +63,7 @@ def read_obj(data: bytes, companions: Companions) -> Model:
         uvs=uvs,
         uv_faces=uv_faces,
         normals=normals,
-        normal_faces=faces.normals[triangles],
+        normal_faces=normal_faces,
         vertex_colours=colours,
         face_materials=face_materials,
     )
@@ -150,6 +154,18 @@ def _rows(block: bytes, width: int, what: str, at_least: int | None = None) -> n
     starts = (np.cumsum(counts) - counts)[:, None] + np.arange(width)
     present = np.arange(width) < counts[:, None]
     return np.where(present, values[np.minimum(starts, len(values) - 1)], 0.0)
+
+
+def _smoothing_groups(lines: Lines, face_lines: np.ndarray) -> np.ndarray:
+    """Smoothing group of each triangle [t], 0 for none, by the line [t] of its face."""
+    is_group = lines.starting_with(b"s")
+    if is_group.sum() > MAX_STATEMENTS:
+        return np.zeros(len(face_lines), np.int64)
+    words = [line[1:].strip().lower() for line in lines.texts(is_group)]
+    distinct = {word: number for number, word in enumerate(dict.fromkeys(words), 1)}
+    distinct |= dict.fromkeys((b"off", b"0"), 0)
+    order = np.array([0] + [distinct[word] for word in words])
+    return order[np.searchsorted(np.flatnonzero(is_group), face_lines)]
 
 
 def _materials(

@@ -250,6 +250,30 @@ def test_a_mask_cuts_out_and_the_alpha_of_the_picture_itself_is_not_encoded_anew
     np.testing.assert_allclose(look.colours[0, 0], RED, atol=1)
 
 
+CLEAR, SOLID, HALF = (255, 0, 0, 0), (255, 0, 0, 255), (255, 0, 0, 128)
+
+
+@pytest.mark.parametrize(
+    ("columns", "mode"),
+    [
+        ([CLEAR, SOLID], "MASK"),
+        ([CLEAR, SOLID, SOLID, SOLID, SOLID, HALF], "MASK"),
+        ([CLEAR, SOLID, HALF], None),  # A gloss, or glass.
+        ([CLEAR] * 3, None),  # It would leave nothing to see.
+        ([SOLID] * 3, None),
+        ([HALF] * 3, None),
+    ],
+)
+def test_a_picture_that_is_clear_or_solid_cuts_holes_also_without_a_statement(
+    columns, mode, tmp_path
+):
+    mtl, text = b"newmtl m\nmap_Kd t.png\n", f"mtllib m.mtl\n{QUAD}"
+    look = written(tmp_path, "a.obj", text, m__mtl=mtl, t__png=png(*columns))
+    assert look.materials[0].get("alphaMode") == mode
+    assert look.codes == (["opacity_assumed"] if mode else [])
+    assert look.picture() == png(*columns)
+
+
 def test_colours_that_stand_in_an_unusual_place_are_taken_with_a_note(tmp_path):
     text = f"mtllib m.mtl\n{QUAD}".replace("usemtl m", "usemtl M")
     look = written(tmp_path, "a.obj", text, m__mtl=b"newmtl m\nmap_Ka t.png\n", t__png=png(RED))
