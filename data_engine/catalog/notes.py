@@ -4,13 +4,13 @@ import dataclasses
 
 NOTES = {
     "material_file_missing": "a file of materials that it names was not found",
-    "material_missing": "a material that its faces use is defined nowhere",
+    "material_missing": "its faces use a material that is defined nowhere, or name none",
     "picture_missing": "a picture that it names was not found",
     "picture_unread": "a picture that it names could not be read",
     "file_elsewhere": "a file was not where its name says, and one of that name was taken",
     "picture_converted": "a picture of a kind that glTF cannot hold became PNG",
     "map_ignored": "a map of a material has no place in glTF and was left out",
-    "colours_ignored": "colours were left out, because a picture or other colours hold",
+    "colours_ignored": "colours were left out, because a picture or others hold, or they are none",
     "colours_assumed": "colours are not in the range of their type, or only some are given",
     "opacity_assumed": "a picture is clear or solid everywhere, and was taken to cut holes",
     "opacity_ignored": "a material says that it cannot be seen, and is shown",

@@ -16,12 +16,14 @@ from collections.abc import Iterable, Iterator
 
 from data_engine.errors import Refusal
 from data_engine.gltf.container import MAX_FILE_BYTES
-from data_engine.ingest.names import base_name, key, on_disk, parts_of, spellings
+from data_engine.ingest.names import key, on_disk, parts_of, spellings
 from data_engine.ingest.suffixes import SUFFIXES
 from data_engine.workspace import file_sha256
 
 MAX_FOLDERS = 256
 """Folders that one model is searched in."""
+MAX_BESIDE = 16
+"""Folders beside one of these that are searched for another model."""
 
 PICTURE_FOLDERS = frozenset(
     name + ending
@@ -67,6 +69,7 @@ class Companions(abc.ABC):
         """Takes the folder of the model, below the root."""
         self._home = home
         self._left = MAX_FILE_BYTES
+        self._taken: dict[Path, bool] = {}
 
     @abc.abstractmethod
     def _list(self, folder: Path) -> Listing:
@@ -91,13 +94,27 @@ class Companions(abc.ABC):
             parts = parts_of(reading)
             if parts and (path := self._walk(parts)):
                 return Companion(path, as_named=True)
-        wanted = [key(base_name(reading)) for reading in readings]
+        return self._alike([_keys(reading) for reading in readings])
+
+    def _alike(self, readings: list[list[str]]) -> Companion | None:
+        """A file of the same base name: with the same folders above it, else the nearest.
+
+        Args:
+            readings: The keys of the parts of a name, for each way to read it.
+        """
+        best, most = None, 0
         for folder in self._around():
             files = self._list(folder).files
-            for base in wanted:
-                if base in files and self._content(path := (*folder, files[base])):
-                    return Companion(path, as_named=False)
-        return None
+            for parts in readings:
+                if not parts or parts[-1] not in files:
+                    continue
+                path = (*folder, files[parts[-1]])
+                same = _common_tail([key(part) for part in path], parts)
+                if same > most and self._content(path):
+                    best, most = Companion(path, as_named=False), same
+                if most == len(parts):
+                    return best
+        return best
 
     def read(self, path: Path) -> bytes:
         """The bytes of a file that was found; `Refusal` if all of them together are too many."""
@@ -128,7 +145,19 @@ class Companions(abc.ABC):
         """Folders to search, the nearest first: its own, those below, those beside."""
         yield self._home
         others = itertools.islice(self._others(), MAX_FOLDERS)
-        yield from (folder for folder in others if not self._list(folder).has_mesh)
+        yield from (folder for folder in others if not self._is_anothers(folder))
+
+    def _is_anothers(self, folder: Path) -> bool:
+        """Whether a folder belongs to another model: in it, above it, or beside it as `source`."""
+        if self._list(folder).has_mesh:
+            return True
+        parent = folder[:-1]
+        if self._home[: len(parent)] == parent:
+            return False
+        if parent not in self._taken:
+            near = (parent, *self._below(parent)[:MAX_BESIDE])
+            self._taken[parent] = any(self._list(place).has_mesh for place in near)
+        return self._taken[parent]
 
     def _others(self) -> Iterator[Path]:
         inner = self._below(self._home)
@@ -143,6 +172,17 @@ class Companions(abc.ABC):
 
     def _below(self, folder: Path) -> list[Path]:
         return [(*folder, name) for name in dict.fromkeys(self._list(folder).folders.values())]
+
+
+def _keys(name: str) -> list[str]:
+    """The keys of the parts of a path of any system."""
+    return [key(part) for part in name.replace("\\", "/").split("/") if part]
+
+
+def _common_tail(path: list[str], other: list[str]) -> int:
+    """How many parts at the end of two paths are the same."""
+    pairs = zip(reversed(path), reversed(other), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 class FolderCompanions(Companions):

@@ -21,8 +21,12 @@ _DEEP = 64
 """Indents up to this many bytes are stepped over; deeper ones are removed."""
 
 
-def plain_text(data: bytes) -> bytes:
+def plain_text(data: bytes, *, continued: bool = True) -> bytes:
     r"""Text in UTF-8 or an older code, lines ended by \n, without a mark or continuations.
+
+    Args:
+        data: The file.
+        continued: Whether a backslash at the end of a line continues it, as in OBJ and MTL.
 
     Raises:
         Refusal: It begins like UTF-16 and is none.
@@ -35,9 +39,19 @@ def plain_text(data: bytes) -> bytes:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if b"\\\n" in data:
-        data = data.replace(b"\\\n", b" ")
+    if continued and b"\\\n" in data:
+        data = _joined(data)
     return data if data.endswith(b"\n") else data + b"\n"
+
+
+def _joined(text: bytes) -> bytes:
+    """Continued lines as one; a comment is not continued, though it may end in a backslash."""
+    pieces, begin, at = [], 0, -1
+    while (at := text.find(b"\\\n", at + 1)) >= 0:
+        if text.find(b"#", text.rfind(b"\n", 0, at) + 1, at) < 0:
+            pieces.append(text[begin:at])
+            begin = at + 2
+    return b" ".join([*pieces, text[begin:]])
 
 
 class Lines:
@@ -85,16 +99,19 @@ class Lines:
         words = np.cumsum(lengths) - lengths + (self._words - self._starts)[wanted]
         for offset in range(width):
             block[words + offset] = _SPACE
-        text = block.tobytes()
-        if b"#" in text or b"(" in text:
-            return _COMMENT.sub(b"", _MSVC.sub(b"nan", text))
-        return text
+        text = without_msvc(block.tobytes())
+        return _COMMENT.sub(b"", text) if b"#" in text else text
 
     def texts(self, wanted: np.ndarray) -> list[bytes]:
         """The wanted lines without their ends, as objects: for the few that are words."""
         numbers = np.flatnonzero(wanted)
         places = zip(self._starts[numbers], self._lengths[numbers], strict=True)
         return [self._text[start : start + length].strip() for start, length in places]
+
+
+def without_msvc(text: bytes) -> bytes:
+    """Text in which what is no number is `nan`, also where the C library of Windows wrote it."""
+    return _MSVC.sub(b"nan", text) if b"#" in text or b"(" in text else text
 
 
 def tokens_per_line(block: bytes) -> np.ndarray:

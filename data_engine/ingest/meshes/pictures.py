@@ -7,13 +7,15 @@ import numpy as np
 from data_engine.catalog.notes import Note
 from data_engine.errors import Refusal
 from data_engine.gltf.image_headers import image_size, image_type
-from data_engine.gltf.pictures import MAX_IMAGE_PIXELS
+from data_engine.gltf.pictures import HONEST_PIXELS, MAX_IMAGE_PIXELS
 from data_engine.ingest.companions import Companion, Companions
 from data_engine.ingest.meshes.model import Picture
 from data_engine.ingest.names import base_name, decode
 
 CONVERTED = ("BMP", "DDS", "GIF", "PCX", "PPM", "TGA", "TIFF")
 """Kinds, as Pillow names them, that become PNG."""
+COPIED = ("PNG", "JPEG", "WEBP")
+"""Kinds that enter a GLB as they are."""
 _WITH_ALPHA, _CLEAR = ("PNG", "WEBP"), 16
 _SHOWN = 80
 
@@ -56,6 +58,8 @@ class Pictures:
             width, height = image_size(data) or (0, 0)
             if not width or not height:
                 raise Refusal("bad_mesh", "it has no pixels")
+            if width * height <= min(MAX_IMAGE_PIXELS, HONEST_PIXELS * len(data)):
+                _check_whole(data)  # Whoever checks the GLB refuses a larger one.
             return Picture(data=data, mime_type=kind, name=base_name(file))
         data, kind = to_png(data)
         self._note("picture_converted", f"{file} is {kind} and became PNG")
@@ -111,6 +115,11 @@ def _readings(name: bytes) -> list[bytes]:
     return list(dict.fromkeys(found))
 
 
+def _check_whole(data: bytes) -> None:
+    """Refuses a PNG, JPEG or WebP that is cut off or damaged; JPEG at an eighth of its size."""
+    _opened(data, COPIED, small=True).close()
+
+
 def to_png(data: bytes) -> tuple[bytes, str]:
     """A picture of one of the kinds `CONVERTED` as PNG, and its kind; `Refusal` for any other."""
     with _opened(data, CONVERTED) as picture:
@@ -119,7 +128,7 @@ def to_png(data: bytes) -> tuple[bytes, str]:
 
 
 def _combine(colour: bytes | None, mask: bytes) -> bytes:
-    kinds = (*CONVERTED, "PNG", "JPEG", "WEBP")
+    kinds = (*CONVERTED, *COPIED)
     with _opened(mask, kinds) as opened:
         opacity = opened.getchannel("A") if "A" in opened.getbands() else opened.convert("L")
     if colour is None:
@@ -152,7 +161,7 @@ def _png(picture) -> bytes:
     return file.getvalue()
 
 
-def _opened(data: bytes, kinds: tuple[str, ...]):
+def _opened(data: bytes, kinds: tuple[str, ...], *, small: bool = False):
     """Decodes a picture; Pillow is imported here, because most models need no decoding."""
     from PIL import Image
 
@@ -164,6 +173,8 @@ def _opened(data: bytes, kinds: tuple[str, ...]):
             raise Refusal(
                 "too_large", f"it has {picture.width} x {picture.height} pixels, too many"
             )
+        if small:
+            picture.draft(None, (1, 1))
         picture.load()
     except (MemoryError, Refusal):
         raise

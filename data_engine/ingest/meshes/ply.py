@@ -11,7 +11,7 @@ import numpy as np
 from data_engine.catalog.notes import Note
 from data_engine.errors import Refusal
 from data_engine.ingest.companions import Companions
-from data_engine.ingest.meshes.colours import linear, unit_range
+from data_engine.ingest.meshes.colours import blank, linear, unit_range
 from data_engine.ingest.meshes.model import Material, Model, Soup
 from data_engine.ingest.meshes.pictures import Pictures
 from data_engine.ingest.meshes.ply_body import Lists, Table, read_tables
@@ -48,6 +48,11 @@ def read_ply(data: bytes, companions: Companions) -> Model:
     soup = Soup(positions=positions, faces=polygons.corners[triangles])
     soup.vertex_colours = _colours(vertices, notes)
     colours = _colours(faces, notes)
+    kind = blank(soup.vertex_colours) if soup.vertex_colours is not None else ""
+    if kind and colours is not None and not blank(colours):
+        words = f"colours of vertices, all {kind}, were left out, because the faces have colours"
+        notes.append(Note("colours_ignored", words))
+        soup.vertex_colours = None
     if colours is not None and soup.vertex_colours is not None:
         words = "colours of faces were left out, because the vertices have colours"
         notes.append(Note("colours_ignored", words))
@@ -200,6 +205,8 @@ def _materials(
         return []
     if soup.uvs is None:
         words = "it names a picture and has no texture coordinates"
+        if any(element.name.startswith("multi_texture") for element in header.elements):
+            words = "its texture coordinates are in multi_texture_face, which is not read"
         notes.append(Note("texture_coordinates_missing", words))
         return []
     number = np.zeros(len(owner), np.int64)

@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 from data_engine.errors import Refusal
-from data_engine.ingest.meshes.lines import numbers, plain_text
+from data_engine.ingest.meshes.lines import numbers, plain_text, without_msvc
 from data_engine.ingest.meshes.ply_header import Element, Header, Property
 
 MAX_LIST = 1 << 24
@@ -48,7 +48,8 @@ def read_tables(data: bytes, header: Header, wanted: frozenset[str]) -> dict[str
     if header.order:
         source = _Binary(data, header.size, header.order)
     else:
-        source = _Text(numbers(plain_text(data[header.size :]), "the data"))
+        text = plain_text(data[header.size :], continued=False)
+        source = _Text(numbers(without_msvc(text), "the data"))
     tables = {}
     for element in header.elements:
         table = _read(source, element)

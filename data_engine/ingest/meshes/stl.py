@@ -5,6 +5,8 @@ two for a colour if the highest bit is set, Materialise Magics if it is not, wit
 others behind `COLOR=` in the header.
 """
 
+import re
+
 import numpy as np
 
 from data_engine.catalog.notes import Note
@@ -15,6 +17,7 @@ from data_engine.ingest.meshes.lines import Lines, numbers, plain_text
 from data_engine.ingest.meshes.model import NEUTRAL_GREY, Model, Soup
 
 _HEADER, _FACET = 84, 50
+_STATEMENT = re.compile(rb"\s(facet|outer|vertex|endloop|endfacet|endsolid)(?=\s)", re.IGNORECASE)
 _RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("colour", "<u2")])
 
 
@@ -48,8 +51,12 @@ def _facets(data: bytes) -> int:
 
 def _read_text(data: bytes) -> np.ndarray:
     """Corners [f, 3, 3] of all solids of a text, whatever their names."""
-    lines = Lines(plain_text(data))
+    text = plain_text(data, continued=False)
+    lines = Lines(text)
     facets = int(lines.starting_with(b"facet").sum())
+    if lines.starting_with(b"vertex").sum() != 3 * facets or not facets:
+        lines = Lines(_STATEMENT.sub(rb"\n\1", text))  # Some write it all in one line.
+        facets = int(lines.starting_with(b"facet").sum())
     if facets > MAX_TRIANGLES:
         raise Refusal("too_large", f"it has {facets} triangles; at most {MAX_TRIANGLES} are read")
     block = lines.block(lines.starting_with(b"vertex"), len(b"vertex"))
@@ -76,22 +83,35 @@ def _read_binary(data: bytes, notes: list[Note]) -> tuple[np.ndarray, np.ndarray
     if extra := len(data) - _HEADER - _FACET * count:
         notes.append(Note("trailing_bytes", f"{extra} bytes after its last triangle were ignored"))
     records = np.frombuffer(data, _RECORD, count, _HEADER)
-    return records["corners"].astype(np.float64), _colours(data[:80], records["colour"])
+    return records["corners"].astype(np.float64), _colours(data[:80], records["colour"], notes)
 
 
-def _colours(header: bytes, codes: np.ndarray) -> np.ndarray | None:
-    """Linear colours [f, 3] of codes of five bits a channel; None where there are none."""
+def _colours(header: bytes, codes: np.ndarray, notes: list[Note]) -> np.ndarray | None:
+    """Linear colours [f, 3] of codes of five bits a channel; None where there are none.
+
+    Programs that know no colours leave 0 there, 0xFFFF, or whatever was in memory.
+    """
     low, middle, high = (codes >> shift & 31 for shift in (0, 5, 10))
     own = codes >> 15 == 1
     if (at := header.find(b"COLOR=")) >= 0 and at + 10 <= len(header):
-        channels, own = (low, middle, high), ~own
+        channels, own = (low, middle, high), ~own & codes.any()
         others = linear(np.frombuffer(header[at + 6 : at + 9], np.uint8) / 255.0)
+    elif _are_none(codes, own):
+        words = "the spare bytes of its triangles hold something that is no colour"
+        notes.append(Note("colours_ignored", words))
+        return None
     elif own.any():
         channels, others = (high, middle, low), np.full(3, NEUTRAL_GREY)
     else:
         return None
     light = linear(np.stack(channels, axis=-1) / 31.0)
     return np.where(own[:, None], light, others)
+
+
+def _are_none(codes: np.ndarray, own: np.ndarray) -> bool:
+    """Whether codes are no colours of VisCAM, which leaves 0 where the highest bit is not set."""
+    strays = int((codes[~own] != 0).sum())
+    return strays > own.sum() / 10 or bool(len(codes) and (codes == 0xFFFF).all())
 
 
 def _merged(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

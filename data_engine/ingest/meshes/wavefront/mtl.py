@@ -62,7 +62,7 @@ def parse_mtl(data: bytes) -> dict[bytes, MtlMaterial]:
     materials: dict[bytes, MtlMaterial] = {}
     current = None
     for line in plain_text(data).split(b"\n"):
-        word, _, rest = line.replace(b"\t", b" ").partition(b" ")
+        word, _, rest = line.replace(b"\t", b" ").strip().partition(b" ")
         word, rest = word.lower(), rest.strip()
         if word == b"newmtl":
             current = materials.setdefault(rest, MtlMaterial(name=rest))

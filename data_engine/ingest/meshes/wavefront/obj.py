@@ -12,7 +12,7 @@ import numpy as np
 from data_engine.catalog.notes import Note
 from data_engine.errors import Refusal
 from data_engine.ingest.companions import Companions
-from data_engine.ingest.meshes.colours import linear, unit_range
+from data_engine.ingest.meshes.colours import PALE, blank, linear, unit_range
 from data_engine.ingest.meshes.lines import (
     Lines,
     numbers,
@@ -23,13 +23,15 @@ from data_engine.ingest.meshes.model import Material, Model, Soup
 from data_engine.ingest.meshes.pictures import Pictures
 from data_engine.ingest.meshes.polygons import triangles_of
 from data_engine.ingest.meshes.smoothing import smooth_normals
+from data_engine.ingest.meshes.wavefront.mtl import MtlMaterial
 from data_engine.ingest.meshes.wavefront.mtl_materials import Laid, as_gltf, read_libraries
 from data_engine.ingest.meshes.wavefront.obj_faces import read_faces
-from data_engine.ingest.names import decode
+from data_engine.ingest.names import decode, key, spellings
 
 MAX_STATEMENTS = 1 << 20
 """`usemtl` and `mtllib` lines."""
 MAX_MENTIONS, MAX_LIBRARY_LINE, MAX_INDENT = 1 << 16, 4096, 64
+_TRAILING_COMMENT = re.compile(rb"\s+#.*")
 _LINE_BEGINS = re.compile(rb"[\r\n][ \t]*\Z")
 _ZBRUSH = re.compile(rb"(?m)^#MRGB ((?:[0-9a-fA-F]{8})+)\s*$")
 
@@ -54,6 +56,7 @@ def read_obj(data: bytes, companions: Companions) -> Model:
     materials, face_materials, uvs, uv_faces = _materials(
         lines, faces.lines[owner], uvs, faces.uvs[triangles], companions, notes
     )
+    colours = _beside_materials(colours, materials, face_materials, notes)
     soup = Soup(
         positions=positions,
         faces=faces.vertices[triangles],
@@ -95,9 +98,11 @@ def _vertices(block: bytes, notes: list[Note]) -> tuple[np.ndarray, np.ndarray |
     else:
         positions = values[starts[:, None] + np.arange(3)]
         colours = values[starts[coloured][:, None] + np.arange(3, 6)]
-    if not coloured.any() or (colours == 1.0).all():
-        return positions, None  # Programs that know no colours write white.
+    if not coloured.any():
+        return positions, None
     codes, to_255 = unit_range(colours)
+    if blank(linear(codes)) == "white":
+        return positions, None  # Programs that know no colours write white.
     if to_255:
         words = "vertex colours count to 255 and not to 1"
         notes.append(Note("colours_assumed", words))
@@ -107,6 +112,27 @@ def _vertices(block: bytes, notes: list[Note]) -> tuple[np.ndarray, np.ndarray |
     light = np.ones((len(counts), 3))
     light[coloured] = linear(codes)
     return positions, light
+
+
+def _beside_materials(
+    colours: np.ndarray | None, materials: list[Material], used: np.ndarray, notes: list[Note]
+) -> np.ndarray | None:
+    """Colours of vertices, unless they are the same black throughout beside materials."""
+    bare = {materials[n].colour for n in np.unique(used[used >= 0]) if not materials[n].picture}
+    if colours is None or not bare:
+        return colours
+    if kind := blank(colours):
+        words = f"colours of vertices, all {kind}, were left out, because it has materials"
+        notes.append(Note("colours_ignored", words))
+        return None
+    if len(bare) > 1 or any(len(set(colour)) > 1 for colour in bare):
+        if colours.min() >= PALE:
+            words = "colours of vertices, almost white, were left out, because it has materials"
+            notes.append(Note("colours_ignored", words))
+            return None
+        words = "colours of its materials were left out, because the vertices have colours"
+        notes.append(Note("colours_ignored", words))
+    return colours
 
 
 def _zbrush_colours(text: bytes, count: int) -> np.ndarray | None:
@@ -167,18 +193,20 @@ def _materials(
     distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
     order = np.array([-1] + [distinct[name] for name in names])
     face_names = order[np.searchsorted(np.flatnonzero(uses), face_lines)]
+    mtl = read_libraries([line[6:].strip() for line in lines.texts(libraries)], companions, notes)
+    if not names and len(mtl) == 1:
+        distinct, face_names = dict.fromkeys(mtl, 0), np.zeros(len(face_lines), np.int64)
+    else:
+        _note_unnamed(face_names, mtl, uv_faces, notes)
     used = set(np.flatnonzero(np.bincount(face_names + 1)[1:]).tolist())
-    mtl = read_libraries(
-        [line[6:].strip() for line in lines.texts(libraries)], companions, notes
-    ) if used else {}  # fmt: skip
-    in_lower_case = {name.lower(): material for name, material in mtl.items()}
+    by_reading = _by_reading(mtl)
     pictures = Pictures(companions, notes)
     materials: list[Material] = []
     place = np.full(len(distinct) + 1, -1)
     for name, number in distinct.items():
         if number not in used:
             continue
-        if (found := mtl.get(name) or in_lower_case.get(name.lower())) is None:
+        if (found := mtl.get(name) or _by_any_reading(name, by_reading)) is None:
             words = f"material {decode(name)[:80]} is not defined; its faces are grey"
             notes.append(Note("material_missing", words))
             continue
@@ -191,6 +219,41 @@ def _materials(
         if uvs is not None and (laid.scale, laid.offset) != ((1.0, 1.0), (0.0, 0.0)):
             uvs, uv_faces = _moved(uvs, uv_faces, rows, laid)
     return materials, place[face_names], uvs, uv_faces
+
+
+def _note_unnamed(
+    face_names: np.ndarray, mtl: dict[bytes, MtlMaterial], uv_faces: np.ndarray, notes: list[Note]
+) -> None:
+    """Notes triangles that name no material, where there are materials or pictures to miss."""
+    bare = int((face_names < 0).sum())
+    if bare < len(face_names):
+        if bare:
+            words = f"{bare} of {len(face_names)} triangles come before the first material"
+            notes.append(Note("material_missing", words))
+    elif mtl:
+        words = f"its triangles name none of its {len(mtl)} materials"
+        notes.append(Note("material_missing", words))
+    elif bare and (uv_faces >= 0).any():
+        words = "it has texture coordinates and names no picture"
+        notes.append(Note("picture_missing", words))
+
+
+def _by_reading(mtl: dict[bytes, MtlMaterial]) -> dict[str, MtlMaterial]:
+    """Materials by the ways to read their names; OBJ and MTL may be in different encodings."""
+    found: dict[str, MtlMaterial] = {}
+    for name, material in mtl.items():
+        for reading in spellings(name):
+            found.setdefault(key(reading), material)
+    return found
+
+
+def _by_any_reading(name: bytes, known: dict[str, MtlMaterial]) -> MtlMaterial | None:
+    """A material by any reading of its name, or of what stands before a comment."""
+    for part in (name, _TRAILING_COMMENT.sub(b"", name)):
+        for reading in spellings(part):
+            if found := known.get(key(reading)):
+                return found
+    return None
 
 
 def _note_bare_faces(uv_faces: np.ndarray, name: str, notes: list[Note]) -> None:

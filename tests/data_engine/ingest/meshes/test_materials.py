@@ -105,6 +105,22 @@ def test_the_pictures_of_another_model_are_left_to_it(tmp_path):
     assert look.codes == ["picture_missing"]
 
 
+@pytest.mark.parametrize("other", ["b/source/b.obj", "b/b.obj"])
+def test_the_pictures_in_a_folder_beside_another_model_are_left_to_it(other, tmp_path):
+    model = {"a.obj": f"mtllib m.mtl\n{QUAD}".encode(), "m.mtl": b"newmtl m\nmap_Kd t.png\n"}
+    path = put(tmp_path, model)
+    put(tmp_path, {other: b"", "b/textures/t.png": png(RED)})
+    assert look_at(path, tmp_path / "out.glb", tmp_path).codes == ["picture_missing"]
+
+
+def test_of_two_pictures_of_one_name_each_material_gets_that_in_its_folder(tmp_path):
+    text = f"mtllib m.mtl\n{LAID}usemtl a\nf 1/1 2/2 3/3\nusemtl b\nf 1/1 3/3 4/4\n"
+    mtl = b"newmtl a\nmap_Kd C:\\x\\body\\t.png\nnewmtl b\nmap_Kd C:\\x\\Lid\\t.png\n"
+    put(tmp_path, {"body/t.png": png(RED), "lid/t.png": png(BLUE), "a.obj": b""})
+    look = written(tmp_path, "a.obj", text, m__mtl=mtl)
+    assert [tuple(colours[0]) for colours in look.colours] == [RED, BLUE]
+
+
 @pytest.mark.parametrize(
     ("lines", "files"),
     [
@@ -133,6 +149,9 @@ def test_several_files_of_materials_are_read(lines, files, tmp_path):
     [
         ("Kd 0.5 0.25 0", (127.5, 63.75, 0), 0.9, 0),
         ("Kd 0.5", (127.5, 127.5, 127.5), 0.9, 0),
+        ("Kd 1.2 0.5 0", (255, 127.5, 0), 0.9, 0),
+        ("\tKd 0.5 0.25 0\n  \tPr 0.3", (127.5, 63.75, 0), 0.3, 0),
+        ("# C:\\scans\\\nKd 0.5 \\\n0.25 0 # D:\\\nPr 0.3", (127.5, 63.75, 0), 0.3, 0),
         ("", GREY, 0.9, 0),
         ("Ns 225", GREY, 0.5, 0),
         ("Ns 225\nKs 0 0 0", GREY, 0.9, 0),
@@ -147,7 +166,7 @@ def test_numbers_of_a_material_are_read_as_programs_mean_them(
     mtl, colour, roughness, metallic, tmp_path
 ):
     text = f"mtllib m.mtl\n{QUAD}"
-    look = written(tmp_path, "a.obj", text, m__mtl=f"newmtl m\n{mtl}\n".encode())
+    look = written(tmp_path, "a.obj", text, m__mtl=f"  newmtl m\n{mtl}\n".encode())
     np.testing.assert_allclose(look.colours[0, 0], colour, atol=1)
     assert surface(look)["roughnessFactor"] == pytest.approx(roughness)
     assert surface(look)["metallicFactor"] == metallic
@@ -183,8 +202,12 @@ def test_jpeg_png_and_webp_are_copied_and_other_pictures_become_png(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"<html>", png(RED)[:20], b"BM" + bytes(60), b"\xff\xd8\xff"]
-)
+    "data",
+    [
+        b"", b"<html>", png(RED)[:20], b"BM" + bytes(60), b"\xff\xd8\xff",
+        *(png(RED, BLUE, kind=kind)[:-30] for kind in ("PNG", "JPEG", "WEBP")),
+    ],
+)  # fmt: skip
 def test_a_broken_picture_costs_the_picture_and_not_the_shape(data, tmp_path):
     text = f"mtllib m.mtl\n{QUAD}"
     mtl = b"newmtl m\nKd 0 0 1\nmap_Kd t.png\n"
@@ -268,6 +291,29 @@ def test_what_has_no_place_in_gltf_is_noted(tmp_path):
     look = written(tmp_path, "a.obj", f"mtllib m.mtl\n{QUAD}", m__mtl=mtl)
     assert look.codes == ["map_ignored", "map_ignored"]
     assert "bump.png" in look.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "mtl", "colours", "codes"),
+    [
+        ("f 1 2 3\n", b"newmtl m\nKd 1 0 0\n", [RED], []),
+        ("f 1 2 3\n", b"newmtl m\nKd 1 0 0\nnewmtl n\n", [GREY], ["material_missing"]),
+        ("f 1 2 3\nusemtl m\nf 1 3 4\n", b"newmtl m\nKd 1 0 0", [GREY, RED], ["material_missing"]),
+        ("usemtl m # wood\nf 1 2 3\n", b"newmtl m\nKd 1 0 0\n", [RED], []),
+        ("usemtl m # a\nf 1 2 3\n", b"newmtl m\nnewmtl m # a\nKd 1 0 0\n", [RED], []),
+        ("usemtl Größe\nf 1 2 3\n", "newmtl Größe\nKd 1 0 0\n".encode("latin-1"), [RED], []),
+        ("usemtl 颜色\nf 1 2 3\n", "newmtl 颜色\nKd 1 0 0\n".encode("gbk"), [RED], []),
+    ],
+)  # fmt: skip
+def test_faces_get_the_material_that_is_meant(lines, mtl, colours, codes, tmp_path):
+    look = written(tmp_path, "a.obj", f"mtllib m.mtl\n{LAID}{lines}", m__mtl=mtl)
+    found = [tuple(colour[0].round().tolist()) for colour in look.colours]
+    assert (found, look.codes) == (colours, codes)
+
+
+def test_texture_coordinates_without_a_picture_are_noted(tmp_path):
+    look = written(tmp_path, "a.obj", f"{LAID}f 1/1 2/2 3/3\n", a__png=png(RED))
+    assert look.notes == ("picture_missing: it has texture coordinates and names no picture",)
 
 
 def test_materials_that_are_nowhere_are_grey_and_named(tmp_path):

@@ -28,6 +28,7 @@ def attribute(look, name: str) -> np.ndarray:
         TRIANGLE.replace("\n", "\r") + "f 1 2 3\r",
         "  v 0 0 0\n\t v  1\t0 0  \n" + " " * 200 + "v 0 1 0 # the last\nf 1 2 3 # all\n",
         "\ufeff" + TRIANGLE + "f 1 2 3\n",
+        "# from C:\\scans\\\n" + TRIANGLE + "f 1 2 \\\n3 # D:\\\nf 1 1 \\\n",
         "# v 7 7 7\no a\ng b\ns off\n" + TRIANGLE + "l 1 2\np 1\nf 1 2\nf 1 2 3\n",
         "v 0 0 0 1\nv 1 0 0 1.0\nv 0 1 0\nf 1 2 3\n",
         TRIANGLE + "v nan -nan(ind) 1.#QNAN\nf 1 2 3\n",
@@ -99,7 +100,11 @@ COLOURED = "v 0 0 0 {0}\nv 1 0 0 {0}\nv 0 1 0 {0}\nf 1 2 3\n"
         ("0.5 0.25 1", (127.5, 63.75, 255), []),
         ("128 64 255", (128, 64, 255), ["colours_assumed"]),
         ("0.5 0.25 1 1", (127.5, 63.75, 255), []),
+        ("1.02 0.5 0.25", (255, 127.5, 63.75), []),
+        ("128.5 64.5 0.5", (128.5, 64.5, 0.5), ["colours_assumed"]),
         ("1 1 1", GREY, []),
+        ("0.99 0.99 0.99", GREY, []),
+        ("255 255 255", GREY, []),
         ("0 0 0", (0, 0, 0), []),
     ],
 )
@@ -119,6 +124,22 @@ def test_colours_win_over_a_grey_material_and_lose_against_a_picture(tmp_path):
     look = written(tmp_path, "a.obj", text, m__mtl=mtl, t__png=png((0, 0, 255)))
     np.testing.assert_array_equal(look.colours[0, 0], [0, 0, 255])
     assert look.codes == ["colours_ignored"]
+
+
+@pytest.mark.parametrize(
+    ("colour", "right", "codes"),
+    [
+        ("0 0 0", (255, 127.5, 0), ["colours_ignored"]),
+        ("255 255 255", (255, 127.5, 0), []),
+        ("0.9 1 1", (255, 127.5, 0), ["colours_ignored"]),
+        ("0 0 1", (0, 0, 255), ["colours_ignored"]),
+    ],
+)
+def test_colours_that_win_over_those_of_a_material_are_noted(colour, right, codes, tmp_path):
+    text = "mtllib m.mtl\nusemtl m\n" + COLOURED.format(colour)
+    look = written(tmp_path, "a.obj", text, m__mtl=b"newmtl m\nKd 1 0.5 0\n")
+    np.testing.assert_allclose(look.colours[0, 0], right, atol=1)
+    assert look.codes == codes
 
 
 def test_some_colours_are_some_and_the_others_white(tmp_path):

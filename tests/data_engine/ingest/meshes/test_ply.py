@@ -108,6 +108,24 @@ def test_colours_of_vertices_hold_where_there_are_both(tmp_path):
     np.testing.assert_allclose(look.colours[0, 0], RED, atol=1)
 
 
+@pytest.mark.parametrize("blank", [(255, 255, 255), (0, 0, 0)])
+def test_blank_colours_of_vertices_leave_those_of_faces(blank, tmp_path):
+    rgb = ("uchar red", "uchar green", "uchar blue")
+    vertices = ("vertex", (*XYZ, *rgb), [(*place, *blank) for place in SQUARE])
+    faces = ("face", (*CORNERS, *rgb), [([0, 1, 2], *BLUE)])
+    look = written(tmp_path, "a.ply", ply("ascii", vertices, faces))
+    assert look.codes == ["colours_ignored"]
+    np.testing.assert_allclose(look.colours[0, 0], BLUE, atol=1)
+
+
+def test_texture_coordinates_as_artec_writes_them_are_named(tmp_path):
+    multi = ("multi_texture_vertex", ("uchar tx", "float u", "float v"), [(0, 0.5, 0.5)])
+    data = ply(
+        "ascii", VERTICES, ("face", CORNERS, [([0, 1, 2],)]), multi, comments=["TextureFile t.png"]
+    )
+    assert "multi_texture_face, which is not read" in written(tmp_path, "a.ply", data).notes[0]
+
+
 @pytest.mark.parametrize("names", [("s", "t"), ("u", "v"), ("texture_u", "texture_v")])
 def test_texture_coordinates_of_vertices_are_laid_upright(names, tmp_path):
     properties = (*XYZ, *(f"float {name}" for name in names))
@@ -175,6 +193,10 @@ def test_vertices_that_no_face_uses_may_be_no_numbers(form, tmp_path):
     vertices = ("vertex", XYZ, [*SQUARE, (nan, nan, nan)])
     look = written(tmp_path, "a.ply", ply(form, vertices, ("face", CORNERS, [([0, 1, 2],)])))
     assert len(look.geometry.vertices) == 3
+    if form == "ascii":
+        windows = ply(form, vertices, ("face", CORNERS, [([0, 1, 2],)]))
+        windows = windows.replace(b"nan nan nan", b"-nan(ind) 1.#QNAN -1.#IND")
+        assert len(written(tmp_path, "a.ply", windows).geometry.vertices) == 3
     used = ply(form, vertices, ("face", CORNERS, [([0, 1, 4],)]))
     assert refused(tmp_path, used) == ("degenerate", "1 of 3 vertices are not finite")
 

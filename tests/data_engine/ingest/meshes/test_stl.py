@@ -46,6 +46,11 @@ def text(name: str = "a pot, and its lid", facets=PYRAMID) -> str:
         (binary(count=0), ["count_assumed"]),
         (text().encode(), []),
         (text("").encode(), []),
+        (text("").replace("\n", " ").encode(), []),
+        (text().replace("\n    ", " ").encode(), []),
+        (binary(codes=[0xFFFF] * 4), ["colours_ignored"]),
+        (binary(codes=[0x8421, 0x0842, 0x8C63, 0x1084]), ["colours_ignored"]),
+        (text("C:\\scans\\").encode(), []),
         (text().upper().encode(), []),
         (text().replace("\n", "\r\n").encode(), []),
         (b"\xef\xbb\xbf" + text().encode(), []),
@@ -79,6 +84,11 @@ def test_magics_has_a_colour_for_all_and_one_per_facet_where_the_highest_bit_is_
     look = written(tmp_path, "a.stl", binary(header=header, codes=codes))
     found = sorted(tuple(colours[0].round()) for colours in look.colours)
     assert found == sorted([(255, 128, 0), (255, 0, 0), (255, 128, 0), (0, 0, 255)])
+
+
+def test_magics_has_the_colour_for_all_where_no_facet_has_a_code(tmp_path):
+    look = written(tmp_path, "a.stl", binary(header=b"COLOR=" + bytes([200, 40, 40, 255])))
+    np.testing.assert_allclose(look.colours[:, 0], [(200, 40, 40)] * 4, atol=1)
 
 
 BAD = {
