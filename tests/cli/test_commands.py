@@ -124,7 +124,8 @@ def test_evaluation_writes_tables_and_prints_them(run, tmp_path, capsys, monkeyp
     assert "2 relics of split train" in out
     assert "Protocol `none`" in out
     page = json.loads((tmp_path / "e" / "metrics.json").read_text())
-    assert {line["method"] for line in page["summary"]} == {"model", "template", "mean_shape"}
+    methods = {"model", "template", "mean_shape", "inflation"}
+    assert {line["method"] for line in page["summary"]} == methods
     assert page["held_out"] is False  # Synthetic relics are the same in every split.
 
 

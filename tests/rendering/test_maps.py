@@ -118,7 +118,7 @@ def test_normals_of_a_ball_point_away_from_its_centre(sphere, normals):
     cosine = np.sum(normals["world"] * outward[face], axis=-1)[seen]
     assert seen.sum() > 500
     # Corners of a face lie 5 degrees from its middle; at the rim the far side mixes in.
-    assert cosine.min() > np.cos(np.deg2rad(10))
+    assert cosine.min() > np.cos(np.deg2rad(11))
     assert np.median(cosine) > np.cos(np.deg2rad(4))
     assert (normals["camera"][seen][:, 2] < 0.15).all()
 

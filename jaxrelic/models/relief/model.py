@@ -37,7 +37,7 @@ class ReliefConfig:
     code: int = 256
     """Numbers that the whole picture is told in, and width of the plane's hidden layer."""
     precision: Precision = "float32"
-    """Of the factors of convolutions."""
+    """Precision of the factors of convolutions."""
 
 
 @flax.struct.dataclass
