@@ -6,8 +6,8 @@ r"""Relief: front and back depth of one photograph, the network that travels wit
     jaxrelic train configs/relief.py --workdir runs/relief --data.path views
 
 Convolutions compute in bfloat16: on CPUs with AMX the native ones do it (`python -m
-jaxrelic.nn.native`), a step of 48 views in about a second of one core. The rate falls with the root
-of the step, so a run may go on for as long as there is time.
+jaxrelic.nn.native`), a step of 48 views in about 1.5 seconds of one core. The rate falls with the
+root of the step, so a run may go on for as long as there is time.
 """
 
 from jaxrelic.data.relief_batches import ReliefData

@@ -16,18 +16,20 @@ from jaxrelic import shipped
 from jaxrelic.data.relief_records import ViewSet
 from jaxrelic.saved import one_file, runs
 
-COMMANDS = (
-    "scripts/relief/views.py abstract --seed 11 --views 10",
-    "scripts/relief/views.py procedural --seed 12 --views 10",
-    "scripts/relief/views.py statuary --seed 13 --views 10",
-    "jaxrelic train configs/relief.py",
-)
+VIEWS = 10
+SEEDS = {"abstract": 11, "procedural": 12, "statuary": 13}
 FAILURES = (
     "bowls and cups are filled, since what lies between first and last surface is not seen",
     "legs and what stands behind one another become one slab",
     "the back is the mirror image of the front",
     "things that lie or are seen from steeply above may lean",
 )
+
+
+def command(name: str, count: int) -> str:
+    """How the views of a set are made."""
+    sizes = f"--objects {count // VIEWS} --views {VIEWS}"
+    return f"scripts/relief/views.py {name} {sizes} --seed {SEEDS[name]}"
 
 
 def rounded(scores: dict) -> dict:
@@ -52,14 +54,15 @@ def main() -> None:
     args = parser.parse_args()
     model, experiment, step = runs.open_run(args.run)
     data = experiment.task.data
-    views = {name: len(ViewSet(pathlib.Path(data.path), [name])) for name in data.sets}
+    views = {name: len(ViewSet(pathlib.Path(data.path), [name])) for name in SEEDS}
     card = {
         "training": {
             "steps": step,
             "batch_size": data.batch_size,
             "seed": experiment.seed,
             "cpu_hours": args.cpu_hours,
-            "commands": list(COMMANDS),
+            "commands": [*map(command, SEEDS, views.values()), "jaxrelic train configs/relief.py"],
+            "note": "shards were added while it trained, so a repeat is alike and not the same",
         },
         "data": {"views": views, "note": "all made from formulas; no scan was trained on"},
         "scores": {
